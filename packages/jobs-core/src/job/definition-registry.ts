@@ -1,0 +1,69 @@
+import { DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
+import { JobsError } from '../errors.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
+import type { JobHandler } from '../processor/job-handler.ts'
+import type { AnyJobDefinition } from './define-job.ts'
+import { checkDuration, checkInteger, checkJobOptions } from './job-options.ts'
+import { checkJobName, describe } from './names.ts'
+
+// A handler taken from a definition brings the definition along, also through a plain Map and also
+// when the definition was made by another copy of this package.
+const KEY = Symbol.for('@cgk/jobs-core.definitions')
+const registry = globalThis as { [KEY]?: WeakMap<JobHandler<never, unknown>, AnyJobDefinition> }
+const definitions = (registry[KEY] ??= new WeakMap())
+
+/** Remembers which definition a handler belongs to. */
+export function rememberDefinition(definition: AnyJobDefinition): void {
+  definitions.set(definition.handler, definition)
+}
+
+/** The definition a handler came from, if it came from one. */
+export function definitionOf(handler: JobHandler<never, unknown>): AnyJobDefinition | undefined {
+  return definitions.get(handler)
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_JOB_NAME`, `JOBS_INVALID_OPTION` */
+export function checkDefinition(definition: AnyJobDefinition): void {
+  const { handler, options, retry, schema, validate } = definition
+  const name = checkJobName(definition.name, DEFAULT_LIMITS.nameLength)
+  checkHandler(name, handler)
+  if (options !== undefined) checkJobOptions(options, DEFAULT_LIMITS)
+  if (retry !== undefined) checkRetry(retry)
+  if (validate !== undefined && typeof validate !== 'function') {
+    throw new JobsError('JOBS_INVALID_OPTION', `validate of ${describe(name)} must be a function`)
+  }
+  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `schema of ${describe(name)} is not a Standard Schema (zod 3.24, valibot 1, arktype 2 or newer)`,
+    )
+  }
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_OPTION` unless the handler is a function. */
+export function checkHandler(name: string, handler: unknown): void {
+  if (typeof handler === 'function') return
+  throw new JobsError('JOBS_INVALID_OPTION', `handler of ${describe(name)} must be a function`)
+}
+
+function checkRetry(retry: Partial<RetryConfig>): void {
+  const { maxAttempts, backoff, initialDelay, maxDelay, jitter } = retry
+  for (const key of Object.keys(retry)) {
+    if (!(key in DEFAULT_RETRY)) {
+      throw new JobsError('JOBS_INVALID_OPTION', `there is no retry option ${describe(key)}`)
+    }
+  }
+  if (maxAttempts !== undefined) checkInteger('retry.maxAttempts', maxAttempts, 1, 1_000_000)
+  if (initialDelay !== undefined) checkDuration('retry.initialDelay', initialDelay)
+  if (maxDelay !== undefined) checkDuration('retry.maxDelay', maxDelay)
+  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter <= 1)) {
+    throw new JobsError('JOBS_INVALID_OPTION', 'retry.jitter must be a number from 0 to 1')
+  }
+  const known: readonly unknown[] = ['fixed', 'linear', 'exponential']
+  if (backoff !== undefined && typeof backoff !== 'function' && !known.includes(backoff)) {
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      "retry.backoff must be 'fixed', 'linear', 'exponential' or a function",
+    )
+  }
+}

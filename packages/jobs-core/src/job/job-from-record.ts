@@ -1,0 +1,76 @@
+import { DEFAULT_RETRY } from '../backoff/retry-policy.ts'
+import { JobsError } from '../errors.ts'
+import type { JobRecord } from '../storage/job-record.ts'
+import type { JobStatus } from '../storage/job-store.ts'
+import type { Job } from './job.ts'
+
+/** How a store's record is reported; `now` is the store's. */
+export function statusOf(
+  record: Pick<JobRecord, 'state' | 'attempts' | 'runAt'>,
+  now: number,
+): JobStatus {
+  if (record.state !== 'pending') return record.state
+  if (record.attempts > 0) return 'retrying'
+  return record.runAt > now ? 'scheduled' : 'pending'
+}
+
+/**
+ * A record as a {@link Job}.
+ *
+ * @param status - what `statusOf` made of it.
+ * @param maxAttempts - the definition's, for a job whose enqueue said nothing.
+ * @throws {@link JobsError} `JOBS_PAYLOAD_UNREADABLE` when stored text is not JSON.
+ */
+export function jobFromRecord(
+  record: JobRecord,
+  status: JobStatus,
+  maxAttempts: number = DEFAULT_RETRY.maxAttempts,
+): Job<unknown> {
+  const job: Mutable<Job<unknown>> = {
+    id: record.id,
+    queue: record.queue,
+    name: record.name,
+    payload: parse(record, 'payload', record.payload),
+    status,
+    attempts: record.attempts,
+    maxAttempts: record.maxAttempts ?? maxAttempts,
+    priority: record.priority,
+    scheduledAt: new Date(record.runAt),
+    createdAt: new Date(record.createdAt),
+    updatedAt: new Date(record.updatedAt),
+    releases: record.releases,
+    lostLeases: record.lostLeases,
+    generation: record.generation,
+  }
+  if (record.startedAt !== null) job.startedAt = new Date(record.startedAt)
+  if (record.endedAt !== null) setEnd(job, record.state, new Date(record.endedAt))
+  if (record.tenantId !== null) job.tenantId = record.tenantId
+  if (record.metadata !== null) {
+    job.metadata = parse(record, 'metadata', record.metadata) as Record<string, unknown>
+  }
+  if (record.error !== null) job.error = record.error
+  if (record.result !== null) job.result = parse(record, 'result', record.result)
+  if (record.progress !== null) job.progress = parse(record, 'progress', record.progress)
+  if (record.log.length > 0) job.log = record.log
+  return job
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+function setEnd(job: Mutable<Job<unknown>>, state: JobRecord['state'], endedAt: Date): void {
+  if (state === 'completed') job.completedAt = endedAt
+  else if (state === 'failed') job.failedAt = endedAt
+  else job.cancelledAt = endedAt
+}
+
+function parse(record: JobRecord, what: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // No `cause`: the parser's message quotes the text.
+    throw new JobsError(
+      'JOBS_PAYLOAD_UNREADABLE',
+      `the stored ${what} of job ${record.id} (${record.name}) is not JSON`,
+    )
+  }
+}

@@ -1,0 +1,94 @@
+import { JobsError } from '../errors.ts'
+import type { JobLimits } from '../limits.ts'
+import type { JobOptions } from './job.ts'
+import { checkJobId, checkTenantId, describe } from './names.ts'
+
+/** The latest instant a `Date` can hold. */
+const MAX_INSTANT = 8.64e15
+
+/** The longest duration that leads to an instant a `Date` can hold, with room for today's date. */
+const MAX_DURATION_MS = 8.6e15 - 1
+
+const MIN_PRIORITY = -32_768
+const MAX_PRIORITY = 32_767
+const MAX_ATTEMPTS = 1_000_000
+
+const KNOWN = new Set([
+  'priority',
+  'delay',
+  'scheduledAt',
+  'maxAttempts',
+  'retryDelay',
+  'timeout',
+  'tenantId',
+  'metadata',
+  'jobId',
+])
+
+/**
+ * Checks everything about job options but the metadata's content.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_OPTION`, `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID`
+ */
+export function checkJobOptions(options: JobOptions, limits: JobLimits): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', 'must be an object', options)
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) {
+      throw new JobsError('JOBS_INVALID_OPTION', `there is no job option ${describe(name)}`)
+    }
+  }
+  const { priority, delay, scheduledAt, maxAttempts, retryDelay, timeout, tenantId, jobId } =
+    options
+  if (priority !== undefined) checkInteger('priority', priority, MIN_PRIORITY, MAX_PRIORITY)
+  if (delay !== undefined) checkDuration('delay', delay)
+  if (scheduledAt !== undefined) {
+    if (!(scheduledAt instanceof Date) || Number.isNaN(scheduledAt.getTime())) {
+      throw invalid('scheduledAt', 'must be a valid Date', scheduledAt)
+    }
+    if (delay !== undefined) {
+      throw new JobsError('JOBS_INVALID_OPTION', 'give delay or scheduledAt, not both')
+    }
+  }
+  if (maxAttempts !== undefined) checkInteger('maxAttempts', maxAttempts, 1, MAX_ATTEMPTS)
+  if (retryDelay !== undefined) checkDuration('retryDelay', retryDelay)
+  if (timeout !== undefined) checkDuration('timeout', timeout, 1)
+  if (tenantId !== undefined) checkTenantId(tenantId)
+  if (jobId !== undefined) checkJobId(jobId, limits.idLength)
+  const { metadata } = options
+  if (metadata !== undefined && (typeof metadata !== 'object' || Array.isArray(metadata))) {
+    throw invalid('metadata', 'must be an object', metadata)
+  }
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_OPTION` unless `value` is milliseconds from `min` on. */
+export function checkDuration(name: string, value: unknown, min = 0): asserts value is number {
+  if (typeof value !== 'number' || !(value >= min) || value > MAX_DURATION_MS) {
+    throw invalid(name, `must be a number of milliseconds from ${min} to ${MAX_DURATION_MS}`, value)
+  }
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_OPTION` unless `value` is a whole number in the range. */
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
+    throw invalid(name, `must be a whole number from ${min} to ${max}`, value)
+  }
+}
+
+/** `retryAfter` as milliseconds from `now`; `null` when it is neither a duration nor a valid Date. */
+export function retryAfterMs(value: unknown, now: number): number | null {
+  const ms = value instanceof Date ? value.getTime() - now : value
+  if (typeof ms !== 'number' || Number.isNaN(ms) || ms + now > MAX_INSTANT) return null
+  return Math.max(0, ms)
+}
+
+function invalid(name: string, rule: string, value: unknown): JobsError {
+  const shown =
+    typeof value === 'number'
+      ? String(value)
+      : value instanceof Date
+        ? 'Invalid Date'
+        : describe(value)
+  return new JobsError('JOBS_INVALID_OPTION', `${name} ${rule}, not ${shown}`)
+}

@@ -1,0 +1,55 @@
+import { DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
+import type { AnyJobDefinition } from '../job/define-job.ts'
+import { definitionOf } from '../job/definition-registry.ts'
+import type { JobRecord } from '../storage/job-record.ts'
+import type { JobHandler } from './job-handler.ts'
+
+/** A handler and what governs its attempts, resolved once when it is registered. */
+export interface RegisteredHandler {
+  readonly handler: JobHandler<never, unknown>
+  /** Absent for a bare function. */
+  readonly definition: AnyJobDefinition | undefined
+  readonly retry: RetryConfig
+  readonly timeoutMs: number | null
+  readonly discard: boolean
+}
+
+/** A handler with its definition's policy; a bare function gets the defaults. */
+export function registered(
+  handler: JobHandler<never, unknown>,
+  definition: AnyJobDefinition | undefined = definitionOf(handler),
+): RegisteredHandler {
+  return {
+    handler,
+    definition,
+    retry: retryOf(definition),
+    timeoutMs: definition?.options?.timeout ?? null,
+    discard: definition?.discard ?? false,
+  }
+}
+
+/** The retry policy of a definition, with the defaults filled in. */
+export function retryOf(definition: AnyJobDefinition | undefined): RetryConfig {
+  const { options, retry } = definition ?? {}
+  const initialDelay = options?.retryDelay ?? retry?.initialDelay ?? DEFAULT_RETRY.initialDelay
+  return {
+    maxAttempts: options?.maxAttempts ?? retry?.maxAttempts ?? DEFAULT_RETRY.maxAttempts,
+    backoff: retry?.backoff ?? DEFAULT_RETRY.backoff,
+    initialDelay,
+    // Who asks for a first delay of two hours does not mean the default's one minute.
+    maxDelay: retry?.maxDelay ?? Math.max(DEFAULT_RETRY.maxDelay, initialDelay),
+    jitter: retry?.jitter ?? DEFAULT_RETRY.jitter,
+  }
+}
+
+/** The policy for one job: what its enqueue call said wins. */
+export function retryFor(policy: RetryConfig, record: JobRecord): RetryConfig {
+  const { maxAttempts, retryDelayMs } = record
+  if (maxAttempts === null && retryDelayMs === null) return policy
+  return {
+    ...policy,
+    maxAttempts: maxAttempts ?? policy.maxAttempts,
+    initialDelay: retryDelayMs ?? policy.initialDelay,
+    maxDelay: Math.max(policy.maxDelay, retryDelayMs ?? 0),
+  }
+}

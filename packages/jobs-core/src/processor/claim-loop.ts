@@ -1,0 +1,294 @@
+import type { CancelTimer, JobsLogger } from '../runtime/ports.ts'
+import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
+import type { ClaimedJob, ClaimResult } from '../storage/lease.ts'
+import { RetryPause } from '../worker/retry-pause.ts'
+import type { StoreSession } from '../worker/store-session.ts'
+import type { Attempt } from './attempt.ts'
+import { Prefetch } from './prefetch.ts'
+
+/** Jobs that wait this long for a slot go back, so that another worker can have them. */
+const LONGEST_WAIT_MS = 100
+
+/** What a claim loop is made of. */
+export interface ClaimLoopConfig {
+  readonly queue: string
+  readonly runtime: JobsRuntime
+  readonly session: StoreSession
+  readonly slots: number
+  readonly leaseMs: number
+  readonly pollIntervalMs: number
+  readonly logger: JobsLogger
+  /** Makes the attempt of a claimed job. */
+  readonly attemptOf: (job: ClaimedJob, claimedAt: number) => Attempt
+  /** Begins it; `started` and `finished` tell of the slot it takes. */
+  readonly begin: (attempt: Attempt) => void
+}
+
+/**
+ * Keeps the slots of one queue filled, from the jobs that wait here and from the store.
+ *
+ * `#pump` is the only place where jobs begin and claims are made. Whatever may have made room or work
+ * (an attempt that ended, a hint, a timer, an answer) calls it, and calling it once too often is free.
+ */
+export class ClaimLoop {
+  readonly #config: ClaimLoopConfig
+  readonly #prefetch: Prefetch
+  readonly #pause: RetryPause
+  readonly #held = new Set<Attempt>()
+  /** Claimed and not begun, in order. */
+  #waiting: Attempt[] = []
+  #nextWaiting = 0
+  #running = 0
+  #active = false
+  #pumping = false
+  #claiming = false
+  /** The store had nothing when last asked; a hint or a timer makes us ask again. */
+  #dry = false
+  /** A hint came while a claim was under way, which may have missed what it was about. */
+  #hinted = false
+  #hasSuspects = false
+  #suspect: Attempt | null = null
+  #lastClaimAt: number | null = null
+  #cancelPoll: CancelTimer | null = null
+  #cancelOverdueCheck: CancelTimer | null = null
+  #emptied: (() => void)[] = []
+
+  constructor(config: ClaimLoopConfig) {
+    this.#config = config
+    this.#prefetch = new Prefetch(config.slots)
+    this.#pause = new RetryPause(config.runtime.ports.timers)
+  }
+
+  /** Attempts in progress. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Jobs claimed and not begun. */
+  get prefetched(): number {
+    return this.#waiting.length - this.#nextWaiting
+  }
+
+  /** When the store last answered a claim, on the monotonic clock; `null` if never. */
+  get lastClaimAt(): number | null {
+    return this.#lastClaimAt
+  }
+
+  /** Every job of this loop that is not settled yet. */
+  get held(): ReadonlySet<Attempt> {
+    return this.#held
+  }
+
+  start(): void {
+    this.#active = true
+    this.#pump()
+  }
+
+  /** Claims no more and gives back what has not begun. */
+  stop(): void {
+    this.#active = false
+    this.#pause.cancel()
+    this.#stopPolling()
+    this.#cancelOverdueCheck?.()
+    this.#cancelOverdueCheck = null
+    this.#setHasSuspects(false)
+    this.#giveBackWaiting()
+  }
+
+  /** Resolves when no claim is under way and nothing is held. */
+  async emptied(): Promise<void> {
+    while (this.#claiming || this.#held.size > 0) {
+      await new Promise<void>((resolve) => this.#emptied.push(resolve))
+    }
+  }
+
+  /** There may be something to claim. */
+  lookAgain(): void {
+    this.#dry = false
+    this.#hinted = true
+    this.#pump()
+  }
+
+  /** The gate for suspects may have moved. */
+  gateMoved(): void {
+    this.#pump()
+  }
+
+  /** An attempt has taken a slot. */
+  started(): void {
+    this.#running += 1
+  }
+
+  /** An attempt no longer needs its slot. */
+  finished(attempt: Attempt): void {
+    this.#running -= 1
+    this.#prefetch.observe(attempt.elapsedMs)
+    this.#pump()
+  }
+
+  /** An attempt has been settled. */
+  ended(attempt: Attempt): void {
+    const { suspects } = this.#config.runtime
+    this.#held.delete(attempt)
+    suspects.letGo()
+    if (this.#suspect === attempt) {
+      this.#suspect = null
+      suspects.leave()
+    }
+    this.#tellIfEmptied()
+  }
+
+  #pump(): void {
+    // An attempt that ends while it begins calls back in here; the outer round takes care of it.
+    if (this.#pumping) return
+    this.#pumping = true
+    this.#beginWaiting()
+    this.#pumping = false
+    if (!this.#active || this.#claiming || this.#pause.active) return
+    if (this.#hasSuspects && this.#config.runtime.suspects.tryEnter()) void this.#claimSuspect()
+    else if (!this.#dry && this.#config.runtime.suspects.open) this.#claimIfRoom()
+  }
+
+  #beginWaiting(): void {
+    const { slots, begin } = this.#config
+    while (this.#running < slots && this.#nextWaiting < this.#waiting.length) {
+      const attempt = this.#waiting[this.#nextWaiting++]!
+      if (attempt.waiting) begin(attempt)
+    }
+    if (this.#nextWaiting < this.#waiting.length) {
+      this.#checkOverdueLater()
+    } else {
+      this.#waiting = []
+      this.#nextWaiting = 0
+    }
+  }
+
+  #claimIfRoom(): void {
+    const { slots } = this.#config
+    const { target } = this.#prefetch
+    const occupied = this.#running + this.prefetched
+    const free = Math.max(0, slots - occupied)
+    // Half-empty before it is filled again: claims of one job each would cost a round trip each.
+    if (free === 0 && this.prefetched * 2 > target) return
+    const prefetch = Math.max(0, slots + target - occupied - free)
+    if (free + prefetch > 0) void this.#claim(free, prefetch)
+  }
+
+  async #claim(slots: number, prefetch: number): Promise<void> {
+    const { turns } = this.#config.session
+    this.#claiming = true
+    this.#hinted = false
+    this.#stopPolling()
+    if (turns.overdue) await turns.next()
+    const found = await this.#ask(slots, prefetch, false)
+    this.#claiming = false
+    if (found !== null) {
+      this.#setHasSuspects(found.hasSuspects)
+      if (found.jobs.length === 0 && !this.#hinted) this.#rest(found.nextDueInMs)
+    }
+    this.#pump()
+    this.#tellIfEmptied()
+  }
+
+  async #claimSuspect(): Promise<void> {
+    this.#claiming = true
+    this.#stopPolling()
+    const found = await this.#ask(1, 0, true)
+    this.#claiming = false
+    const attempt = this.#waiting.at(-1)
+    if (found === null || found.jobs.length === 0 || attempt === undefined) {
+      // Another worker was quicker.
+      this.#setHasSuspects(false)
+      this.#rest(null)
+      this.#config.runtime.suspects.leave()
+    } else {
+      this.#suspect = attempt
+      this.#setHasSuspects(found.hasSuspects)
+      this.#dry = false
+    }
+    this.#pump()
+    this.#tellIfEmptied()
+  }
+
+  async #ask(slots: number, prefetch: number, suspects: boolean): Promise<ClaimResult | null> {
+    const { queue, session, leaseMs, runtime, logger } = this.#config
+    const { clock } = runtime.ports
+    const askedAt = clock.monotonic()
+    try {
+      const found = await session.claim({ queue, slots, prefetch, leaseMs, suspects })
+      this.#lastClaimAt = clock.monotonic()
+      this.#pause.reset()
+      this.#take(found.jobs, askedAt)
+      return found
+    } catch (error) {
+      logger.warn('claiming failed; it is repeated', { queue, error })
+      if (this.#active) {
+        this.#pause.before(() => {
+          this.#pump()
+        })
+      }
+      return null
+    }
+  }
+
+  #take(jobs: readonly ClaimedJob[], askedAt: number): void {
+    const { runtime, session, attemptOf } = this.#config
+    runtime.suspects.hold(jobs.length)
+    for (const job of jobs) {
+      const attempt = attemptOf(job, askedAt)
+      this.#held.add(attempt)
+      session.keeper.hold(attempt)
+      this.#waiting.push(attempt)
+    }
+    if (!this.#active) this.#giveBackWaiting()
+  }
+
+  #setHasSuspects(hasSuspects: boolean): void {
+    if (this.#hasSuspects && !hasSuspects) this.#config.runtime.suspects.giveUp()
+    this.#hasSuspects = hasSuspects
+  }
+
+  #rest(nextDueInMs: number | null): void {
+    this.#dry = true
+    if (!this.#active) return
+    const waitMs = Math.min(nextDueInMs ?? Infinity, this.#config.pollIntervalMs)
+    this.#stopPolling()
+    this.#cancelPoll = this.#config.runtime.ports.timers.after(Math.max(1, waitMs), () => {
+      this.#cancelPoll = null
+      this.lookAgain()
+    })
+  }
+
+  #stopPolling(): void {
+    this.#cancelPoll?.()
+    this.#cancelPoll = null
+  }
+
+  #checkOverdueLater(): void {
+    if (this.#cancelOverdueCheck !== null || !this.#active) return
+    const { clock, timers } = this.#config.runtime.ports
+    this.#cancelOverdueCheck = timers.after(LONGEST_WAIT_MS, () => {
+      this.#cancelOverdueCheck = null
+      const oldest = this.#waiting[this.#nextWaiting]
+      if (oldest === undefined) return
+      if (clock.monotonic() - oldest.claimedAt >= LONGEST_WAIT_MS) {
+        this.#prefetch.observe(LONGEST_WAIT_MS)
+        this.#giveBackWaiting()
+      } else {
+        this.#checkOverdueLater()
+      }
+    })
+  }
+
+  #giveBackWaiting(): void {
+    const waiting = this.#waiting.slice(this.#nextWaiting)
+    this.#waiting = []
+    this.#nextWaiting = 0
+    for (const attempt of waiting) attempt.giveBack(0)
+  }
+
+  #tellIfEmptied(): void {
+    if (this.#claiming || this.#held.size > 0) return
+    for (const resolve of this.#emptied.splice(0)) resolve()
+  }
+}

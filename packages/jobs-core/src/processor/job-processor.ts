@@ -1,0 +1,67 @@
+import type { AnyJobDefinition } from '../job/define-job.ts'
+import type { Job } from '../job/job.ts'
+import type { JobQueue } from '../queue/job-queue.ts'
+import type { JobsLogger } from '../runtime/ports.ts'
+import type { JobHandler } from './job-handler.ts'
+
+/** What {@link processJobs} takes. Durations are milliseconds. */
+export interface ProcessorConfig {
+  readonly queue: JobQueue<never>
+  /**
+   * Handlers by job name. A definition's handler brings its definition's policy along. A name with no
+   * handler is not failed: its jobs are released with a growing delay, and reported.
+   */
+  readonly handlers?: ReadonlyMap<string, JobHandler<never, unknown>>
+  /** Definitions, each under its own name. */
+  readonly jobs?: readonly AnyJobDefinition[]
+  /** Attempts at once, 1 to 10,000. @defaultValue 5 */
+  readonly maxConcurrency?: number
+  /** How often to look when the store gave no sign; 10 to 3,600,000. @defaultValue 1000 */
+  readonly pollInterval?: number
+  /**
+   * How long a job of a vanished worker stays hidden; renewed every third of it. From 1,000.
+   * @defaultValue 3000
+   */
+  readonly leaseMs?: number
+  /** How long `stop` waits for running attempts before it gives them back. @defaultValue 25000 */
+  readonly gracePeriod?: number
+  /** How long a timed-out attempt may take to notice its signal. @defaultValue 1000 */
+  readonly timeoutGrace?: number
+  /** Called after each failed attempt, once its outcome is stored. */
+  readonly onError?: (job: Job<unknown>, error: Error) => unknown
+  /** Called after the attempt that failed the job for good, once that is stored. */
+  readonly onFailed?: (job: Job<unknown>, error: Error) => unknown
+  /** Called after a job completed, once that is stored. */
+  readonly onComplete?: (job: Job<unknown>, result: unknown) => unknown
+  /** @defaultValue the console */
+  readonly logger?: JobsLogger
+}
+
+/** What a processor is doing, for health checks and displays. */
+export interface ProcessorStatus {
+  readonly state: 'idle' | 'running' | 'stopping' | 'stopped'
+  /** Attempts in progress. */
+  readonly running: number
+  /** Jobs claimed and not begun. */
+  readonly prefetched: number
+  /** Since when (monotonic milliseconds ago) the store last answered a claim; `null` if never. */
+  readonly lastClaimAgoMs: number | null
+}
+
+/** Runs the jobs of one queue. */
+export interface JobProcessor {
+  /** Begins to claim and run; returns at once. Again on a running one: nothing happens. */
+  start(): void
+  /**
+   * Drains: claims no more, gives back what has not begun, lets what runs finish within the grace
+   * period, then aborts it and gives it back. Resolves when every outcome is stored, or when the grace
+   * period and the store's deadline have passed. Never rejects; calling it again returns the same.
+   */
+  stop(options?: { readonly gracePeriod?: number }): Promise<void>
+  /** Adds or replaces a handler, also while running. */
+  registerHandler(name: string, handler: JobHandler<never, unknown>): void
+  /** Adds or replaces a definition under its own name, also while running. */
+  registerJob(definition: AnyJobDefinition): void
+  status(): ProcessorStatus
+  [Symbol.asyncDispose](): Promise<void>
+}

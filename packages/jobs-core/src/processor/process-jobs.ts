@@ -1,0 +1,80 @@
+import { JobsError } from '../errors.ts'
+import { internalsOf } from '../queue/queue-internals.ts'
+import { consoleLogger } from '../runtime/console-logger.ts'
+import type { JobProcessor, ProcessorConfig } from './job-processor.ts'
+import { QueueProcessor } from './queue-processor.ts'
+
+const DEFAULT_CONCURRENCY = 5
+const DEFAULT_POLL_MS = 1_000
+const DEFAULT_LEASE_MS = 3_000
+const DEFAULT_GRACE_MS = 25_000
+const DEFAULT_TIMEOUT_GRACE_MS = 1_000
+const LONGEST_MS = 2 ** 31 - 1
+
+/**
+ * Makes a processor for a queue; `start` begins.
+ *
+ * Each job is handled at least once, by one attempt at a time; its outcome is recorded exactly once.
+ * Jobs run by priority, then in the order in which they became known, within each tenant.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_CONFIG`, `JOBS_INVALID_JOB_NAME`, `JOBS_INVALID_OPTION`
+ *
+ * @example
+ * ```ts
+ * const processor = processJobs({ queue, jobs: [syncInventoryJob], maxConcurrency: 5 })
+ * processor.start()
+ * process.on('SIGTERM', () => processor.stop())
+ * ```
+ */
+export function processJobs(config: ProcessorConfig): JobProcessor {
+  const internals = internalsOf(config.queue)
+  const { onError, onFailed, onComplete } = config
+  const processor = new QueueProcessor({
+    queue: config.queue.name,
+    runtime: internals.runtime,
+    session: internals.session,
+    limits: internals.limits,
+    newJobs: internals.newJobs,
+    maxConcurrency: whole(
+      'maxConcurrency',
+      config.maxConcurrency ?? internals.maxConcurrency,
+      DEFAULT_CONCURRENCY,
+      [1, 10_000],
+    ),
+    pollIntervalMs: whole(
+      'pollInterval',
+      config.pollInterval ?? internals.pollInterval,
+      DEFAULT_POLL_MS,
+      [10, 3_600_000],
+    ),
+    leaseMs: whole('leaseMs', config.leaseMs, DEFAULT_LEASE_MS, [1_000, LONGEST_MS]),
+    gracePeriodMs: whole('gracePeriod', config.gracePeriod, DEFAULT_GRACE_MS, [0, LONGEST_MS]),
+    timeoutGraceMs: whole('timeoutGrace', config.timeoutGrace, DEFAULT_TIMEOUT_GRACE_MS, [
+      0,
+      LONGEST_MS,
+    ]),
+    callbacks: {
+      ...(onError !== undefined && { onError }),
+      ...(onFailed !== undefined && { onFailed }),
+      ...(onComplete !== undefined && { onComplete }),
+    },
+    logger: config.logger ?? consoleLogger,
+  })
+  for (const definition of config.jobs ?? []) processor.registerJob(definition)
+  for (const [name, handler] of config.handlers ?? []) processor.registerHandler(name, handler)
+  return processor
+}
+
+function whole(
+  name: string,
+  given: number | undefined,
+  fallback: number,
+  [min, max]: readonly [number, number],
+): number {
+  const value = given ?? fallback
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  throw new JobsError(
+    'JOBS_INVALID_CONFIG',
+    `${name} must be a whole number from ${min} to ${max}, not ${String(value)}`,
+  )
+}

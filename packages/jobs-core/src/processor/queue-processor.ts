@@ -1,0 +1,212 @@
+import { JobsError } from '../errors.ts'
+import type { AnyJobDefinition } from '../job/define-job.ts'
+import type { JobLimits } from '../limits.ts'
+import type { NewJobFactory } from '../queue/new-job-factory.ts'
+import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
+import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
+import type { SettleResult } from '../storage/settlement.ts'
+import { LoopMonitor } from '../worker/loop-monitor.ts'
+import { CALL_DEADLINE_MS } from '../worker/store-calls.ts'
+import type { StoreSession } from '../worker/store-session.ts'
+import { Attempt, type AttemptHost, type Ending } from './attempt.ts'
+import { announce, type ProcessorCallbacks } from './callbacks.ts'
+import { ClaimLoop } from './claim-loop.ts'
+import { HandlerRegistry } from './handler-registry.ts'
+import type { JobHandler } from './job-handler.ts'
+import type { JobProcessor, ProcessorStatus } from './job-processor.ts'
+
+/** What a processor is made of, checked and with its defaults filled in. */
+export interface QueueProcessorConfig {
+  readonly queue: string
+  readonly runtime: JobsRuntime
+  readonly session: StoreSession
+  readonly limits: JobLimits
+  readonly newJobs: NewJobFactory
+  readonly maxConcurrency: number
+  readonly pollIntervalMs: number
+  readonly leaseMs: number
+  readonly gracePeriodMs: number
+  readonly timeoutGraceMs: number
+  readonly callbacks: ProcessorCallbacks
+  readonly logger: JobsLogger
+}
+
+/** Starts, drains and stops the parts that run a queue's jobs, and connects them. */
+export class QueueProcessor implements JobProcessor, AttemptHost {
+  readonly ports: RuntimePorts
+  readonly session: StoreSession
+  readonly limits: JobLimits
+  readonly newJobs: NewJobFactory
+  readonly leaseMs: number
+  readonly timeoutGraceMs: number
+  readonly #config: QueueProcessorConfig
+  readonly #handlers: HandlerRegistry
+  readonly #claims: ClaimLoop
+  readonly #loopMonitor: LoopMonitor
+  #state: ProcessorStatus['state'] = 'idle'
+  #detach: (() => void)[] = []
+  #stopped: Promise<void> | null = null
+
+  constructor(config: QueueProcessorConfig) {
+    const { queue, runtime, session, leaseMs, logger } = config
+    const { clock, timers } = runtime.ports
+    this.#config = config
+    this.ports = runtime.ports
+    this.session = session
+    this.limits = config.limits
+    this.newJobs = config.newJobs
+    this.leaseMs = leaseMs
+    this.timeoutGraceMs = config.timeoutGraceMs
+    this.#handlers = new HandlerRegistry(config.limits.nameLength)
+    this.#claims = new ClaimLoop({
+      queue,
+      runtime,
+      session,
+      leaseMs,
+      logger,
+      slots: config.maxConcurrency,
+      pollIntervalMs: config.pollIntervalMs,
+      attemptOf: (job, claimedAt) => new Attempt(job, this, claimedAt),
+      begin: (attempt) => {
+        this.#begin(attempt)
+      },
+    })
+    this.#loopMonitor = new LoopMonitor(clock, timers, leaseMs / 3, (blockedMs) => {
+      logger.warn('the event loop was blocked; no lease was renewed meanwhile', {
+        queue,
+        blockedMs,
+        leaseMs,
+        running: [...this.#claims.held].map((attempt) => attempt.lease.name).slice(0, 10),
+      })
+    })
+  }
+
+  registerHandler(name: string, handler: JobHandler<never, unknown>): void {
+    this.#handlers.addHandler(name, handler)
+  }
+
+  registerJob(definition: AnyJobDefinition): void {
+    this.#handlers.addDefinition(definition)
+  }
+
+  start(): void {
+    if (this.#state === 'running') return
+    const { queue, runtime } = this.#config
+    if (this.#state !== 'idle') {
+      throw new JobsError(
+        'JOBS_INVALID_CONFIG',
+        `the processor of queue ${queue} was stopped; make a new one`,
+      )
+    }
+    this.#state = 'running'
+    this.#detach = [
+      this.session.attach(queue, () => {
+        this.#claims.lookAgain()
+      }),
+      runtime.suspects.watch(() => {
+        this.#claims.gateMoved()
+      }),
+    ]
+    this.#loopMonitor.start()
+    this.#claims.start()
+  }
+
+  stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {
+    return (this.#stopped ??= this.#stop(options.gracePeriod ?? this.#config.gracePeriodMs))
+  }
+
+  status(): ProcessorStatus {
+    const { running, prefetched, lastClaimAt } = this.#claims
+    return {
+      state: this.#state,
+      running,
+      prefetched,
+      lastClaimAgoMs: lastClaimAt === null ? null : this.ports.clock.monotonic() - lastClaimAt,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  started(): void {
+    this.#claims.started()
+  }
+
+  finished(attempt: Attempt): void {
+    this.#claims.finished(attempt)
+  }
+
+  ended(attempt: Attempt, ending: Ending, result: SettleResult): void {
+    const { queue, callbacks, logger } = this.#config
+    this.#claims.ended(attempt)
+    if (result === 'settled') {
+      announce(ending, callbacks, logger)
+    } else if (result === 'lost') {
+      const { id, name } = attempt.lease
+      logger.warn('a lease was lost; the outcome of its attempt was refused', {
+        queue,
+        jobId: id,
+        name,
+        attempt: attempt.attempt,
+      })
+    }
+  }
+
+  #begin(attempt: Attempt): void {
+    const { name, releases } = attempt.lease
+    const registered = this.#handlers.get(name)
+    if (registered !== undefined) attempt.begin(registered)
+    else attempt.giveBack(this.#handlers.delayOfUnknown(name, releases, this.#config.logger))
+  }
+
+  async #stop(gracePeriodMs: number): Promise<void> {
+    const wasRunning = this.#state === 'running'
+    this.#state = 'stopping'
+    this.#claims.stop()
+    if (wasRunning) {
+      await this.#within(gracePeriodMs, this.#claims.emptied())
+      await this.#abortHeld()
+    }
+    this.#loopMonitor.stop()
+    for (const detach of this.#detach.splice(0)) detach()
+    this.#state = 'stopped'
+  }
+
+  async #abortHeld(): Promise<void> {
+    const { queue, timeoutGraceMs, logger } = this.#config
+    if (this.#claims.held.size === 0) return
+    logger.warn('the grace period is over; attempts in progress are aborted and given back', {
+      queue,
+      jobs: this.#claims.held.size,
+    })
+    for (const attempt of this.#claims.held) {
+      attempt.abort(
+        new JobsError(
+          'JOBS_WORKER_STOPPING',
+          `the worker stops; attempt ${attempt.attempt} of job ${attempt.lease.id} is given back`,
+          { retryable: true },
+        ),
+      )
+    }
+    await this.#within(timeoutGraceMs, this.#claims.emptied())
+    for (const attempt of this.#claims.held) attempt.giveBack(0)
+    // Every outcome is stored before we go, unless the store itself no longer answers.
+    await this.#within(CALL_DEADLINE_MS, this.#claims.emptied())
+    if (this.#claims.held.size > 0) {
+      logger.error('the store did not answer; leases are left to end by themselves', {
+        queue,
+        jobs: this.#claims.held.size,
+      })
+    }
+  }
+
+  async #within(ms: number, done: Promise<void>): Promise<void> {
+    let cancel = (): void => {}
+    const elapsed = new Promise<void>((resolve) => {
+      cancel = this.ports.timers.after(ms, resolve)
+    })
+    await Promise.race([done, elapsed])
+    cancel()
+  }
+}

@@ -1,0 +1,82 @@
+import type { JobsError } from '../errors.ts'
+import type { TurnTaker } from '../worker/turn-taker.ts'
+import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
+
+interface Call {
+  readonly jobs: readonly NewJob[]
+  readonly resolve: (results: readonly EnqueueResult[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Calls beyond this many jobs wait for the next batch; one call is never split. */
+const BATCH_JOBS = 1_000
+
+/**
+ * Natural batching of enqueue calls: what arrives while a batch is under way travels with the next,
+ * and calls of one tick travel together. One batch at a time, so that jobs are stored in the order in
+ * which they were enqueued. No timers: an idle store is called at once.
+ */
+export class EnqueueBatcher {
+  readonly #send: (jobs: readonly NewJob[]) => Promise<readonly EnqueueResult[]>
+  readonly #turns: TurnTaker
+  #waiting: Call[] = []
+  #busy = false
+
+  constructor(
+    send: (jobs: readonly NewJob[]) => Promise<readonly EnqueueResult[]>,
+    turns: TurnTaker,
+  ) {
+    this.#send = send
+    this.#turns = turns
+  }
+
+  /** Resolves when these jobs are stored, all or none of them. */
+  enqueue(jobs: readonly NewJob[]): Promise<readonly EnqueueResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ jobs, resolve, reject })
+      if (this.#busy) return
+      this.#busy = true
+      queueMicrotask(() => void this.#run())
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      if (this.#turns.overdue) await this.#turns.next()
+      await this.#sendBatch(this.#takeBatch())
+    }
+    this.#busy = false
+  }
+
+  #takeBatch(): Call[] {
+    let count = 0
+    let jobs = 0
+    for (const call of this.#waiting) {
+      if (count > 0 && jobs + call.jobs.length > BATCH_JOBS) break
+      count += 1
+      jobs += call.jobs.length
+    }
+    const batch = this.#waiting
+    this.#waiting = batch.splice(count)
+    return batch
+  }
+
+  async #sendBatch(batch: readonly Call[]): Promise<void> {
+    try {
+      const results = await this.#send(batch.flatMap((call) => call.jobs))
+      let from = 0
+      for (const call of batch) {
+        call.resolve(results.slice(from, from + call.jobs.length))
+        from += call.jobs.length
+      }
+    } catch (error) {
+      // The store refused the batch for good: somebody's job is at fault, and only that caller is to
+      // hear of it. An error worth a retry is about the store, and may hide an applied write.
+      const blameless = batch.length > 1 && !(error as JobsError).retryable
+      for (const call of batch) {
+        if (blameless) await this.#sendBatch([call])
+        else call.reject(error)
+      }
+    }
+  }
+}

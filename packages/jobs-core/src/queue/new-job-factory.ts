@@ -1,0 +1,102 @@
+import { currentTenant } from '@cgk/core'
+import { JobsError } from '../errors.ts'
+import type { AnyJobDefinition } from '../job/define-job.ts'
+import type { JobOptions } from '../job/job.ts'
+import { checkPayload, checksPayload } from '../job/check-payload.ts'
+import { checkJobOptions } from '../job/job-options.ts'
+import { checkJobName } from '../job/names.ts'
+import { serialize } from '../job/value.ts'
+import type { JobLimits } from '../limits.ts'
+import type { NewJob } from '../storage/new-job.ts'
+
+/** Whether a queue takes jobs without a tenant. */
+export type Tenancy = 'optional' | 'required'
+
+const NO_OPTIONS: JobOptions = {}
+
+/** Turns what callers say into checked, serialised jobs for one queue. */
+export class NewJobFactory {
+  readonly #queue: string
+  readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
+  readonly #limits: JobLimits
+  readonly #tenancy: Tenancy
+
+  constructor(config: {
+    readonly queue: string
+    readonly definitions: ReadonlyMap<string, AnyJobDefinition>
+    readonly limits: JobLimits
+    readonly tenancy: Tenancy
+  }) {
+    this.#queue = config.queue
+    this.#definitions = config.definitions
+    this.#limits = config.limits
+    this.#tenancy = config.tenancy
+  }
+
+  /**
+   * Checks everything before anything is stored. Synchronous unless the definition's schema is not.
+   *
+   * @throws {@link JobsError} as `JobQueue.enqueue` says; a promise returned rejects with the same.
+   */
+  create(
+    job: string | AnyJobDefinition,
+    payload: unknown,
+    options: JobOptions = NO_OPTIONS,
+  ): NewJob | Promise<NewJob> {
+    const name = checkJobName(typeof job === 'string' ? job : job?.name, this.#limits.nameLength)
+    const definition = typeof job === 'string' ? this.#definitions.get(job) : job
+    if (options !== NO_OPTIONS) checkJobOptions(options, this.#limits)
+    const text = serialize(payload, 'payload', this.#limits)
+    if (definition !== undefined && checksPayload(definition)) {
+      const check = checkPayload(definition, payload)
+      if (check instanceof Promise) {
+        // The tenant is read now: a schema may resolve in another context.
+        const tenantId = this.#tenant(options)
+        return check.then((settled) => {
+          if (!settled.ok) throw settled.error
+          return this.#build(name, text, options, definition, tenantId)
+        })
+      }
+      if (!check.ok) throw check.error
+    }
+    return this.#build(name, text, options, definition, this.#tenant(options))
+  }
+
+  #tenant(options: JobOptions): string | null {
+    const tenantId = options.tenantId ?? currentTenant() ?? null
+    if (tenantId === null && this.#tenancy === 'required') {
+      throw new JobsError(
+        'JOBS_TENANT_REQUIRED',
+        `queue ${this.#queue} takes no job without a tenant: pass tenantId, or call inside withTenant`,
+      )
+    }
+    return tenantId
+  }
+
+  #build(
+    name: string,
+    payload: string,
+    options: JobOptions,
+    definition: AnyJobDefinition | undefined,
+    tenantId: string | null,
+  ): NewJob {
+    const preset = definition?.options
+    const metadata = options.metadata ?? preset?.metadata
+    const delay = options.delay ?? (options.scheduledAt === undefined ? preset?.delay : undefined)
+    // Policy that the definition presets is not stored: the processor's own copy of it applies.
+    return {
+      queue: this.#queue,
+      tenantId,
+      name,
+      payload,
+      priority: options.priority ?? preset?.priority ?? 0,
+      ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#limits) }),
+      ...(options.jobId !== undefined && { jobId: options.jobId }),
+      ...(delay !== undefined && { delayMs: delay }),
+      ...(options.scheduledAt !== undefined && { runAt: options.scheduledAt.getTime() }),
+      ...(options.maxAttempts !== undefined && { maxAttempts: options.maxAttempts }),
+      ...(options.retryDelay !== undefined && { retryDelayMs: options.retryDelay }),
+      ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { JobsError } from '../errors.ts'
+import type { JobLimits } from '../limits.ts'
+import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
+import type { StoreSession } from '../worker/store-session.ts'
+import type { NewJobFactory } from './new-job-factory.ts'
+
+/** What a queue shares with the processors of its jobs, and with nobody else. */
+export interface QueueInternals {
+  readonly runtime: JobsRuntime
+  readonly session: StoreSession
+  readonly limits: JobLimits
+  readonly newJobs: NewJobFactory
+  readonly pollInterval: number | undefined
+  readonly maxConcurrency: number | undefined
+}
+
+// A registered symbol, so that a queue made by another copy of this package is known too.
+const INTERNALS = Symbol.for('@cgk/jobs-core.queue')
+
+/** Gives a queue its internals. */
+export function attachInternals<TQueue extends object>(
+  queue: TQueue,
+  internals: QueueInternals,
+): TQueue {
+  return Object.defineProperty(queue, INTERNALS, { value: internals })
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_CONFIG` for an object that is not a queue of ours. */
+export function internalsOf(queue: object): QueueInternals {
+  const internals = (queue as { readonly [INTERNALS]?: QueueInternals } | undefined)?.[INTERNALS]
+  if (internals !== undefined) return internals
+  throw new JobsError('JOBS_INVALID_CONFIG', 'queue must be what createJobQueue returned')
+}

@@ -1,0 +1,190 @@
+import type { JobRecord, JobRef, JobState } from './job-record.ts'
+import type { AttemptReport, ClaimRequest, ClaimResult, Lease, LeaseState } from './lease.ts'
+import type { EnqueueResult, NewJob } from './new-job.ts'
+import type { Settlement, SettleResult } from './settlement.ts'
+
+/**
+ * What every call takes beside its request.
+ *
+ * The signal aborts when the caller's deadline has passed: an adapter then gives up the connection
+ * the call was waiting on. An aborted write is an unknown outcome, not a failed one.
+ */
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/** The producer's side of a store. */
+export interface JobSink {
+  /**
+   * Makes the jobs durable, all or none, and answers in the order of the input.
+   *
+   * When the promise resolves the jobs survive whatever the store promises to survive. Jobs of one
+   * call with equal priority are claimed in the order of the call.
+   */
+  enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]>
+}
+
+/** The worker's side of a store. */
+export interface LeaseStore {
+  /**
+   * Leases due jobs and begins an attempt of each. Within a tenant: higher priority first, then
+   * order of admission. No job has two current leases at any time.
+   */
+  claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult>
+
+  /**
+   * Heartbeat. Renews exactly the leases listed, to at least `leaseMs` from the store's now and never
+   * to less than they had, and answers in the order of the input. An expired lease that nobody has
+   * taken back yet is renewed.
+   */
+  extend(
+    request: { readonly leases: readonly Lease[]; readonly leaseMs: number },
+    options?: CallOptions,
+  ): Promise<readonly LeaseState[]>
+
+  /**
+   * Ends attempts, each by itself: one refused settlement does not stop the others. Answers in the
+   * order of the input. A settlement repeated because its reply was lost answers `settled` again, as
+   * long as the job is retained and has not been claimed since.
+   *
+   * With `claim`, claims in the same round trip, after the settlements.
+   */
+  settle(
+    request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
+    options?: CallOptions,
+  ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }>
+
+  /** Stores progress and log lines of running attempts; `false` where the lease is not current. */
+  report(reports: readonly AttemptReport[], options?: CallOptions): Promise<readonly boolean[]>
+
+  /**
+   * A bounded piece of upkeep, safe to run from any number of processes: takes back leases that have
+   * expired (the attempt is returned, `lostLeases` counts one more, and the job is a suspect until an
+   * attempt of it is settled) and deletes history past its retention.
+   *
+   * `nextInMs` tells when the store next has something to do by itself, `null` for never.
+   */
+  maintain(
+    request: { readonly limit: number },
+    options?: CallOptions,
+  ): Promise<{
+    readonly reclaimed: number
+    readonly pruned: number
+    readonly nextInMs: number | null
+  }>
+}
+
+/** Which jobs a catalogue call means. */
+export interface JobFilter {
+  readonly queue: string
+  /** A tenant, `null` for jobs without one, absent for all. */
+  readonly tenantId?: string | null
+  readonly names?: readonly string[]
+}
+
+/** The statuses a job is reported with; see `docs/concepts.md` for the life of a job. */
+export type JobStatus = JobState | 'scheduled' | 'retrying'
+
+/** How many jobs have each status. */
+export type JobCounts = Readonly<Record<JobStatus, number>>
+
+/** The operator's side of a store. Every call acts on the refs given and on nothing else. */
+export interface JobCatalog {
+  /** `null` where no such job is retained. */
+  get(refs: readonly JobRef[], options?: CallOptions): Promise<readonly (JobRecord | null)[]>
+
+  /**
+   * One page, newest first. The cursor is the store's own; a page reached by a cursor never repeats
+   * a job of an earlier page, whatever was added or removed between.
+   */
+  list(
+    request: JobFilter & {
+      readonly statuses?: readonly JobStatus[]
+      readonly limit: number
+      readonly cursor?: string
+    },
+    options?: CallOptions,
+  ): Promise<{ readonly jobs: readonly JobRecord[]; readonly nextCursor: string | null }>
+
+  counts(
+    request: { readonly queue: string; readonly tenantId?: string | null },
+    options?: CallOptions,
+  ): Promise<JobCounts>
+
+  /**
+   * Ends jobs that have not ended. A waiting job is never claimed afterwards. A running one is
+   * `cancelled` at once and later settlements are refused; its lease stays until its worker settles
+   * or the lease expires. `unchanged`: it had already ended; see `job.state`.
+   */
+  cancel(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]>
+
+  /**
+   * Begins a new generation of failed or cancelled jobs: `pending`, due now, at the end of its
+   * priority, no attempts, no lost leases. `unchanged` for any other state, and for a cancelled job
+   * whose worker still holds it.
+   */
+  retry(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]>
+
+  /** Deletes jobs that no worker holds. `unchanged` for one that is held: cancel it first. */
+  remove(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]>
+}
+
+/** What an operator's action did to one job; `job` is its record afterwards (for a removal, the last). */
+export type ActionResult =
+  | { readonly status: 'changed' | 'unchanged'; readonly job: JobRecord }
+  | { readonly status: 'notFound' }
+
+/** Which part of a store an operator's control governs: a queue, or one tenant in it. */
+export interface ControlScope {
+  readonly queue: string
+  /** `null` for the jobs without a tenant, absent for the whole queue. */
+  readonly tenantId?: string | null
+}
+
+/** The operator's controls; they persist as the jobs do and hold in every process. */
+export interface JobControls {
+  /** When this resolves, no later claim takes a job of the scope. Running jobs finish. */
+  pause(scope: ControlScope, options?: CallOptions): Promise<void>
+  /** Lifts exactly the pause of that scope. */
+  resume(scope: ControlScope, options?: CallOptions): Promise<void>
+  /** Whether that scope itself is paused. */
+  isPaused(scope: ControlScope, options?: CallOptions): Promise<boolean>
+}
+
+/**
+ * A hint that a worker may want to look: `ready` that a job became claimable, `changed` that leases
+ * were cancelled or a pause began. Hints may be lost, doubled or wrong; losing all of them costs
+ * latency and nothing else.
+ */
+export interface WakeUp {
+  readonly queue: string
+  readonly reason: 'ready' | 'changed'
+}
+
+/** Features that an adapter may decline. What it declines it refuses with `JOBS_UNSUPPORTED`. */
+export interface StoreCapabilities {
+  readonly uniqueKeys: boolean
+  readonly orderingKeys: boolean
+  readonly concurrencyKeys: boolean
+}
+
+/**
+ * The storage port: state transitions, not queries.
+ *
+ * - Every call takes a batch and answers in the order of its input.
+ * - The store's clock decides; callers pass delays, and an instant only where a business names one.
+ * - Policy (backoff, deadlines, whether to retry) is core's; a store records what it is told.
+ * - Text arrives checked and serialised; a store keeps it as it is.
+ * - A store may be used by any number of processes at once.
+ */
+export interface JobStore extends JobSink, LeaseStore, JobCatalog, JobControls {
+  /** The adapter's name, for logs and errors: `memory`, `postgres`, `redis`. */
+  readonly name: string
+  readonly capabilities: StoreCapabilities
+  /** Calls the listener for each hint until the returned function is called. */
+  subscribe?(listener: (wakeUp: WakeUp) => void): () => void
+  /** Resolves when the store answers. @throws a `JobsError` with `retryable` when it does not. */
+  ping(options?: CallOptions): Promise<void>
+  /** Releases what the adapter holds. Later calls are refused with `JOBS_STORE_CLOSED`. */
+  close(): Promise<void>
+}

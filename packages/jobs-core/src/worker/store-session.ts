@@ -1,0 +1,128 @@
+import { EnqueueBatcher } from '../queue/enqueue-batcher.ts'
+import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
+import type { JobStore, WakeUp } from '../storage/job-store.ts'
+import type { ClaimRequest, ClaimResult, Lease, LeaseState } from '../storage/lease.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { MAINTENANCE_LIMIT, MaintenanceLoop } from './maintenance-loop.ts'
+import { Reporter } from './reporter.ts'
+import { Settler } from './settler.ts'
+import { callStore } from './store-calls.ts'
+import { TurnTaker } from './turn-taker.ts'
+
+/**
+ * Everything one process does with one store, shared by all its queues and processors: the batchers,
+ * the lease keeper and the maintenance loop exist once per store however many queues use it.
+ */
+export class StoreSession {
+  readonly store: JobStore
+  readonly turns: TurnTaker
+  readonly enqueuer: EnqueueBatcher
+  readonly settler: Settler
+  readonly reporter: Reporter
+  readonly keeper: LeaseKeeper
+  readonly #ports: RuntimePorts
+  readonly #worker: string
+  readonly #maintenance: MaintenanceLoop
+  readonly #listeners = new Map<string, Set<() => void>>()
+  #unsubscribe: (() => void) | null = null
+  #processors = 0
+
+  constructor(store: JobStore, ports: RuntimePorts, worker: string, logger: JobsLogger) {
+    this.store = store
+    this.#ports = ports
+    this.#worker = worker
+    this.turns = new TurnTaker(ports.clock, ports.timers)
+    this.enqueuer = new EnqueueBatcher(
+      (jobs) => this.call('enqueue', (options) => store.enqueue(jobs, options)),
+      this.turns,
+    )
+    this.settler = new Settler(
+      (settlements, claim) =>
+        this.call('settle', (options) =>
+          store.settle(claim === undefined ? { settlements } : { settlements, claim }, options),
+        ),
+      ports.timers,
+      logger,
+    )
+    this.reporter = new Reporter(
+      (reports) => this.call('report', (options) => store.report(reports, options)),
+      logger,
+    )
+    this.keeper = new LeaseKeeper({
+      clock: ports.clock,
+      timers: ports.timers,
+      logger,
+      extend: (leases, leaseMs, deadlineMs) => this.extend(leases, leaseMs, deadlineMs),
+    })
+    this.#maintenance = new MaintenanceLoop(() => this.maintain(), ports.timers, logger)
+  }
+
+  /** A call to the store under the usual deadline. */
+  call<T>(
+    operation: string,
+    call: Parameters<typeof callStore<T>>[3],
+    deadlineMs?: number,
+  ): Promise<T> {
+    return callStore(this.#ports, this.store, operation, call, deadlineMs)
+  }
+
+  extend(
+    leases: readonly Lease[],
+    leaseMs: number,
+    deadlineMs?: number,
+  ): Promise<readonly LeaseState[]> {
+    return this.call(
+      'extend',
+      (options) => this.store.extend({ leases, leaseMs }, options),
+      deadlineMs,
+    )
+  }
+
+  /** Claims, together with the settlements that wait, if there are any. */
+  claim(request: Omit<ClaimRequest, 'worker'>): Promise<ClaimResult> {
+    const full: ClaimRequest = { ...request, worker: this.#worker }
+    return (
+      this.settler.settleAndClaim(full) ??
+      this.call('claim', (options) => this.store.claim(full, options))
+    )
+  }
+
+  /** One piece of upkeep; our own leases first, lest a pause of this process cost us them. */
+  async maintain(): Promise<{ reclaimed: number; pruned: number; nextInMs: number | null }> {
+    await this.keeper.beat()
+    return this.call('maintain', (options) =>
+      this.store.maintain({ limit: MAINTENANCE_LIMIT }, options),
+    )
+  }
+
+  /**
+   * A processor of `queue` begins: upkeep runs and hints are heard until the returned function is
+   * called.
+   */
+  attach(queue: string, onReady: () => void): () => void {
+    let listeners = this.#listeners.get(queue)
+    if (listeners === undefined) this.#listeners.set(queue, (listeners = new Set()))
+    listeners.add(onReady)
+    this.#processors += 1
+    this.#maintenance.start()
+    if (this.#processors === 1) {
+      this.#unsubscribe =
+        this.store.subscribe?.((wakeUp) => {
+          this.#heard(wakeUp)
+        }) ?? null
+    }
+    return () => {
+      listeners.delete(onReady)
+      this.#processors -= 1
+      this.#maintenance.stop()
+      if (this.#processors > 0) return
+      this.#unsubscribe?.()
+      this.#unsubscribe = null
+    }
+  }
+
+  #heard({ queue, reason }: WakeUp): void {
+    if (reason === 'changed') void this.keeper.beat(queue)
+    else for (const listener of this.#listeners.get(queue) ?? []) listener()
+  }
+}
