@@ -5,7 +5,9 @@ import { parseTenantId, type TenantId } from './tenant-id.ts'
 // on the current tenant, so the context hangs on a registered symbol and not on this module.
 const KEY = Symbol.for('@cgk/core.tenant-context')
 const registry = globalThis as { [KEY]?: AsyncLocalStorage<TenantId | undefined> }
-const storage: AsyncLocalStorage<TenantId | undefined> = (registry[KEY] ??= new AsyncLocalStorage<TenantId | undefined>())
+const storage: AsyncLocalStorage<TenantId | undefined> = (registry[KEY] ??= new AsyncLocalStorage<
+  TenantId | undefined
+>())
 
 /**
  * Runs `fn` with `id` as the current tenant, through every `await`, timer and callback it starts.

@@ -31,6 +31,7 @@ export function parseTenantId(value: unknown): TenantId {
 
 function describe(value: unknown): string {
   if (typeof value !== 'string') return `a value of type ${value === null ? 'null' : typeof value}`
-  const shown = value.length > MAX_TENANT_ID_LENGTH ? `${value.slice(0, MAX_TENANT_ID_LENGTH)}…` : value
+  const shown =
+    value.length > MAX_TENANT_ID_LENGTH ? `${value.slice(0, MAX_TENANT_ID_LENGTH)}…` : value
   return JSON.stringify(shown)
 }

@@ -3,8 +3,6 @@ import { JobsError } from '../errors.ts'
 import { checkPayload, checksPayload } from '../job/check-payload.ts'
 import type { Job } from '../job/job.ts'
 import { jobFromRecord } from '../job/job-from-record.ts'
-import { checkDuration } from '../job/job-options.ts'
-import { serialize } from '../job/value.ts'
 import type { JobLimits } from '../limits.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { CancelTimer, RuntimePorts } from '../runtime/ports.ts'
@@ -23,13 +21,11 @@ import type { StoreSession } from '../worker/store-session.ts'
 import { type RegisteredHandler, retryFor } from './attempt-policy.ts'
 import type { AttemptContext } from './job-handler.ts'
 import { type Reading, readResult, settleFailure, settleSnooze } from './outcome.ts'
-import { asError, storable, toStoredError } from './stored-error.ts'
+import { type ContextOwner, RunningContext } from './running-context.ts'
+import { asError, toStoredError } from './stored-error.ts'
 
 /** How many of its workers may vanish before a job counts as the cause. */
 export const MAX_LOST_LEASES = 3
-
-const PROGRESS_LIMITS = { payloadBytes: 64 * 1024, depth: 64 }
-const LOG_LINE_LENGTH = 1_000
 
 /** What an attempt needs of its processor, and whom it tells. */
 export interface AttemptHost {
@@ -63,7 +59,7 @@ type SuccessReading = Extract<Reading, { type: 'success' }>
 type State = 'waiting' | 'running' | 'settling'
 
 /** One claimed job, from its claim to the store's answer to its settlement. */
-export class Attempt implements HeldLease, SettlementOwner, AttemptContext {
+export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
   readonly lease: ClaimedJob
   readonly leaseMs: number
   /** When the claim was asked for, on the monotonic clock. */
@@ -75,7 +71,7 @@ export class Attempt implements HeldLease, SettlementOwner, AttemptContext {
   #job: Job<unknown> | null = null
   #registered: RegisteredHandler | null = null
   #ending: Ending = { type: 'released' }
-  #controller: AbortController | null = null
+  #context: RunningContext | null = null
   #abortReason: JobsError | null = null
   #cancelTimer: CancelTimer | null = null
   #reported = false
@@ -93,34 +89,25 @@ export class Attempt implements HeldLease, SettlementOwner, AttemptContext {
     return this.lease.attempts
   }
 
-  get tenantId(): string | undefined {
-    return this.lease.tenantId ?? undefined
+  get running(): boolean {
+    return this.#state === 'running'
   }
 
-  // Made when first looked at: most handlers never do, and a signal costs more than their job.
-  get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController()
-      if (this.#abortReason !== null) this.#controller.abort(this.#abortReason)
-    }
-    return this.#controller.signal
+  get abortReason(): JobsError | null {
+    return this.#abortReason
   }
 
-  progress(value: unknown): void {
-    const text = serialize(value, 'progress', PROGRESS_LIMITS)
-    if (this.#state !== 'running') return
+  storeProgress(text: string): void {
     this.#reported = true
     this.#host.session.reporter.progress(this.lease, text)
   }
 
-  log(line: string): void {
-    if (this.#state !== 'running') return
+  storeLog(line: string): void {
     this.#reported = true
-    this.#host.session.reporter.log(this.lease, storable(String(line), LOG_LINE_LENGTH))
+    this.#host.session.reporter.log(this.lease, line)
   }
 
-  async extendLease(ms: number): Promise<void> {
-    checkDuration('extendLease', ms, 1)
+  async extend(ms: number): Promise<void> {
     const { session, ports } = this.#host
     const askedAt = ports.clock.monotonic()
     const [state] = await session.extend([this.lease], ms)
@@ -187,7 +174,7 @@ export class Attempt implements HeldLease, SettlementOwner, AttemptContext {
   abort(reason: JobsError): void {
     if (this.#abortReason !== null) return
     this.#abortReason = reason
-    this.#controller?.abort(reason)
+    this.#context?.abort(reason)
   }
 
   leaseChanged(state: Exclude<LeaseState, 'held'>): void {
@@ -230,7 +217,9 @@ export class Attempt implements HeldLease, SettlementOwner, AttemptContext {
       context: AttemptContext,
     ) => unknown
     try {
-      const returned = withTenant(this.lease.tenantId, () => handler(job, this))
+      const context = new RunningContext(this)
+      this.#context = context
+      const returned = withTenant(this.lease.tenantId, () => handler(job, context))
       if (returned instanceof Promise) {
         returned.then(
           (value: unknown) => {

@@ -214,6 +214,8 @@ export class ClaimLoop {
     const { queue, session, leaseMs, runtime, logger } = this.#config
     const { clock } = runtime.ports
     const askedAt = clock.monotonic()
+    // What is on its way here counts as held: a suspect must not begin beside it.
+    if (!suspects) runtime.suspects.hold(1)
     try {
       const found = await session.claim({ queue, slots, prefetch, leaseMs, suspects })
       this.#lastClaimAt = clock.monotonic()
@@ -228,6 +230,8 @@ export class ClaimLoop {
         })
       }
       return null
+    } finally {
+      if (!suspects) runtime.suspects.letGo()
     }
   }
 

@@ -122,7 +122,8 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
   /**
    * Ends the attempt of a job that this queue object dequeued. `'failed'` retries it by its policy.
    *
-   * @throws {@link JobsError} `JOBS_LEASE_LOST` when the job is not (or no longer) this object's.
+   * @throws {@link JobsError} `JOBS_LEASE_LOST` when the job is not (or no longer) this object's; with
+   * `retryable`, when the store did not answer: acknowledge again.
    */
   acknowledge(job: JobAddress, outcome: 'completed' | 'failed', error?: Error): Promise<void>
 }

@@ -6,7 +6,7 @@ import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
 import type { JobRef } from '../storage/job-record.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
-import { complete, type SettleResult } from '../storage/settlement.ts'
+import { complete } from '../storage/settlement.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 
 /** The leases that one queue object took by `dequeue` and has not acknowledged. */
@@ -52,12 +52,13 @@ export class ManualLeases {
     const settlement = failed
       ? settleFailure(lease, lease.attempts, asError(error), policy, this.#ports)
       : complete(lease)
-    const result = await new Promise<SettleResult>((resolve) => {
-      this.#session.settler.settle(settlement, { settled: resolve })
-    })
+    // Not through the settler, which repeats until answered: here the caller decides about that.
+    const { results } = await this.#session.call('settle', (call) =>
+      this.#session.store.settle({ settlements: [settlement] }, call),
+    )
     this.#leases.delete(key)
-    if (result === 'cancelled') throw leaseLost(ref, 'it was cancelled')
-    if (result === 'lost') throw leaseLost(ref, 'the lease had ended')
+    if (results[0] === 'cancelled') throw leaseLost(ref, 'it was cancelled')
+    if (results[0] === 'lost') throw leaseLost(ref, 'the lease had ended')
   }
 }
 

@@ -5,7 +5,7 @@ import type { Job, JobOptions } from '../job/job.ts'
 import { jobFromRecord, statusOf } from '../job/job-from-record.ts'
 import { checkInteger } from '../job/job-options.ts'
 import type { JobRequest } from '../job/job-request.ts'
-import { checkJobId, checkTenantId } from '../job/names.ts'
+import { checkJobId, checkTenantId, describe } from '../job/names.ts'
 import type { JobLimits } from '../limits.ts'
 import { retryOf } from '../processor/attempt-policy.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
@@ -100,7 +100,7 @@ export class StoreJobQueue implements JobQueue {
       queue: this.name,
       limit,
       ...(tenantId !== undefined && { tenantId: checkScope(tenantId) }),
-      ...(status !== undefined && { statuses: listOf(status) }),
+      ...(status !== undefined && { statuses: checkStatuses(listOf(status)) }),
       ...(name !== undefined && { names: listOf(name) }),
       ...(cursor !== undefined && { cursor }),
     }
@@ -256,6 +256,28 @@ export class StoreJobQueue implements JobQueue {
 
 function checkScope(tenantId: string | null): string | null {
   return tenantId === null ? null : checkTenantId(tenantId)
+}
+
+const STATUSES: Readonly<Record<JobStatus, true>> = {
+  pending: true,
+  scheduled: true,
+  running: true,
+  retrying: true,
+  completed: true,
+  failed: true,
+  cancelled: true,
+}
+
+function checkStatuses(statuses: readonly JobStatus[]): readonly JobStatus[] {
+  for (const status of statuses) {
+    if (!Object.hasOwn(STATUSES, status)) {
+      throw new JobsError(
+        'JOBS_INVALID_OPTION',
+        `there is no status ${describe(status)}; there are ${Object.keys(STATUSES).join(', ')}`,
+      )
+    }
+  }
+  return statuses
 }
 
 function listOf<T extends string>(value: T | readonly T[]): readonly T[] {

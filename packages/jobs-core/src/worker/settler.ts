@@ -37,7 +37,6 @@ export class Settler {
   readonly #pause: RetryPause
   #waiting: Entry[] = []
   #busy = false
-  #idleWaiters: (() => void)[] = []
 
   constructor(send: Send, timers: Timers, logger: JobsLogger) {
     this.#send = send
@@ -67,19 +66,8 @@ export class Settler {
       })
   }
 
-  /** Resolves when every settlement offered so far has been answered. */
-  async drained(): Promise<void> {
-    while (this.#busy || this.#waiting.length > 0) {
-      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
-    }
-  }
-
   #start(): void {
-    if (this.#busy || this.#pause.active) return
-    if (this.#waiting.length === 0) {
-      for (const resolve of this.#idleWaiters.splice(0)) resolve()
-      return
-    }
+    if (this.#busy || this.#pause.active || this.#waiting.length === 0) return
     this.#busy = true
     // Attempts that end in the same turn travel together.
     queueMicrotask(() => void this.#run())
