@@ -33,14 +33,28 @@ const timers: Timers = {
 // `setTimeout(fn, 0)` waits a millisecond; where there is `setImmediate`, it does not.
 const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => unknown }
 
+// Drawing random bytes costs a system call's worth of time, so they are drawn for many ids at once.
+const POOL_BYTES = 1_024
+let pool = ''
+let poolUsed = 0
+
 const random: Random = {
   next: () => Math.random(),
   hex(digits) {
-    const bytes = crypto.getRandomValues(new Uint8Array(Math.ceil(digits / 2)))
-    let text = ''
-    for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
-    return text.slice(0, digits)
+    if (poolUsed + digits > pool.length) {
+      pool = hexOf(crypto.getRandomValues(new Uint8Array(Math.max(POOL_BYTES, digits))))
+      poolUsed = 0
+    }
+    const text = pool.slice(poolUsed, poolUsed + digits)
+    poolUsed += digits
+    return text
   },
+}
+
+function hexOf(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
+  return text
 }
 
 /** The platform's clock, timers and randomness. */
