@@ -12,16 +12,16 @@ export interface AttemptContext {
   readonly attempt: number
   readonly tenantId: string | undefined
   /** Stores how far the attempt has come (JSON, at most 64 KiB), for others to read. */
-  progress(value: unknown): void
+  readonly progress: (value: unknown) => void
   /** Appends a line to the job's log (at most 1,000 characters; the newest 100 lines are kept). */
-  log(line: string): void
+  readonly log: (line: string) => void
   /**
    * Keeps the job leased for at least so long from now, before work that blocks the event loop.
    * Ordinary waiting needs none of it: leases are renewed by themselves.
    *
    * @throws {@link JobsError} `JOBS_LEASE_LOST` when the job is no longer this attempt's.
    */
-  extendLease(ms: number): Promise<void>
+  readonly extendLease: (ms: number) => Promise<void>
 }
 
 /**
