@@ -21,7 +21,8 @@ export function calculateRetryDelay(
     case 'linear':
       return Math.min(initialDelay * attempt, maxDelay)
     case 'exponential':
-      return Math.min(initialDelay * 2 ** (attempt - 1), maxDelay)
+      // Zero times a power too large to hold would be NaN.
+      return initialDelay === 0 ? 0 : Math.min(initialDelay * 2 ** (attempt - 1), maxDelay)
   }
 }
 

@@ -14,7 +14,11 @@ export interface RetryConfig {
   readonly backoff: Backoff
   /** The delay after the first failed attempt. @defaultValue 1000 */
   readonly initialDelay: number
-  /** No delay is longer, a custom function's and jitter included. @defaultValue 60000 */
+  /**
+   * No delay is longer, jitter included.
+   *
+   * @defaultValue 60000; a day where `initialDelay` is longer than that, no limit for a function
+   */
   readonly maxDelay: number
   /**
    * The part of each delay, from 0 to 1, that chance may take away, so that jobs that failed together

@@ -55,6 +55,28 @@ export function jobFromRecord(
   return job
 }
 
+/** A record with unreadable text, shown without it: one bad row must not hide the others. */
+export function unreadableJob(record: JobRecord, status: JobStatus): Job<unknown> {
+  return jobFromRecord(
+    { ...record, payload: 'null', metadata: null, result: null, progress: null },
+    status,
+  )
+}
+
+/** A record for a reader: what cannot be read is absent, and `error` says so. */
+export function readableJob(
+  record: JobRecord,
+  status: JobStatus,
+  maxAttempts?: number,
+): Job<unknown> {
+  try {
+    return jobFromRecord(record, status, maxAttempts)
+  } catch (error) {
+    const { code, message } = error as JobsError
+    return { ...unreadableJob(record, status), error: { code, message, retryable: false } }
+  }
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 function setEnd(job: Mutable<Job<unknown>>, state: JobRecord['state'], endedAt: Date): void {

@@ -3,9 +3,6 @@ import type { JobLimits } from '../limits.ts'
 import type { JobOptions } from './job.ts'
 import { checkJobId, checkTenantId, describe } from './names.ts'
 
-/** The latest instant a `Date` can hold. */
-const MAX_INSTANT = 8.64e15
-
 /** The longest duration that leads to an instant a `Date` can hold, with room for today's date. */
 const MAX_DURATION_MS = 8.6e15 - 1
 
@@ -57,8 +54,10 @@ export function checkJobOptions(options: JobOptions, limits: JobLimits): void {
   if (tenantId !== undefined) checkTenantId(tenantId)
   if (jobId !== undefined) checkJobId(jobId, limits.idLength)
   const { metadata } = options
-  if (metadata !== undefined && (typeof metadata !== 'object' || Array.isArray(metadata))) {
-    throw invalid('metadata', 'must be an object', metadata)
+  if (metadata !== undefined && !isRecord(metadata)) {
+    // Without the value: metadata is the caller's data, as the payload is.
+    const kind = metadata === null ? 'null' : typeof metadata
+    throw new JobsError('JOBS_INVALID_OPTION', `metadata must be an object, not of type ${kind}`)
   }
 }
 
@@ -79,8 +78,12 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
 /** `retryAfter` as milliseconds from `now`; `null` when it is neither a duration nor a valid Date. */
 export function retryAfterMs(value: unknown, now: number): number | null {
   const ms = value instanceof Date ? value.getTime() - now : value
-  if (typeof ms !== 'number' || Number.isNaN(ms) || ms + now > MAX_INSTANT) return null
+  if (typeof ms !== 'number' || Number.isNaN(ms) || ms > MAX_DURATION_MS) return null
   return Math.max(0, ms)
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function invalid(name: string, rule: string, value: unknown): JobsError {

@@ -26,22 +26,45 @@ export function serialize(
   subject: string,
   limits: Pick<JobLimits, 'payloadBytes' | 'depth'>,
 ): string {
-  const violation = inspect(value, limits.depth, [])
-  if (violation !== null) throw toError(violation, subject)
-  const text = JSON.stringify(value)
-  if (text.length * 3 > limits.payloadBytes) {
+  const { depth, payloadBytes } = limits
+  const walk: Walk = { depth, ancestors: [], bytesLeft: payloadBytes * FAR_TOO_LARGE }
+  let found: Violation | null
+  let text = ''
+  try {
+    found = inspect(value, walk)
+    if (found === null) text = JSON.stringify(value)
+  } catch (cause) {
+    // A getter or a proxy; what a `toJSON` method throws is caught where it is called.
+    found = { ...violation('JOBS_VALUE_UNSUPPORTED', 'threw while it was read'), cause }
+  }
+  if (walk.bytesLeft < 0)
+    throw tooLarge(subject, `more than ${payloadBytes * FAR_TOO_LARGE}`, limits)
+  if (found !== null) throw toError(found, subject)
+  if (text.length * 3 > payloadBytes) {
     const bytes = utf8Length(text)
-    if (bytes > limits.payloadBytes) {
-      throw new JobsError(
-        'JOBS_VALUE_TOO_LARGE',
-        `${subject} is ${bytes} bytes of JSON; the limit is ${limits.payloadBytes}. Store large data elsewhere and pass a reference to it`,
-      )
-    }
+    if (bytes > payloadBytes) throw tooLarge(subject, String(bytes), limits)
   }
   return text
 }
 
-function inspect(value: unknown, depthLimit: number, ancestors: object[]): Violation | null {
+/**
+ * What is larger than this many times its limit is not even written out. Objects that share their
+ * members can be small in memory and, as JSON, too large for any machine.
+ */
+const FAR_TOO_LARGE = 16
+
+interface Walk {
+  readonly depth: number
+  readonly ancestors: object[]
+  /** Less at least than what the rest of the text may take: no value takes less than a byte. */
+  bytesLeft: number
+}
+
+const ENOUGH: Violation = { code: 'JOBS_VALUE_TOO_LARGE', what: '', path: [] }
+
+function inspect(value: unknown, walk: Walk): Violation | null {
+  walk.bytesLeft -= typeof value === 'string' ? value.length : 1
+  if (walk.bytesLeft < 0) return ENOUGH
   switch (typeof value) {
     case 'string':
       return inspectText(value, 'a string')
@@ -59,51 +82,52 @@ function inspect(value: unknown, depthLimit: number, ancestors: object[]): Viola
     case 'symbol':
       return unsupported(`a ${typeof value}`)
     case 'object':
-      return value === null ? null : inspectObject(value, depthLimit, ancestors)
+      return value === null ? null : inspectObject(value, walk)
   }
 }
 
-function inspectObject(value: object, depthLimit: number, ancestors: object[]): Violation | null {
-  if (ancestors.length >= depthLimit) {
+function inspectObject(value: object, walk: Walk): Violation | null {
+  const { depth, ancestors } = walk
+  if (ancestors.length >= depth) {
     // Any cycle has come round by now, because it cannot be longer than the way here.
     return new Set(ancestors).size < ancestors.length || ancestors.includes(value)
       ? violation('JOBS_VALUE_CYCLE', 'refers back to an object that contains it')
-      : violation('JOBS_VALUE_TOO_DEEP', `is nested deeper than ${depthLimit} levels, the limit`)
+      : violation('JOBS_VALUE_TOO_DEEP', `is nested deeper than ${depth} levels, the limit`)
   }
   ancestors.push(value)
-  const found = Array.isArray(value)
-    ? inspectArray(value, depthLimit, ancestors)
-    : inspectRecord(value, depthLimit, ancestors)
+  let found: Violation | null
+  if ('toJSON' in value && typeof value.toJSON === 'function') found = inspectConverted(value, walk)
+  else if (Array.isArray(value)) found = inspectArray(value, walk)
+  else found = inspectRecord(value, walk)
   ancestors.pop()
   return found
 }
 
-function inspectArray(
-  value: readonly unknown[],
-  depthLimit: number,
-  ancestors: object[],
-): Violation | null {
-  for (let index = 0; index < value.length; index++) {
-    const found = inspect(value[index], depthLimit, ancestors)
-    if (found !== null) return inside(found, index)
-  }
-  return null
-}
-
-function inspectRecord(value: object, depthLimit: number, ancestors: object[]): Violation | null {
+function inspectConverted(value: object, walk: Walk): Violation | null {
   if (value instanceof Date) {
     return violation(
       'JOBS_VALUE_DATE',
       'is a Date, which would come back as text; pass an ISO string or a number of milliseconds',
     )
   }
-  if ('toJSON' in value && typeof value.toJSON === 'function') {
-    try {
-      return inspect(value.toJSON(''), depthLimit, ancestors)
-    } catch (cause) {
-      return { ...violation('JOBS_VALUE_TO_JSON_THREW', 'has a toJSON method that threw'), cause }
-    }
+  let converted: unknown
+  try {
+    converted = (value as { toJSON(key: string): unknown }).toJSON('')
+  } catch (cause) {
+    return { ...violation('JOBS_VALUE_TO_JSON_THREW', 'has a toJSON method that threw'), cause }
   }
+  return inspect(converted, walk)
+}
+
+function inspectArray(value: readonly unknown[], walk: Walk): Violation | null {
+  for (let index = 0; index < value.length; index++) {
+    const found = inspect(value[index], walk)
+    if (found !== null) return inside(found, index)
+  }
+  return null
+}
+
+function inspectRecord(value: object, walk: Walk): Violation | null {
   const prototype = Object.getPrototypeOf(value) as object | null
   // A prototype without a parent is `Object.prototype`, also that of another realm.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
@@ -117,7 +141,7 @@ function inspectRecord(value: object, depthLimit: number, ancestors: object[]): 
     if (badKey !== null) return badKey
     const member = (value as Record<string, unknown>)[key]
     if (member === undefined) continue
-    const found = inspect(member, depthLimit, ancestors)
+    const found = inspect(member, walk)
     if (found !== null) return inside(found, key)
   }
   return null
@@ -166,6 +190,17 @@ function toError(found: Violation, subject: string): JobsError {
     found.code,
     `${path} ${found.what}`,
     'cause' in found ? { cause: found.cause } : {},
+  )
+}
+
+function tooLarge(
+  subject: string,
+  bytes: string,
+  { payloadBytes }: Pick<JobLimits, 'payloadBytes'>,
+): JobsError {
+  return new JobsError(
+    'JOBS_VALUE_TOO_LARGE',
+    `${subject} is ${bytes} bytes of JSON; the limit is ${payloadBytes}. Store large data elsewhere and pass a reference to it`,
   )
 }
 

@@ -1,4 +1,4 @@
-import { DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
+import { type Backoff, DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import { definitionOf } from '../job/definition-registry.ts'
 import type { JobRecord } from '../storage/job-record.ts'
@@ -36,10 +36,18 @@ export function retryOf(definition: AnyJobDefinition | undefined): RetryConfig {
     maxAttempts: options?.maxAttempts ?? retry?.maxAttempts ?? DEFAULT_RETRY.maxAttempts,
     backoff: retry?.backoff ?? DEFAULT_RETRY.backoff,
     initialDelay,
-    // Who asks for a first delay of two hours does not mean the default's one minute.
-    maxDelay: retry?.maxDelay ?? Math.max(DEFAULT_RETRY.maxDelay, initialDelay),
+    maxDelay: retry?.maxDelay ?? defaultMaxDelay(retry?.backoff, initialDelay),
     jitter: retry?.jitter ?? DEFAULT_RETRY.jitter,
   }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+// Who chooses the delays, or begins with one of two hours, does not mean the default's one minute.
+function defaultMaxDelay(backoff: Backoff | undefined, initialDelay: number): number {
+  if (typeof backoff === 'function') return Infinity
+  if (initialDelay <= DEFAULT_RETRY.maxDelay) return DEFAULT_RETRY.maxDelay
+  return Math.max(initialDelay, DAY_MS)
 }
 
 /** The policy for one job: what its enqueue call said wins. */

@@ -1,8 +1,9 @@
 import { withTenant } from '@cgk/core'
+import type { RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
-import { checkPayload, checksPayload } from '../job/check-payload.ts'
+import { checkPayload, checksPayload, isThenable, type PayloadCheck } from '../job/check-payload.ts'
 import type { Job } from '../job/job.ts'
-import { jobFromRecord } from '../job/job-from-record.ts'
+import { jobFromRecord, unreadableJob } from '../job/job-from-record.ts'
 import type { JobLimits } from '../limits.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { CancelTimer, RuntimePorts } from '../runtime/ports.ts'
@@ -25,7 +26,7 @@ import { type ContextOwner, RunningContext } from './running-context.ts'
 import { asError, toStoredError } from './stored-error.ts'
 
 /** How many of its workers may vanish before a job counts as the cause. */
-export const MAX_LOST_LEASES = 3
+const MAX_LOST_LEASES = 3
 
 /** What an attempt needs of its processor, and whom it tells. */
 export interface AttemptHost {
@@ -139,9 +140,9 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.#registered = registered
     this.#host.started(this)
     const { lease } = this
-    const { maxAttempts } = retryFor(registered.retry, lease)
-    if (lease.lostLeases >= MAX_LOST_LEASES || lease.attempts > maxAttempts) {
-      this.#fail(this.#workerLost(maxAttempts), true)
+    const spent = spentError(lease, retryFor(registered.retry, lease))
+    if (spent !== null) {
+      this.#fail(spent, true)
       return
     }
     let job: Job<unknown>
@@ -154,14 +155,10 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.#job = job
     const timeoutMs = lease.timeoutMs ?? registered.timeoutMs
     if (timeoutMs !== null) this.#armTimeout(timeoutMs)
-    const { definition } = registered
-    if (definition === undefined || !checksPayload(definition)) {
-      this.#run(job)
-      return
-    }
-    const check = checkPayload(definition, job.payload)
-    if (check instanceof Promise) void check.then((settled) => this.#runChecked(job, settled))
-    else this.#runChecked(job, check)
+    // Whatever woke this loop may have had a tenant of its own.
+    withTenant(lease.tenantId, () => {
+      this.#checkAndRun(job, registered)
+    })
   }
 
   /** Gives the job back without an attempt spent, if it has not settled yet. */
@@ -170,15 +167,17 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.#settle(release(this.lease, delayMs), { type: 'released' })
   }
 
-  /** Aborts the handler's signal; the first reason stays. */
+  /** Aborts the handler's signal, unless it has returned; the first reason stays. */
   abort(reason: JobsError): void {
-    if (this.#abortReason !== null) return
+    if (this.#state === 'settling' || this.#abortReason !== null) return
     this.#abortReason = reason
     this.#context?.abort(reason)
   }
 
   leaseChanged(state: Exclude<LeaseState, 'held'>): void {
-    if (this.#state === 'settling') return
+    if (state === 'lost' && this.#state === 'running') this.#host.session.keeper.letGo(this)
+    // Heartbeats say the same thing again; and a timed-out attempt ends as it would have anyway.
+    if (this.#state === 'settling' || this.#abortReason !== null) return
     if (this.#state === 'waiting') {
       // Nothing has begun: give it back (paused), let go of it (cancelled), or just forget it (lost).
       this.giveBack(0)
@@ -186,7 +185,6 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     }
     if (state === 'paused') return
     if (state === 'lost') {
-      this.#host.session.keeper.letGo(this)
       this.abort(this.#leaseLost())
     } else {
       this.abort(new JobsError('JOBS_CANCELLED', `job ${this.lease.id} was cancelled while it ran`))
@@ -199,16 +197,24 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.#host.ended(this, this.#ending, result)
   }
 
-  #runChecked(
-    job: Job<unknown>,
-    check:
-      | { readonly ok: true; readonly payload: unknown }
-      | { readonly ok: false; readonly error: Error },
-  ): void {
+  #checkAndRun(job: Job<unknown>, { definition }: RegisteredHandler): void {
+    if (definition === undefined || !checksPayload(definition)) {
+      this.#run(job)
+      return
+    }
+    const check = checkPayload(definition, job.payload)
+    if (check instanceof Promise)
+      void check.then((settled) => {
+        this.#runChecked(job, settled)
+      })
+    else this.#runChecked(job, check)
+  }
+
+  #runChecked(job: Job<unknown>, check: PayloadCheck): void {
     if (this.#state !== 'running') return
     if (check.ok)
       this.#run(check.payload === job.payload ? job : { ...job, payload: check.payload })
-    else this.#fail(check.error, true)
+    else this.#fail(check.error, check.refused)
   }
 
   #run(job: Job<unknown>): void {
@@ -219,9 +225,9 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     try {
       const context = new RunningContext(this)
       this.#context = context
-      const returned = withTenant(this.lease.tenantId, () => handler(job, context))
-      if (returned instanceof Promise) {
-        returned.then(
+      const returned = handler(job, context)
+      if (isThenable(returned)) {
+        Promise.resolve(returned).then(
           (value: unknown) => {
             this.#returned(value)
           },
@@ -300,7 +306,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
       ? fail(this.lease, toStoredError(error, false))
       : settleFailure(this.lease, this.attempt, error, policy, this.#host.ports)
     const final = settlement.outcome.type === 'fail'
-    const job = this.#job ?? jobFromRecord({ ...this.lease, payload: 'null' }, 'running')
+    const job = this.#job ?? unreadableJob(this.lease, 'running')
     this.#settle(settlement, { type: 'failed', job, error, final })
   }
 
@@ -313,7 +319,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     const { settler, reporter } = this.#host.session
     // What the attempt reported is stored before its outcome.
     if (this.#reported) {
-      void reporter.flushed().then(() => {
+      void reporter.flushed(this.lease).then(() => {
         settler.settle(settlement, this)
       })
     } else {
@@ -351,14 +357,20 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
       { retryable: true },
     )
   }
+}
 
-  #workerLost(maxAttempts: number): JobsError {
-    const { id, lostLeases, attempts } = this.lease
+/** Why a claimed job must not run any more; `null` when it may. */
+export function spentError(lease: ClaimedJob, { maxAttempts }: RetryConfig): JobsError | null {
+  const { id, lostLeases, attempts } = lease
+  if (lostLeases >= MAX_LOST_LEASES) {
     return new JobsError(
       'JOBS_WORKER_LOST',
-      lostLeases >= MAX_LOST_LEASES
-        ? `worker lost: ${lostLeases} workers vanished while they held job ${id}; it is not run again`
-        : `job ${id} has spent its attempts: this would be ${attempts} of ${maxAttempts}`,
+      `worker lost: ${lostLeases} workers vanished while they held job ${id}; it is not run again`,
     )
   }
+  if (attempts <= maxAttempts) return null
+  return new JobsError(
+    'JOBS_WORKER_LOST',
+    `job ${id} has spent its attempts: this would be ${attempts} of ${maxAttempts}`,
+  )
 }

@@ -2,6 +2,7 @@ import type { CancelTimer, JobsLogger } from '../runtime/ports.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { ClaimedJob, ClaimResult } from '../storage/lease.ts'
 import { RetryPause } from '../worker/retry-pause.ts'
+import type { SuspectPass } from '../worker/suspect-gate.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { Attempt } from './attempt.ts'
 import { Prefetch } from './prefetch.ts'
@@ -47,7 +48,7 @@ export class ClaimLoop {
   /** A hint came while a claim was under way, which may have missed what it was about. */
   #hinted = false
   #hasSuspects = false
-  #suspect: Attempt | null = null
+  readonly #suspects = new Map<Attempt, SuspectPass>()
   #lastClaimAt: number | null = null
   #cancelPoll: CancelTimer | null = null
   #cancelOverdueCheck: CancelTimer | null = null
@@ -131,9 +132,10 @@ export class ClaimLoop {
     const { suspects } = this.#config.runtime
     this.#held.delete(attempt)
     suspects.letGo()
-    if (this.#suspect === attempt) {
-      this.#suspect = null
-      suspects.leave()
+    const pass = this.#suspects.get(attempt)
+    if (pass !== undefined) {
+      this.#suspects.delete(attempt)
+      pass.leave()
     }
     this.#tellIfEmptied()
   }
@@ -142,24 +144,40 @@ export class ClaimLoop {
     // An attempt that ends while it begins calls back in here; the outer round takes care of it.
     if (this.#pumping) return
     this.#pumping = true
-    this.#beginWaiting()
-    this.#pumping = false
+    try {
+      this.#beginWaiting()
+    } finally {
+      this.#pumping = false
+    }
     if (!this.#active || this.#claiming || this.#pause.active) return
-    if (this.#hasSuspects && this.#config.runtime.suspects.tryEnter()) void this.#claimSuspect()
-    else if (!this.#dry && this.#config.runtime.suspects.open) this.#claimIfRoom()
+    const { suspects } = this.#config.runtime
+    const wantsSuspect = this.#hasSuspects && this.#running < this.#config.slots
+    const pass = wantsSuspect ? suspects.tryEnter() : null
+    if (pass !== null) void this.#claimSuspect(pass)
+    else if (!this.#dry && suspects.open) this.#claimIfRoom()
   }
 
   #beginWaiting(): void {
-    const { slots, begin } = this.#config
+    const { slots } = this.#config
     while (this.#running < slots && this.#nextWaiting < this.#waiting.length) {
       const attempt = this.#waiting[this.#nextWaiting++]!
-      if (attempt.waiting) begin(attempt)
+      if (attempt.waiting) this.#begin(attempt)
     }
     if (this.#nextWaiting < this.#waiting.length) {
       this.#checkOverdueLater()
     } else {
       this.#waiting = []
       this.#nextWaiting = 0
+    }
+  }
+
+  #begin(attempt: Attempt): void {
+    try {
+      this.#config.begin(attempt)
+    } catch (error) {
+      const { queue, id } = attempt.lease
+      this.#config.logger.error('an attempt could not begin', { queue, jobId: id, error })
+      attempt.giveBack(this.#config.pollIntervalMs)
     }
   }
 
@@ -179,9 +197,13 @@ export class ClaimLoop {
     this.#claiming = true
     this.#hinted = false
     this.#stopPolling()
-    if (turns.overdue) await turns.next()
-    const found = await this.#ask(slots, prefetch, false)
+    // What is on its way here counts as held: a suspect must not begin beside it.
+    const { suspects } = this.#config.runtime
+    suspects.hold(1)
+    if (turns.isOver()) await turns.next()
+    const found = this.#active && suspects.open ? await this.#ask(slots, prefetch, false) : null
     this.#claiming = false
+    suspects.letGo()
     if (found !== null) {
       this.#setHasSuspects(found.hasSuspects)
       if (found.jobs.length === 0 && !this.#hinted) this.#rest(found.nextDueInMs)
@@ -190,21 +212,21 @@ export class ClaimLoop {
     this.#tellIfEmptied()
   }
 
-  async #claimSuspect(): Promise<void> {
+  async #claimSuspect(pass: SuspectPass): Promise<void> {
     this.#claiming = true
     this.#stopPolling()
     const found = await this.#ask(1, 0, true)
     this.#claiming = false
-    const attempt = this.#waiting.at(-1)
-    if (found === null || found.jobs.length === 0 || attempt === undefined) {
-      // Another worker was quicker.
-      this.#setHasSuspects(false)
-      this.#rest(null)
-      this.#config.runtime.suspects.leave()
+    const [job] = found?.jobs ?? []
+    const attempt = [...this.#held].find(({ lease }) => lease === job)
+    if (job === undefined || attempt === undefined) {
+      // Another worker was quicker, or the store did not answer; the next claim tells.
+      this.#hasSuspects = false
+      pass.leave()
     } else {
-      this.#suspect = attempt
-      this.#setHasSuspects(found.hasSuspects)
-      this.#dry = false
+      pass.claimed(job.lostLeases)
+      this.#hasSuspects = found?.hasSuspects ?? false
+      this.#suspects.set(attempt, pass)
     }
     this.#pump()
     this.#tellIfEmptied()
@@ -214,8 +236,6 @@ export class ClaimLoop {
     const { queue, session, leaseMs, runtime, logger } = this.#config
     const { clock } = runtime.ports
     const askedAt = clock.monotonic()
-    // What is on its way here counts as held: a suspect must not begin beside it.
-    if (!suspects) runtime.suspects.hold(1)
     try {
       const found = await session.claim({ queue, slots, prefetch, leaseMs, suspects })
       this.#lastClaimAt = clock.monotonic()
@@ -230,8 +250,6 @@ export class ClaimLoop {
         })
       }
       return null
-    } finally {
-      if (!suspects) runtime.suspects.letGo()
     }
   }
 

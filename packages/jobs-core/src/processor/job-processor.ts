@@ -23,7 +23,7 @@ export interface ProcessorConfig {
    * @defaultValue 3000
    */
   readonly leaseMs?: number
-  /** How long `stop` waits for running attempts before it gives them back. @defaultValue 25000 */
+  /** How long `stop` waits for running attempts before it gives them back. @defaultValue 20000 */
   readonly gracePeriod?: number
   /** How long a timed-out attempt may take to notice its signal. @defaultValue 1000 */
   readonly timeoutGrace?: number
@@ -33,7 +33,11 @@ export interface ProcessorConfig {
   readonly onFailed?: (job: Job<unknown>, error: Error) => unknown
   /** Called after a job completed, once that is stored. */
   readonly onComplete?: (job: Job<unknown>, result: unknown) => unknown
-  /** @defaultValue the console */
+  /**
+   * Hears of this processor's trouble: failing claims, lost leases, a blocked event loop. What several
+   * processors share (settling, heartbeats, upkeep) goes to the logger of the runtime, see
+   * `createRuntime`. @defaultValue the console
+   */
   readonly logger?: JobsLogger
 }
 
@@ -55,7 +59,8 @@ export interface JobProcessor {
   /**
    * Drains: claims no more, gives back what has not begun, lets what runs finish within the grace
    * period, then aborts it and gives it back. Resolves when every outcome is stored, or when the grace
-   * period and the store's deadline have passed. Never rejects; calling it again returns the same.
+   * period and the store's deadline have passed. Never rejects. A further call waits for the same end;
+   * with a shorter grace period it hastens it.
    */
   stop(options?: { readonly gracePeriod?: number }): Promise<void>
   /** Adds or replaces a handler, also while running. */

@@ -28,6 +28,14 @@ export type Reading =
 
 /** Reads a handler's return value; never throws. */
 export function readResult(value: unknown, limits: JobLimits): Reading {
+  try {
+    return read(value, limits)
+  } catch (error) {
+    return { type: 'failure', error: asError(error) }
+  }
+}
+
+function read(value: unknown, limits: JobLimits): Reading {
   if (typeof value !== 'object' || value === null || !('success' in value)) {
     return failure(
       'Jobs must return JobResult: { success: true, data } or { success: false, error }',
@@ -37,12 +45,9 @@ export function readResult(value: unknown, limits: JobLimits): Reading {
   if (result.success === true) {
     const followUps = result.followUps ?? []
     if (!Array.isArray(followUps)) return failure('followUps of a JobResult must be an array')
-    try {
-      const text = result.data === undefined ? null : serialize(result.data, 'result', limits)
-      return { type: 'success', data: result.data, result: text, followUps }
-    } catch (error) {
-      return { type: 'failure', error: asError(error) }
-    }
+    const { data } = result
+    const text = data === undefined ? null : serialize(data, 'result', limits)
+    return { type: 'success', data, result: text, followUps }
   }
   if ('snoozeMs' in result) {
     const ms = retryAfterMs(result.snoozeMs, 0)

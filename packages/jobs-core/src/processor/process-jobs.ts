@@ -1,13 +1,14 @@
 import { JobsError } from '../errors.ts'
 import { internalsOf } from '../queue/queue-internals.ts'
 import { consoleLogger } from '../runtime/console-logger.ts'
+import { guarded } from '../runtime/guarded-logger.ts'
 import type { JobProcessor, ProcessorConfig } from './job-processor.ts'
 import { QueueProcessor } from './queue-processor.ts'
 
 const DEFAULT_CONCURRENCY = 5
 const DEFAULT_POLL_MS = 1_000
 const DEFAULT_LEASE_MS = 3_000
-const DEFAULT_GRACE_MS = 25_000
+const DEFAULT_GRACE_MS = 20_000
 const DEFAULT_TIMEOUT_GRACE_MS = 1_000
 const LONGEST_MS = 2 ** 31 - 1
 
@@ -58,7 +59,7 @@ export function processJobs(config: ProcessorConfig): JobProcessor {
       ...(onFailed !== undefined && { onFailed }),
       ...(onComplete !== undefined && { onComplete }),
     },
-    logger: config.logger ?? consoleLogger,
+    logger: guarded(config.logger ?? consoleLogger),
   })
   for (const definition of config.jobs ?? []) processor.registerJob(definition)
   for (const [name, handler] of config.handlers ?? []) processor.registerHandler(name, handler)

@@ -1,9 +1,10 @@
+import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { JobLimits } from '../limits.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
-import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
+import type { CancelTimer, JobsLogger, RuntimePorts } from '../runtime/ports.ts'
 import type { SettleResult } from '../storage/settlement.ts'
 import { LoopMonitor } from '../worker/loop-monitor.ts'
 import { CALL_DEADLINE_MS } from '../worker/store-calls.ts'
@@ -46,6 +47,8 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
   #state: ProcessorStatus['state'] = 'idle'
   #detach: (() => void)[] = []
   #stopped: Promise<void> | null = null
+  readonly #graceOver = Promise.withResolvers<void>()
+  readonly #graceTimers: CancelTimer[] = []
 
   constructor(config: QueueProcessorConfig) {
     const { queue, runtime, session, leaseMs, logger } = config
@@ -112,7 +115,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
   }
 
   stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {
-    return (this.#stopped ??= this.#stop(options.gracePeriod ?? this.#config.gracePeriodMs))
+    const gracePeriodMs = options.gracePeriod ?? this.#config.gracePeriodMs
+    if (this.#stopped === null) this.#stopped = this.#stop()
+    if (this.#state === 'stopping') this.#endGraceIn(gracePeriodMs)
+    return this.#stopped
   }
 
   status(): ProcessorStatus {
@@ -141,7 +147,9 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     const { queue, callbacks, logger } = this.#config
     this.#claims.ended(attempt)
     if (result === 'settled') {
-      announce(ending, callbacks, logger)
+      withTenant(attempt.lease.tenantId, () => {
+        announce(ending, callbacks, logger)
+      })
     } else if (result === 'lost') {
       const { id, name } = attempt.lease
       logger.warn('a lease was lost; the outcome of its attempt was refused', {
@@ -160,12 +168,13 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     else attempt.giveBack(this.#handlers.delayOfUnknown(name, releases, this.#config.logger))
   }
 
-  async #stop(gracePeriodMs: number): Promise<void> {
+  async #stop(): Promise<void> {
     const wasRunning = this.#state === 'running'
     this.#state = 'stopping'
     this.#claims.stop()
     if (wasRunning) {
-      await this.#within(gracePeriodMs, this.#claims.emptied())
+      await Promise.race([this.#claims.emptied(), this.#graceOver.promise])
+      for (const cancel of this.#graceTimers.splice(0)) cancel()
       await this.#abortHeld()
     }
     this.#loopMonitor.stop()
@@ -173,9 +182,31 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#state = 'stopped'
   }
 
+  /** Several calls of `stop` may each set an end; the earliest counts. */
+  #endGraceIn(ms: number): void {
+    this.#graceTimers.push(this.ports.timers.after(ms, this.#graceOver.resolve))
+  }
+
   async #abortHeld(): Promise<void> {
-    const { queue, timeoutGraceMs, logger } = this.#config
-    if (this.#claims.held.size === 0) return
+    const { timeoutGraceMs } = this.#config
+    if (this.#claims.held.size > 0) {
+      this.#abortAttempts()
+      await this.#within(timeoutGraceMs, this.#claims.emptied())
+      for (const attempt of this.#claims.held) attempt.giveBack(0)
+    }
+    // Every outcome is stored and every claim answered before we go, unless the store itself no longer
+    // answers.
+    await this.#within(CALL_DEADLINE_MS, this.#claims.emptied())
+    if (this.#claims.held.size > 0) {
+      this.#config.logger.error('the store did not answer; leases are left to end by themselves', {
+        queue: this.#config.queue,
+        jobs: this.#claims.held.size,
+      })
+    }
+  }
+
+  #abortAttempts(): void {
+    const { queue, logger } = this.#config
     logger.warn('the grace period is over; attempts in progress are aborted and given back', {
       queue,
       jobs: this.#claims.held.size,
@@ -188,16 +219,6 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
           { retryable: true },
         ),
       )
-    }
-    await this.#within(timeoutGraceMs, this.#claims.emptied())
-    for (const attempt of this.#claims.held) attempt.giveBack(0)
-    // Every outcome is stored before we go, unless the store itself no longer answers.
-    await this.#within(CALL_DEADLINE_MS, this.#claims.emptied())
-    if (this.#claims.held.size > 0) {
-      logger.error('the store did not answer; leases are left to end by themselves', {
-        queue,
-        jobs: this.#claims.held.size,
-      })
     }
   }
 

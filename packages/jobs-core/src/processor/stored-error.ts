@@ -7,15 +7,32 @@ const MESSAGE_LENGTH = 2_000
 const STACK_LENGTH = 8_000
 const CODE_LENGTH = 100
 
-/** Whatever a handler threw, as an `Error`. */
+/** Whatever a handler threw, as an `Error` whose parts can be read. */
 export function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
+  if (thrown instanceof Error) {
+    return isReadable(thrown)
+      ? thrown
+      : new JobsError('JOBS_HANDLER_FAILED', 'the handler threw an error that cannot be read', {
+          retryable: true,
+          cause: thrown,
+        })
+  }
   const what = thrown === null || typeof thrown !== 'object' ? String(thrown) : 'an object'
   return new JobsError(
     'JOBS_HANDLER_FAILED',
     `the handler threw ${typeof thrown === 'string' ? describe(thrown) : what}, which is not an Error`,
     { retryable: true, cause: thrown },
   )
+}
+
+// A getter of an error may throw too, and what an attempt throws must never reach the claim loop.
+function isReadable(error: Error & { readonly code?: unknown; readonly retryAfter?: unknown }) {
+  try {
+    void [error.name, String(error.message), error.stack, error.code, error.retryAfter]
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The failure a handler returned, as an `Error` that carries its code. */

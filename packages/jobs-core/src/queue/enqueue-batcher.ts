@@ -42,7 +42,7 @@ export class EnqueueBatcher {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      if (this.#turns.overdue) await this.#turns.next()
+      if (this.#turns.isOver()) await this.#turns.next()
       await this.#sendBatch(this.#takeBatch())
     }
     this.#busy = false

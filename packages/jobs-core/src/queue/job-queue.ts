@@ -4,10 +4,12 @@ import type { JobRequest } from '../job/job-request.ts'
 import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
 
 /**
- * One job, by its id within the tenant given (else the current one, else among the jobs without a
- * tenant), or any object that carries both, such as the job itself.
+ * One job: its id, within the current tenant (outside of one, among the jobs without a tenant); or an
+ * object that says whose it is, such as the job itself. An object without `tenantId` means a job
+ * without a tenant, wherever the call is made.
  */
-export type JobAddress = string | { readonly id: string; readonly tenantId?: string | undefined }
+export type JobAddress =
+  string | { readonly id: string; readonly tenantId?: string | null | undefined }
 
 /** Which tenant's jobs a call means: a tenant, or `null` for jobs without one. */
 export interface TenantChoice {
@@ -37,6 +39,10 @@ export interface DequeueOptions {
   readonly leaseMs?: number
 }
 
+// One signature instead of an overload for names and one for definitions: of overloads the compiler
+// explains the last alone, and a wrong payload would be reported as a wrong name.
+type PayloadOf<TJob, TJobs extends object> = TJob extends keyof TJobs ? TJobs[TJob] : InputOf<TJob>
+
 /**
  * A named queue on a store. Two queue objects of one name on one store are the same queue, in one
  * process or many. Making one does no I/O.
@@ -48,20 +54,18 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
   readonly store: JobStore
 
   /**
-   * Makes a job durable. Calls made while the store is busy travel together; each resolves when its
-   * own job is stored, and a bad one fails only its own caller.
+   * Makes a job durable, by its definition or by its name. Calls made while the store is busy travel
+   * together; each resolves when its own job is stored, and a bad one fails only its own caller.
    *
    * @throws {@link JobsError} `JOBS_VALUE_*`, `JOBS_INVALID_*`, `JOBS_TENANT_REQUIRED`,
    * `JOBS_ID_CONFLICT`; with `retryable`: `JOBS_STORE_UNAVAILABLE`, `JOBS_STORE_TIMEOUT` (the outcome
    * is then unknown; a `jobId` makes the repeat safe).
    */
-  enqueue<TDefinition extends AnyJobDefinition>(
-    job: TDefinition,
-    payload: InputOf<TDefinition>,
-    options?: JobOptions,
-  ): Promise<Job<InputOf<TDefinition>>>
-  enqueue<TName extends Extract<keyof TJobs, string>, TPayload extends TJobs[TName]>(
-    name: TName,
+  enqueue<
+    TJob extends AnyJobDefinition | Extract<keyof TJobs, string>,
+    TPayload extends PayloadOf<TJob, TJobs>,
+  >(
+    job: TJob,
     payload: TPayload,
     options?: JobOptions,
   ): Promise<Job<TPayload>>
@@ -122,6 +126,7 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
   /**
    * Ends the attempt of a job that this queue object dequeued. `'failed'` retries it by its policy.
    *
+   * @param job - by id alone it is found among the jobs this object holds, whatever their tenant.
    * @throws {@link JobsError} `JOBS_LEASE_LOST` when the job is not (or no longer) this object's; with
    * `retryable`, when the store did not answer: acknowledge again.
    */

@@ -2,7 +2,7 @@ import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { Job, JobOptions } from '../job/job.ts'
-import { jobFromRecord, statusOf } from '../job/job-from-record.ts'
+import { jobFromRecord, readableJob, statusOf } from '../job/job-from-record.ts'
 import { checkInteger } from '../job/job-options.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import { checkJobId, checkTenantId, describe } from '../job/names.ts'
@@ -173,7 +173,9 @@ export class StoreJobQueue implements JobQueue {
     if (outcome !== 'completed' && outcome !== 'failed') {
       throw new JobsError('JOBS_INVALID_OPTION', "outcome must be 'completed' or 'failed'")
     }
-    await this.#parts.leases.end(this.#refOf(job), outcome === 'failed', error)
+    const { id, tenantId } = this.#refOf(job)
+    const owner = { id, tenantId: typeof job === 'string' ? undefined : tenantId }
+    await this.#parts.leases.end(owner, outcome === 'failed', error)
   }
 
   async #act(
@@ -193,19 +195,21 @@ export class StoreJobQueue implements JobQueue {
   }
 
   #refOf(job: JobAddress): JobRef {
+    // An object says itself whose job it is. A job without a tenant must not turn, inside of one, into
+    // that tenant's job of the same id.
     const { id, tenantId } =
-      typeof job === 'string' ? { id: job, tenantId: undefined } : (job ?? { id: job })
+      typeof job === 'string' ? { id: job, tenantId: currentTenant() } : (job ?? { id: job })
     return {
       queue: this.name,
       id: checkJobId(id, this.#parts.limits.idLength),
-      tenantId: checkScope(tenantId ?? currentTenant() ?? null),
+      tenantId: checkScope(tenantId ?? null),
     }
   }
 
   #jobOf(record: JobRecord): Job<unknown> {
     const { definitions, runtime } = this.#parts
     const { maxAttempts } = retryOf(definitions.get(record.name))
-    return jobFromRecord(record, statusOf(record, runtime.ports.clock.now()), maxAttempts)
+    return readableJob(record, statusOf(record, runtime.ports.clock.now()), maxAttempts)
   }
 
   #enqueued(newJob: NewJob, result: EnqueueResult): Job<unknown> {

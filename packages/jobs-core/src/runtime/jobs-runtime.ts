@@ -2,6 +2,7 @@ import type { JobStore } from '../storage/job-store.ts'
 import { StoreSession } from '../worker/store-session.ts'
 import { SuspectGate } from '../worker/suspect-gate.ts'
 import { consoleLogger } from './console-logger.ts'
+import { guarded } from './guarded-logger.ts'
 import type { JobsLogger, RuntimePorts } from './ports.ts'
 import { systemPorts } from './system-runtime.ts'
 
@@ -20,7 +21,7 @@ export class JobsRuntime {
     this.ports = ports
     this.suspects = new SuspectGate(ports.clock, ports.timers)
     this.#worker = ports.random.hex(16)
-    this.#logger = logger
+    this.#logger = guarded(logger)
   }
 
   /** The one session of this runtime with a store. */

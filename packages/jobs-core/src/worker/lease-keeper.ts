@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock, JobsLogger, Timers } from '../runtime/ports.ts'
 import type { Lease, LeaseState } from '../storage/lease.ts'
+import { CALL_DEADLINE_MS } from './store-calls.ts'
 
 /** A lease this process holds, and whom to tell about it. */
 export interface HeldLease {
@@ -7,7 +8,7 @@ export interface HeldLease {
   readonly leaseMs: number
   /** Until when the store surely hides the job, on the monotonic clock. Kept up by the keeper. */
   expiresAt: number
-  /** What a heartbeat learned; `held` is not told. */
+  /** What a heartbeat learned; `held` is not told. May be told more than once. */
   leaseChanged(state: Exclude<LeaseState, 'held'>): void
 }
 
@@ -23,11 +24,14 @@ export interface LeaseKeeperPorts {
   ) => Promise<readonly LeaseState[]>
 }
 
-/** Leases are renewed when this share of their time has passed, so that two heartbeats may fail. */
+/** Leases are renewed when this share of their time has passed, looked for twice as often. */
 const RENEW_AFTER = 1 / 3
 
-/** An unanswered heartbeat is repeated this often within a lease. */
-const HEARTBEAT_DEADLINE = 1 / 3
+/** A heartbeat that was not answered within this share of a lease is repeated at once. */
+const HEARTBEAT_DEADLINE = 1 / 4
+
+/** The pause before a heartbeat that failed outright is repeated. */
+const REPEAT_AFTER_MS = 100
 
 /** At most so many leases per call. */
 const BATCH = 5_000
@@ -40,22 +44,18 @@ const BATCH = 5_000
 export class LeaseKeeper {
   readonly #ports: LeaseKeeperPorts
   readonly #held = new Set<HeldLease>()
-  #cancelTimer: CancelTimer | null = null
-  #tickMs = Number.POSITIVE_INFINITY
-  #beating: Promise<void> | null = null
+  readonly #changedQueues = new Set<string>()
+  #timer: { readonly at: number; readonly cancel: CancelTimer } | null = null
+  #round: Promise<void> | null = null
+  #nextRound: Promise<void> | null = null
 
   constructor(ports: LeaseKeeperPorts) {
     this.#ports = ports
   }
 
-  get size(): number {
-    return this.#held.size
-  }
-
   hold(lease: HeldLease): void {
     this.#held.add(lease)
-    const tickMs = lease.leaseMs * RENEW_AFTER * 0.5
-    if (this.#cancelTimer === null || tickMs < this.#tickMs) this.#arm(tickMs)
+    this.#wakeIn(lease.leaseMs * RENEW_AFTER * 0.5)
   }
 
   letGo(lease: HeldLease): void {
@@ -63,54 +63,63 @@ export class LeaseKeeper {
   }
 
   /**
-   * Renews what is due for it. One round at a time; a call during a round gets that round.
+   * Renews what is due for it. Calls during a round share the next one.
    *
    * @param queue - renew every lease of this queue, due or not: something there has changed.
    */
-  async beat(queue?: string): Promise<void> {
-    while (this.#beating !== null) await this.#beating
-    this.#beating = this.#round(queue).finally(() => {
-      this.#beating = null
-    })
-    await this.#beating
+  beat(queue?: string): Promise<void> {
+    if (queue !== undefined) this.#changedQueues.add(queue)
+    if (this.#round === null) return this.#start()
+    return (this.#nextRound ??= this.#round.then(() => {
+      this.#nextRound = null
+      return this.#start()
+    }))
   }
 
-  #arm(tickMs: number): void {
-    this.#cancelTimer?.()
-    this.#tickMs = tickMs
-    this.#cancelTimer = this.#ports.timers.after(
-      tickMs,
+  #start(): Promise<void> {
+    return (this.#round = this.#renewDue().finally(() => {
+      this.#round = null
+    }))
+  }
+
+  #wakeIn(ms: number): void {
+    const at = this.#ports.clock.monotonic() + ms
+    if (this.#timer !== null) {
+      if (this.#timer.at <= at) return
+      this.#timer.cancel()
+    }
+    const cancel = this.#ports.timers.after(
+      ms,
       () => {
-        this.#cancelTimer = null
-        void this.beat().then(() => {
-          if (this.#held.size > 0 && this.#cancelTimer === null) this.#arm(this.#smallestTick())
-        })
+        this.#timer = null
+        void this.beat()
+        let nextMs = Infinity
+        for (const held of this.#held) nextMs = Math.min(nextMs, held.leaseMs)
+        if (nextMs < Infinity) this.#wakeIn(nextMs * RENEW_AFTER * 0.5)
       },
       { background: true },
     )
+    this.#timer = { at, cancel }
   }
 
-  #smallestTick(): number {
-    let leaseMs = Number.POSITIVE_INFINITY
-    for (const held of this.#held) leaseMs = Math.min(leaseMs, held.leaseMs)
-    return leaseMs * RENEW_AFTER * 0.5
-  }
-
-  async #round(queue: string | undefined): Promise<void> {
+  async #renewDue(): Promise<void> {
     const now = this.#ports.clock.monotonic()
     const byDuration = new Map<number, HeldLease[]>()
     for (const held of this.#held) {
       const due = held.expiresAt - held.leaseMs * (1 - RENEW_AFTER) <= now
-      if (!due && held.lease.queue !== queue) continue
+      if (!due && !this.#changedQueues.has(held.lease.queue)) continue
       const group = byDuration.get(held.leaseMs)
       if (group === undefined) byDuration.set(held.leaseMs, [held])
       else group.push(held)
     }
+    this.#changedQueues.clear()
+    const calls: Promise<void>[] = []
     for (const [leaseMs, group] of byDuration) {
       for (let from = 0; from < group.length; from += BATCH) {
-        await this.#renew(group.slice(from, from + BATCH), leaseMs)
+        calls.push(this.#renew(group.slice(from, from + BATCH), leaseMs))
       }
     }
+    await Promise.all(calls)
   }
 
   async #renew(batch: readonly HeldLease[], leaseMs: number): Promise<void> {
@@ -120,14 +129,12 @@ export class LeaseKeeper {
       const states = await extend(
         batch.map((held) => held.lease),
         leaseMs,
-        leaseMs * HEARTBEAT_DEADLINE,
+        Math.min(leaseMs * HEARTBEAT_DEADLINE, CALL_DEADLINE_MS),
       )
       for (let index = 0; index < batch.length; index++) {
         const held = batch[index]!
         const state = states[index]!
-        if (state === 'held' || state === 'paused') {
-          held.expiresAt = Math.max(held.expiresAt, askedAt + leaseMs)
-        }
+        if (state !== 'lost') held.expiresAt = Math.max(held.expiresAt, askedAt + leaseMs)
         if (state !== 'held' && this.#held.has(held)) held.leaseChanged(state)
       }
     } catch (error) {
@@ -136,6 +143,7 @@ export class LeaseKeeper {
       for (const held of batch) {
         if (held.expiresAt <= now && this.#held.has(held)) held.leaseChanged('lost')
       }
+      this.#wakeIn(REPEAT_AFTER_MS)
     }
   }
 }

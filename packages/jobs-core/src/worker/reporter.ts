@@ -9,13 +9,14 @@ interface Pending {
 /**
  * Natural batching of progress and log lines: what is said while a batch is under way travels with the
  * next, and of several progress values only the last. Reports are for people, so one that the store
- * did not take is dropped and said so; it never holds up a job.
+ * did not take is dropped and said so.
  */
 export class Reporter {
   readonly #send: (reports: readonly AttemptReport[]) => Promise<readonly boolean[]>
   readonly #logger: JobsLogger
   #pending = new Map<Lease, Pending>()
-  #sending: Promise<void> | null = null
+  #sending: ReadonlyMap<Lease, Pending> = new Map()
+  #batch: Promise<void> | null = null
 
   constructor(
     send: (reports: readonly AttemptReport[]) => Promise<readonly boolean[]>,
@@ -28,19 +29,17 @@ export class Reporter {
   /** @param progress - JSON text. */
   progress(lease: Lease, progress: string): void {
     this.#pendingOf(lease).progress = progress
-    this.#start()
   }
 
   log(lease: Lease, line: string): void {
     const { log } = this.#pendingOf(lease)
     log.push(line)
     if (log.length > MAX_LOG_LINES) log.shift()
-    this.#start()
   }
 
-  /** Resolves when everything said so far has been sent. */
-  async flushed(): Promise<void> {
-    while (this.#sending !== null) await this.#sending
+  /** Resolves when everything said of this lease so far has been sent, whatever others say. */
+  async flushed(lease: Lease): Promise<void> {
+    while (this.#pending.has(lease) || this.#sending.has(lease)) await this.#batch
   }
 
   #pendingOf(lease: Lease): Pending {
@@ -49,32 +48,25 @@ export class Reporter {
       pending = { progress: undefined, log: [] }
       this.#pending.set(lease, pending)
     }
+    this.#batch ??= Promise.resolve().then(() => this.#sendPending())
     return pending
   }
 
-  #start(): void {
-    this.#sending ??= Promise.resolve()
-      .then(() => this.#run())
-      .finally(() => {
-        this.#sending = null
-      })
-  }
-
-  async #run(): Promise<void> {
-    while (this.#pending.size > 0) {
-      const batch = this.#pending
-      this.#pending = new Map()
-      try {
-        await this.#send(
-          [...batch].map(([lease, { progress, log }]) => ({
-            lease,
-            ...(progress !== undefined && { progress }),
-            ...(log.length > 0 && { log }),
-          })),
-        )
-      } catch (error) {
-        this.#logger.warn('progress and log lines were lost', { jobs: batch.size, error })
-      }
+  async #sendPending(): Promise<void> {
+    this.#sending = this.#pending
+    this.#pending = new Map()
+    try {
+      await this.#send(
+        [...this.#sending].map(([lease, { progress, log }]) => ({
+          lease,
+          ...(progress !== undefined && { progress }),
+          ...(log.length > 0 && { log }),
+        })),
+      )
+    } catch (error) {
+      this.#logger.warn('progress and log lines were lost', { jobs: this.#sending.size, error })
     }
+    this.#sending = new Map()
+    this.#batch = this.#pending.size > 0 ? Promise.resolve().then(() => this.#sendPending()) : null
   }
 }

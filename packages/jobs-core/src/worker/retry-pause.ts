@@ -6,11 +6,14 @@ const LONGEST_MS = 2_000
 /** The pause between tries of something that must succeed in the end: doubles, up to two seconds. */
 export class RetryPause {
   readonly #timers: Timers
+  readonly #options: { readonly background?: boolean }
   #nextMs = FIRST_MS
   #cancel: CancelTimer | null = null
 
-  constructor(timers: Timers) {
+  /** @param options.background - do not keep an otherwise idle process open. Default `false`. */
+  constructor(timers: Timers, options: { readonly background?: boolean } = {}) {
     this.#timers = timers
+    this.#options = options
   }
 
   /** Whether a pause is under way. */
@@ -21,10 +24,14 @@ export class RetryPause {
   /** Calls `fn` after the pause; a pause already under way is kept. */
   before(fn: () => void): void {
     if (this.#cancel !== null) return
-    this.#cancel = this.#timers.after(this.#nextMs, () => {
-      this.#cancel = null
-      fn()
-    })
+    this.#cancel = this.#timers.after(
+      this.#nextMs,
+      () => {
+        this.#cancel = null
+        fn()
+      },
+      this.#options,
+    )
     this.#nextMs = Math.min(this.#nextMs * 2, LONGEST_MS)
   }
 

@@ -36,18 +36,21 @@ export class Settler {
   readonly #logger: JobsLogger
   readonly #pause: RetryPause
   #waiting: Entry[] = []
-  #busy = false
+  #scheduled = false
+  #sending = false
 
   constructor(send: Send, timers: Timers, logger: JobsLogger) {
     this.#send = send
     this.#logger = logger
-    this.#pause = new RetryPause(timers)
+    // In the background: when everybody has stopped waiting, an unanswered batch must not keep the
+    // process.
+    this.#pause = new RetryPause(timers, { background: true })
   }
 
   /** Offers a settlement; the owner hears when it is answered. */
   settle(settlement: Settlement, owner: SettlementOwner): void {
     this.#waiting.push({ settlement, owner })
-    this.#start()
+    this.#schedule()
   }
 
   /**
@@ -56,75 +59,109 @@ export class Settler {
    * @returns `null` when there is nothing to send or a batch is under way: claim by yourself.
    */
   settleAndClaim(claim: ClaimRequest): Promise<ClaimResult> | null {
-    if (this.#busy || this.#pause.active || this.#waiting.length === 0) return null
-    this.#busy = true
-    return this.#sendBatch(this.#waiting.splice(0, BATCH), claim)
-      .then((claimed) => claimed as ClaimResult)
-      .finally(() => {
-        this.#busy = false
-        this.#start()
-      })
+    if (this.#sending || this.#pause.active || this.#waiting.length === 0) return null
+    return this.#sendWithClaim(this.#waiting.splice(0, BATCH), claim)
   }
 
-  #start(): void {
-    if (this.#busy || this.#pause.active || this.#waiting.length === 0) return
-    this.#busy = true
+  #schedule(): void {
+    if (this.#scheduled || this.#sending || this.#pause.active || this.#waiting.length === 0) return
+    this.#scheduled = true
     // Attempts that end in the same turn travel together.
-    queueMicrotask(() => void this.#run())
+    queueMicrotask(() => {
+      this.#scheduled = false
+      if (!this.#sending && this.#waiting.length > 0) void this.#run()
+    })
   }
 
   async #run(): Promise<void> {
+    this.#sending = true
+    const batch = this.#waiting.splice(0, BATCH)
     try {
-      await this.#sendBatch(this.#waiting.splice(0, BATCH), undefined)
-    } catch {
-      // Already reported, and the batch waits for its repetition.
-    }
-    this.#busy = false
-    this.#start()
-  }
-
-  async #sendBatch(
-    batch: readonly Entry[],
-    claim: ClaimRequest | undefined,
-  ): Promise<ClaimResult | null> {
-    try {
-      const answer = await this.#send(
-        batch.map((entry) => entry.settlement),
-        claim,
-      )
-      this.#pause.reset()
-      for (let index = 0; index < batch.length; index++) {
-        batch[index]!.owner.settled(answer.results[index]!)
-      }
-      return answer.claimed
+      const { results } = await this.#send(settlementsOf(batch), undefined)
+      this.#answered(batch, results)
     } catch (error) {
-      if (isJobsError(error) && !error.retryable) {
-        await this.#refused(batch, error)
-      } else {
-        this.#logger.warn('settling was not answered; it is repeated until it is', {
-          jobs: batch.length,
-          error,
-        })
-        this.#waiting.unshift(...batch)
-        this.#pause.before(() => {
-          this.#start()
-        })
-      }
+      await this.#failed(batch, error)
+    }
+    this.#sending = false
+    this.#schedule()
+  }
+
+  async #sendWithClaim(batch: readonly Entry[], claim: ClaimRequest): Promise<ClaimResult> {
+    this.#sending = true
+    try {
+      const { results, claimed } = await this.#send(settlementsOf(batch), claim)
+      this.#answered(batch, results)
+      return claimed as ClaimResult
+    } catch (error) {
+      // A refusal may be about the claim: the settlements are tried by themselves before any is given
+      // up.
+      if (isRefusal(error)) this.#waiting.unshift(...batch)
+      else this.#repeatLater(batch, error)
       throw error
+    } finally {
+      this.#sending = false
+      this.#schedule()
     }
   }
 
-  async #refused(batch: readonly Entry[], error: unknown): Promise<void> {
-    if (batch.length === 1) {
+  #answered(batch: readonly Entry[], results: readonly SettleResult[]): void {
+    this.#pause.reset()
+    for (let index = 0; index < batch.length; index++) {
+      this.#tell(batch[index]!, results[index]!)
+    }
+  }
+
+  async #failed(batch: readonly Entry[], error: unknown): Promise<void> {
+    if (!isRefusal(error)) {
+      this.#repeatLater(batch, error)
+    } else if (batch.length === 1) {
       const { lease } = batch[0]!.settlement
       this.#logger.error('the store refused a settlement; its lease will end by itself', {
         queue: lease.queue,
         jobId: lease.id,
         error,
       })
-      batch[0]!.owner.settled('lost')
-      return
+      this.#tell(batch[0]!, 'lost')
+    } else {
+      for (const entry of batch) {
+        try {
+          const { results } = await this.#send([entry.settlement], undefined)
+          this.#answered([entry], results)
+        } catch (single) {
+          await this.#failed([entry], single)
+        }
+      }
     }
-    for (const entry of batch) await this.#sendBatch([entry], undefined).catch(() => null)
   }
+
+  #repeatLater(batch: readonly Entry[], error: unknown): void {
+    this.#logger.warn('settling was not answered; it is repeated until it is', {
+      jobs: batch.length,
+      error,
+    })
+    this.#waiting.unshift(...batch)
+    this.#pause.before(() => {
+      this.#schedule()
+    })
+  }
+
+  #tell({ settlement, owner }: Entry, result: SettleResult): void {
+    try {
+      owner.settled(result)
+    } catch (error) {
+      // The store has answered: whatever its hearer does, the settlement must not be sent again.
+      this.#logger.error('what follows a settled attempt failed', {
+        jobId: settlement.lease.id,
+        error,
+      })
+    }
+  }
+}
+
+function settlementsOf(batch: readonly Entry[]): readonly Settlement[] {
+  return batch.map((entry) => entry.settlement)
+}
+
+function isRefusal(error: unknown): boolean {
+  return isJobsError(error) && !error.retryable
 }

@@ -9,6 +9,9 @@ import { Settler } from './settler.ts'
 import { callStore } from './store-calls.ts'
 import { TurnTaker } from './turn-taker.ts'
 
+/** Progress and log lines are for people: an outcome waits no longer than this for them. */
+const REPORT_DEADLINE_MS = 1_000
+
 /**
  * Everything one process does with one store, shared by all its queues and processors: the batchers,
  * the lease keeper and the maintenance loop exist once per store however many queues use it.
@@ -45,7 +48,8 @@ export class StoreSession {
       logger,
     )
     this.reporter = new Reporter(
-      (reports) => this.call('report', (options) => store.report(reports, options)),
+      (reports) =>
+        this.call('report', (options) => store.report(reports, options), REPORT_DEADLINE_MS),
       logger,
     )
     this.keeper = new LeaseKeeper({
@@ -102,15 +106,14 @@ export class StoreSession {
   attach(queue: string, onReady: () => void): () => void {
     let listeners = this.#listeners.get(queue)
     if (listeners === undefined) this.#listeners.set(queue, (listeners = new Set()))
+    // First, because it is what a closed store refuses.
+    this.#unsubscribe ??=
+      this.store.subscribe?.((wakeUp) => {
+        this.#heard(wakeUp)
+      }) ?? null
     listeners.add(onReady)
     this.#processors += 1
     this.#maintenance.start()
-    if (this.#processors === 1) {
-      this.#unsubscribe =
-        this.store.subscribe?.((wakeUp) => {
-          this.#heard(wakeUp)
-        }) ?? null
-    }
     return () => {
       listeners.delete(onReady)
       this.#processors -= 1

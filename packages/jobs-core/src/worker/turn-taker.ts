@@ -18,8 +18,8 @@ export class TurnTaker {
     this.#timers = timers
   }
 
-  /** Whether the work of this turn has gone on for long enough. */
-  get overdue(): boolean {
+  /** Begins a turn if none is under way; tells whether it has gone on for long enough. */
+  isOver(): boolean {
     const now = this.#clock.monotonic()
     if (this.#startedAt !== null) return now - this.#startedAt >= LONGEST_TURN_MS
     this.#startedAt = now
