@@ -1,0 +1,12 @@
+export {
+  defineWorkerConfig,
+  type HealthConfig,
+  type JobSource,
+  type QueueConfig,
+  type StoreSource,
+  type WorkerConfig,
+  type WorkerHook,
+  type WorkerHooks,
+} from './config.ts'
+export type { LogLevel } from './log-level.ts'
+export type { FileCounts, RunningWorker } from './running-worker.ts'

@@ -1,0 +1,38 @@
+import type { AnyJobDefinition } from '@cgk/jobs-core'
+import { loadConfig } from './load-config.ts'
+import { loadJobs } from './load-jobs.ts'
+import { type Overrides, readEnvironment } from './overrides.ts'
+import { resolveSettings, type Settings } from './settings.ts'
+
+/** A worker's settings and the jobs of each of its queues. */
+export interface LoadedWorker {
+  /** `null` when there is no config file. */
+  readonly configPath: string | null
+  readonly settings: Settings
+  /** By the queue's name. */
+  readonly definitions: ReadonlyMap<string, readonly AnyJobDefinition[]>
+}
+
+/**
+ * Reads everything a worker is told: flags, environment, config file and job modules.
+ *
+ * @throws `ExitError` 2 naming what is wrong.
+ */
+export async function loadWorker(request: {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly configPath: string | undefined
+  readonly flags: Overrides
+}): Promise<LoadedWorker> {
+  const { cwd, env, flags } = request
+  // Queues that job modules open by themselves look there, and must not end up in another store.
+  if (flags.store !== undefined) env['JOBS_STORE_URL'] = flags.store
+  const environment = readEnvironment(env)
+  const { path, directory, config } = await loadConfig(cwd, request.configPath)
+  const settings = resolveSettings({ flags, environment, config })
+  const definitions = new Map<string, readonly AnyJobDefinition[]>()
+  for (const [name, { jobs }] of settings.queues) {
+    definitions.set(name, await loadJobs(jobs, directory))
+  }
+  return { configPath: path, settings, definitions }
+}

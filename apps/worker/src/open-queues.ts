@@ -1,0 +1,36 @@
+import {
+  type AnyJobDefinition,
+  createJobQueue,
+  isJobsError,
+  type JobQueue,
+  type JobsRuntime,
+  type JobStore,
+} from '@cgk/jobs-core'
+import { usageError } from './exit-error.ts'
+import type { LoadedWorker } from './load-worker.ts'
+
+/**
+ * Opens the worker's queues on their stores.
+ *
+ * @throws `ExitError` 2 for a name or a definition that is not allowed.
+ */
+export function openQueues(
+  { settings, definitions }: LoadedWorker,
+  stores: ReadonlyMap<string, JobStore>,
+  runtime?: JobsRuntime,
+): Map<string, JobQueue> {
+  const queues = new Map<string, JobQueue>()
+  for (const [name, { store }] of settings.queues) {
+    const jobs: readonly AnyJobDefinition[] = definitions.get(name) ?? []
+    try {
+      queues.set(
+        name,
+        createJobQueue({ name, store: stores.get(store)!, jobs, ...(runtime && { runtime }) }),
+      )
+    } catch (error) {
+      if (isJobsError(error)) throw usageError(error.message, { cause: error })
+      throw error
+    }
+  }
+  return queues
+}

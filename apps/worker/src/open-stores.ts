@@ -1,0 +1,63 @@
+import { openStore } from '@cgk/jobs'
+import { isJobsError, type JobStore } from '@cgk/jobs-core'
+import type { StoreSource } from './config.ts'
+import { EXIT } from './exit-codes.ts'
+import { ExitError, messageOf, usageError } from './exit-error.ts'
+import { pingStore } from './store-ping.ts'
+
+const START_DEADLINE_MS = 5_000
+
+/** How long a store may take to close before the process ends without it. */
+const CLOSE_DEADLINE_MS = 5_000
+
+/**
+ * Opens each store once and waits for it to answer.
+ *
+ * @throws `ExitError` 2 for a URL that nothing opens, 4 for a store that does not answer.
+ */
+export async function openStores(
+  sources: ReadonlyMap<string, StoreSource>,
+): Promise<ReadonlyMap<string, JobStore>> {
+  const stores = new Map<string, JobStore>()
+  for (const [name, source] of sources) stores.set(name, openSource(source))
+  try {
+    await Promise.all([...stores].map(([name, store]) => checkReachable(name, store)))
+  } catch (error) {
+    await closeStores(stores)
+    throw error
+  }
+  return stores
+}
+
+/** Closes every store, whatever the others do; resolves with what went wrong. */
+export async function closeStores(stores: ReadonlyMap<string, JobStore>): Promise<unknown[]> {
+  const closing = Promise.allSettled([...new Set(stores.values())].map((store) => store.close()))
+  const { promise: late, resolve } = Promise.withResolvers<'late'>()
+  const timer = setTimeout(resolve, CLOSE_DEADLINE_MS, 'late')
+  const outcome = await Promise.race([closing, late])
+  clearTimeout(timer)
+  if (outcome === 'late') return [new Error(`a store did not close within ${CLOSE_DEADLINE_MS} ms`)]
+  return outcome.filter((result) => result.status === 'rejected').map((result) => result.reason)
+}
+
+function openSource(source: StoreSource): JobStore {
+  if (typeof source !== 'string') return source
+  try {
+    return openStore(source)
+  } catch (error) {
+    if (isJobsError(error)) throw usageError(error.message, { cause: error })
+    throw error
+  }
+}
+
+async function checkReachable(name: string, store: JobStore): Promise<void> {
+  try {
+    await pingStore(store, START_DEADLINE_MS)
+  } catch (cause) {
+    throw new ExitError(
+      EXIT.storeUnreachable,
+      `the store ${name} (${store.name}) is unreachable: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
