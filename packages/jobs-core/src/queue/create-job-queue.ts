@@ -15,11 +15,13 @@ import { StoreJobQueue } from './store-job-queue.ts'
 export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[] = []> {
   /** 1 to 100 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. */
   readonly name: string
+  /** Where the jobs are kept: what an adapter's `create…Store` returned. */
   readonly store: JobStore
   /** Definitions whose payloads are then typed and checked when jobs are enqueued by name. */
   readonly jobs?: TDefinitions
   /** `'required'` refuses jobs without a tenant. @defaultValue 'optional' */
   readonly tenancy?: Tenancy
+  /** How large things may be. @defaultValue each one's, see {@link JobLimits} */
   readonly limits?: Partial<JobLimits>
   /** `pollInterval` of processors of this queue object that say nothing else. */
   readonly pollInterval?: number

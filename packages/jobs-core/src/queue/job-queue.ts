@@ -24,7 +24,7 @@ export interface JobListFilter extends TenantChoice {
   /** From 1 to 1,000. @defaultValue 100 */
   readonly limit?: number
   /** `nextCursor` of the page before. */
-  readonly cursor?: string
+  readonly cursor?: string | undefined
 }
 
 /** Jobs, newest first, and the way to the next page. */
@@ -112,7 +112,9 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
 
   /** When this resolves no job of the queue starts, in any process; running ones finish. */
   pause(): Promise<void>
+  /** Lifts the pause of the queue. */
   resume(): Promise<void>
+  /** Whether the queue is paused. */
   isPaused(): Promise<boolean>
 
   /**

@@ -44,10 +44,11 @@ const BATCH = 5_000
 export class LeaseKeeper {
   readonly #ports: LeaseKeeperPorts
   readonly #held = new Set<HeldLease>()
+  readonly #renewing = new Set<HeldLease>()
+  readonly #calls = new Set<Promise<void>>()
+  /** Queues all of whose leases are to be renewed, due or not. */
   readonly #changedQueues = new Set<string>()
   #timer: { readonly at: number; readonly cancel: CancelTimer } | null = null
-  #round: Promise<void> | null = null
-  #nextRound: Promise<void> | null = null
 
   constructor(ports: LeaseKeeperPorts) {
     this.#ports = ports
@@ -63,23 +64,14 @@ export class LeaseKeeper {
   }
 
   /**
-   * Renews what is due for it. Calls during a round share the next one.
+   * Renews what is due for it, and resolves when every heartbeat under way has been answered.
    *
    * @param queue - renew every lease of this queue, due or not: something there has changed.
    */
-  beat(queue?: string): Promise<void> {
+  async beat(queue?: string): Promise<void> {
     if (queue !== undefined) this.#changedQueues.add(queue)
-    if (this.#round === null) return this.#start()
-    return (this.#nextRound ??= this.#round.then(() => {
-      this.#nextRound = null
-      return this.#start()
-    }))
-  }
-
-  #start(): Promise<void> {
-    return (this.#round = this.#renewDue().finally(() => {
-      this.#round = null
-    }))
+    this.#renewDue()
+    await Promise.all(this.#calls)
   }
 
   #wakeIn(ms: number): void {
@@ -92,7 +84,7 @@ export class LeaseKeeper {
       ms,
       () => {
         this.#timer = null
-        void this.beat()
+        this.#renewDue()
         let nextMs = Infinity
         for (const held of this.#held) nextMs = Math.min(nextMs, held.leaseMs)
         if (nextMs < Infinity) this.#wakeIn(nextMs * RENEW_AFTER * 0.5)
@@ -102,24 +94,41 @@ export class LeaseKeeper {
     this.#timer = { at, cancel }
   }
 
-  async #renewDue(): Promise<void> {
+  // Batches go out beside each other: one that is not answered must not cost the others their leases.
+  #renewDue(): void {
     const now = this.#ports.clock.monotonic()
     const byDuration = new Map<number, HeldLease[]>()
+    const again = new Set<string>()
     for (const held of this.#held) {
+      const { queue } = held.lease
+      const changed = this.#changedQueues.has(queue)
       const due = held.expiresAt - held.leaseMs * (1 - RENEW_AFTER) <= now
-      if (!due && !this.#changedQueues.has(held.lease.queue)) continue
-      const group = byDuration.get(held.leaseMs)
-      if (group === undefined) byDuration.set(held.leaseMs, [held])
-      else group.push(held)
-    }
-    this.#changedQueues.clear()
-    const calls: Promise<void>[] = []
-    for (const [leaseMs, group] of byDuration) {
-      for (let from = 0; from < group.length; from += BATCH) {
-        calls.push(this.#renew(group.slice(from, from + BATCH), leaseMs))
+      if (this.#renewing.has(held)) {
+        // The answer under way may be older than the change.
+        if (changed) again.add(queue)
+      } else if (due || changed) {
+        const group = byDuration.get(held.leaseMs)
+        if (group === undefined) byDuration.set(held.leaseMs, [held])
+        else group.push(held)
       }
     }
-    await Promise.all(calls)
+    this.#changedQueues.clear()
+    for (const queue of again) this.#changedQueues.add(queue)
+    for (const [leaseMs, group] of byDuration) {
+      for (let from = 0; from < group.length; from += BATCH) {
+        this.#call(group.slice(from, from + BATCH), leaseMs)
+      }
+    }
+  }
+
+  #call(batch: readonly HeldLease[], leaseMs: number): void {
+    for (const held of batch) this.#renewing.add(held)
+    const call = this.#renew(batch, leaseMs).finally(() => {
+      this.#calls.delete(call)
+      for (const held of batch) this.#renewing.delete(held)
+      if (this.#changedQueues.size > 0) this.#renewDue()
+    })
+    this.#calls.add(call)
   }
 
   async #renew(batch: readonly HeldLease[], leaseMs: number): Promise<void> {
