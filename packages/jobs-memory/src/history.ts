@@ -69,8 +69,8 @@ function nextExpiryOf({ jobs, maxAgeMs }: Shelf): number {
 
 function makeShelf(state: EndState, options: HistoryOptions): Shelf {
   const { maxAgeMs, maxCount } = { ...DEFAULTS[state], ...options[state] }
-  for (const [name, value] of Object.entries({ maxAgeMs, maxCount })) {
-    if (!(value >= 0)) {
+  for (const [name, value] of Object.entries<unknown>({ maxAgeMs, maxCount })) {
+    if (typeof value !== 'number' || !(value >= 0)) {
       throw new JobsError(
         'JOBS_INVALID_CONFIG',
         `history.${state}.${name} must be a number from 0, not ${String(value)}`,

@@ -14,8 +14,8 @@ export class Lane implements QueueItem<Lane> {
   /** What may be claimed in fair order. */
   readonly ready: SortedQueue<Job> = new SortedQueue(byPriorityThenAdmission)
   readonly tally: Tally = emptyTally()
-  /** Suspects that wait for the tenant to be resumed. */
-  parkedSuspects: SortedQueue<Job> | null = null
+  /** What may be claimed alone: the jobs whose worker was lost. */
+  readonly suspects: SortedQueue<Job> = new SortedQueue(byPriorityThenAdmission)
   paused: boolean
   /** See {@link FairOrder}. */
   virtualTime = 0

@@ -22,8 +22,8 @@ export class QueueState {
   readonly #pausedTenants = new Set<string | null>()
   readonly #fairOrder = new FairOrder()
   readonly #delayed = new SortedQueue<Job>((a, b) => a.runAt - b.runAt || a.serial - b.serial)
-  /** In order of reclaim. Those of a paused tenant are in its lane. */
-  readonly #suspects = new SortedQueue<Job>(byUpdate)
+  /** The lanes that have suspects and are not paused, the one whose turn it is first. */
+  readonly #suspectLanes = new Set<Lane>()
   #admissions = 0
 
   constructor(name: string, history: History, random: Random) {
@@ -126,15 +126,17 @@ export class QueueState {
   /** Lets a job whose worker was lost wait apart, and tells whether it may be claimed at once. */
   waitAsSuspect(job: Job): boolean {
     this.stand(job, job.attempts > 0 ? RETRYING : PENDING)
-    if (job.lane.paused) parkedSuspectsOf(job.lane).push(job)
-    else this.#suspects.push(job)
+    job.lane.suspects.push(job)
+    if (!job.lane.paused) this.#suspectLanes.add(job.lane)
     return this.#isOpen(job.lane)
   }
 
   /** Takes a job out of whatever it waits or rests in. */
   withdraw(job: Job): void {
+    const { lane } = job
     job.home?.remove(job)
-    if (job.lane.ready.size === 0) this.#fairOrder.leave(job.lane)
+    if (lane.ready.size === 0) this.#fairOrder.leave(lane)
+    if (lane.suspects.size === 0) this.#suspectLanes.delete(lane)
   }
 
   /** Makes ready what has come due. To be called before anything that depends on it. */
@@ -151,7 +153,7 @@ export class QueueState {
   }
 
   get hasSuspects(): boolean {
-    return !this.paused && this.#suspects.size > 0
+    return !this.paused && this.#suspectLanes.size > 0
   }
 
   /** When the first job that waits for its time is due; `null` if none does. */
@@ -164,9 +166,14 @@ export class QueueState {
     return this.#fairOrder.take()
   }
 
-  /** Takes the suspect reclaimed first. The queue must not be paused. */
+  /** Takes the next suspect, the tenants taking turns. The queue must not be paused. */
   takeSuspect(): Job | undefined {
-    return this.#suspects.pop()
+    const [lane] = this.#suspectLanes
+    if (lane === undefined) return undefined
+    const job = lane.suspects.pop()
+    this.#suspectLanes.delete(lane)
+    if (lane.suspects.size > 0) this.#suspectLanes.add(lane)
+    return job
   }
 
   isTenantPaused(tenantId: string | null): boolean {
@@ -179,11 +186,7 @@ export class QueueState {
     if (lane === undefined || lane.paused) return
     lane.paused = true
     this.#fairOrder.leave(lane)
-    for (const suspect of this.#suspects.items()) {
-      if (suspect.lane !== lane) continue
-      this.#suspects.remove(suspect)
-      parkedSuspectsOf(lane).push(suspect)
-    }
+    this.#suspectLanes.delete(lane)
   }
 
   resumeTenant(tenantId: string | null): void {
@@ -192,10 +195,7 @@ export class QueueState {
     if (lane === undefined || !lane.paused) return
     lane.paused = false
     if (lane.ready.size > 0) this.#fairOrder.enter(lane)
-    const parked = lane.parkedSuspects
-    for (let next = parked?.pop(); next !== undefined; next = parked?.pop()) {
-      this.#suspects.push(next)
-    }
+    if (lane.suspects.size > 0) this.#suspectLanes.add(lane)
   }
 
   #admit(job: Job): void {
@@ -209,13 +209,4 @@ export class QueueState {
   #isOpen(lane: Lane): boolean {
     return !this.paused && !lane.paused
   }
-}
-
-function parkedSuspectsOf(lane: Lane): SortedQueue<Job> {
-  return (lane.parkedSuspects ??= new SortedQueue(byUpdate))
-}
-
-// A suspect was last updated when it was reclaimed.
-function byUpdate(a: Job, b: Job): number {
-  return a.updatedAt - b.updatedAt
 }

@@ -69,13 +69,6 @@ export class SortedQueue<T extends QueueItem<T>> {
     else this.#removeFromRun(item)
   }
 
-  /** All items, in no order. */
-  items(): T[] {
-    const items = [...this.#heap]
-    for (let item = this.#first; item !== null; item = item.next) items.push(item)
-    return items
-  }
-
   #removeFromRun(item: T): void {
     const { previous, next } = item
     if (previous === null) this.#first = next
