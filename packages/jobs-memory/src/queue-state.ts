@@ -112,7 +112,10 @@ export class QueueState {
     job.standing = standing
   }
 
-  /** Lets a job wait until it is due, and tells whether it may be claimed at once. */
+  /**
+   * Lets a job wait until it is due, and tells whether claimers should hear of it: it may be claimed at
+   * once, or is due before all that they know of.
+   */
   wait(job: Job, now: number): boolean {
     if (job.runAt <= now) {
       this.#admit(job)
@@ -120,7 +123,7 @@ export class QueueState {
     }
     this.stand(job, job.attempts > 0 ? RETRYING : SCHEDULED)
     this.#delayed.push(job)
-    return false
+    return this.#delayed.peek() === job
   }
 
   /** Lets a job whose worker was lost wait apart, and tells whether it may be claimed at once. */

@@ -152,8 +152,8 @@ export interface JobControls {
 }
 
 /**
- * A hint that a worker may want to look: `ready` that a job became claimable, `changed` that leases
- * were cancelled or a pause began. Hints may be lost, doubled or wrong; losing all of them costs
+ * A hint that a worker may want to look: `ready` that a job became claimable or is due sooner than any
+ * other that waits for its time, `changed` that leases were cancelled or a pause began. Hints may be lost, doubled or wrong; losing all of them costs
  * latency and nothing else.
  */
 export interface WakeUp {

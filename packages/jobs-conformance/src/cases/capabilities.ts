@@ -1,0 +1,54 @@
+import type { JobStore, NewJob, StoreCapabilities } from '@cgk/jobs-core'
+import { complete } from '@cgk/jobs-core'
+import { expect } from 'vitest'
+import { claimJobs, claimOne, stateOf } from '../claim-jobs.ts'
+import { expectRefusal } from '../expect-refusal.ts'
+import { enqueueOne, newJob, QUEUE } from '../new-job.ts'
+import { storeCase, type CaseGroup, type StoreCase } from '../store-case.ts'
+
+type Capability = keyof StoreCapabilities
+
+const OPTIONS: readonly { readonly capability: Capability; readonly option: keyof NewJob }[] = [
+  { capability: 'uniqueKeys', option: 'uniqueKey' },
+  { capability: 'orderingKeys', option: 'orderingKey' },
+  { capability: 'concurrencyKeys', option: 'concurrencyKey' },
+]
+
+function whereSupported(capability: Capability): (store: JobStore) => string | null {
+  return (store) => (store.capabilities[capability] ? `the store supports ${capability}` : null)
+}
+
+export const capabilitiesCases: CaseGroup = {
+  operation: 'capabilities',
+  cases: [
+    ...OPTIONS.map(({ capability, option }): StoreCase =>
+      storeCase(
+        `without ${capability} a job with ${option} is refused, and its whole batch`,
+        async ({ store }) => {
+          const batch = [newJob({ jobId: 'first' }), newJob({ [option]: 'key' }), newJob()]
+          await expectRefusal(store.enqueue(batch), 'JOBS_UNSUPPORTED')
+
+          expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0 })
+          expect(await claimJobs(store)).toEqual([])
+        },
+        { skip: whereSupported(capability) },
+      ),
+    ),
+
+    ...OPTIONS.map(({ capability, option }): StoreCase =>
+      storeCase(
+        `without ${capability} a follow-up with ${option} is refused before anything is settled`,
+        async ({ store }) => {
+          await enqueueOne(store)
+          const job = await claimOne(store)
+          const settlement = complete(job, null, { followUps: [newJob({ [option]: 'key' })] })
+          await expectRefusal(store.settle({ settlements: [settlement] }), 'JOBS_UNSUPPORTED')
+
+          expect(await stateOf(store, job)).toBe('running')
+          expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0, running: 1 })
+        },
+        { skip: whereSupported(capability) },
+      ),
+    ),
+  ],
+}

@@ -1,0 +1,5 @@
+export { allCases } from './all-cases.ts'
+export { describeJobStore, type DescribeOptions } from './describe-job-store.ts'
+export type { HistoryOptions, OpenOptions, OpenStore, Retention, StoreHarness } from './harness.ts'
+export { checkModel, type ModelOptions } from './model/check-model.ts'
+export type { CaseGroup, StoreCase } from './store-case.ts'

@@ -1,0 +1,136 @@
+import type { ClaimRequest, ControlScope, JobStatus, NewJob } from '@cgk/jobs-core'
+import fc, { type Arbitrary } from 'fast-check'
+
+/** Few of everything, so that runs collide: same ids, same tenants, same instants. */
+export const QUEUES: readonly string[] = ['orders', 'mails']
+export const TENANTS: readonly (string | null)[] = ['acme', 'globex', null]
+export const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
+const NAMES: readonly string[] = ['send', 'sync']
+const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3', 'id-4']
+const TEXTS: readonly string[] = ['{"b":1,"a":1.0}', '"🚀"', 'null']
+
+// Time moves by multiples of ten and bounds end in five, so that no lease and no retention is ever
+// looked at in the very millisecond it ends in: the contract does not say what holds then.
+const DELAYS_MS: readonly number[] = [0, 0, 0, 10, 10, 500, 4_000, 2 ** 31 + 10]
+const LEASES_MS: readonly number[] = [1_005, 1_005, 5_005, 30_005]
+const ADVANCES_MS: readonly number[] = [10, 500, 1_000, 4_000, 10_000, 40_000, 2 ** 31]
+
+export const queue: Arbitrary<string> = fc.oneof(
+  { arbitrary: fc.constant('orders'), weight: 9 },
+  { arbitrary: fc.constant('mails'), weight: 1 },
+)
+export const tenantId: Arbitrary<string | null> = fc.oneof(
+  { arbitrary: fc.constant('acme'), weight: 4 },
+  { arbitrary: fc.constantFrom(...TENANTS), weight: 2 },
+)
+export const worker: Arbitrary<string> = fc.constantFrom(...WORKERS)
+export const handle: Arbitrary<number> = fc.nat({ max: 1 })
+export const delayMs: Arbitrary<number> = fc.constantFrom(...DELAYS_MS)
+export const leaseMs: Arbitrary<number> = fc.constantFrom(...LEASES_MS)
+export const advanceMs: Arbitrary<number> = fc.oneof(
+  { arbitrary: fc.constantFrom(...ADVANCES_MS.slice(0, -2)), weight: 12 },
+  { arbitrary: fc.constantFrom(...ADVANCES_MS.slice(-2)), weight: 1 },
+)
+export const seldom: Arbitrary<boolean> = fc.nat({ max: 3 }).map((drawn) => drawn === 3)
+export const rarely: Arbitrary<boolean> = fc.nat({ max: 19 }).map((drawn) => drawn === 19)
+/** Picks from a list that is known only when the command runs: see `pick`. */
+export const choice: Arbitrary<number> = fc.nat({ max: 99 })
+
+/** A job as drawn: its `runAt` relative to the instant at which it will be enqueued. */
+export interface DrawnJob extends Omit<NewJob, 'runAt'> {
+  readonly runInMs?: number
+}
+
+const jobOptions = fc.record(
+  {
+    metadata: fc.constantFrom(...TEXTS),
+    maxAttempts: fc.integer({ min: 1, max: 5 }),
+    retryDelayMs: fc.constant(100),
+    timeoutMs: fc.constant(1_000),
+  },
+  { requiredKeys: [] },
+)
+
+const jobId: Arbitrary<Pick<DrawnJob, 'jobId'>> = fc.oneof(
+  { arbitrary: fc.constant({}), weight: 3 },
+  { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 1 },
+)
+
+const when: Arbitrary<Pick<DrawnJob, 'delayMs' | 'runInMs'>> = fc.oneof(
+  { arbitrary: fc.constant({}), weight: 4 },
+  { arbitrary: fc.record({ delayMs }), weight: 2 },
+  { arbitrary: fc.record({ runInMs: fc.constantFrom(-60_000, 0, 500, 4_000) }), weight: 1 },
+)
+
+const priority = fc.oneof(
+  { arbitrary: fc.constant(0), weight: 3 },
+  { arbitrary: fc.constantFrom(-5, 1, 7), weight: 2 },
+)
+
+/** A job of any queue and tenant. */
+export const drawnJob: Arbitrary<DrawnJob> = fc
+  .tuple(
+    fc.record({
+      queue,
+      tenantId,
+      name: fc.constantFrom(...NAMES),
+      payload: fc.constantFrom(...TEXTS),
+      priority,
+    }),
+    jobOptions,
+    jobId,
+    when,
+  )
+  .map(([job, options, named, due]) => ({ ...job, ...options, ...named, ...due }))
+
+/** A follow-up: its queue and tenant are its parent's, its id is drawn so that the model knows it. */
+export const drawnFollowUp: Arbitrary<Pick<NewJob, 'name' | 'payload' | 'priority' | 'jobId'>> =
+  fc.record({
+    name: fc.constantFrom(...NAMES),
+    payload: fc.constantFrom(...TEXTS),
+    priority,
+    jobId: fc.oneof(fc.constantFrom(...JOB_IDS), fc.stringMatching(/^follow-[0-9a-f]{6}$/)),
+  })
+
+export const claimRequest: Arbitrary<ClaimRequest> = fc.record({
+  queue,
+  slots: fc.oneof({ arbitrary: fc.integer({ min: 1, max: 4 }), weight: 6 }, fc.nat({ max: 30 })),
+  prefetch: fc.oneof({ arbitrary: fc.constant(0), weight: 4 }, fc.nat({ max: 3 })),
+  leaseMs,
+  worker,
+  suspects: fc.oneof({ arbitrary: fc.constant(false), weight: 3 }, fc.constant(true)),
+})
+
+/** A whole queue or one tenant of it. */
+export const controlScope: Arbitrary<ControlScope> = fc.oneof(
+  { arbitrary: fc.record({ queue, tenantId }), weight: 2 },
+  { arbitrary: fc.record({ queue }), weight: 1 },
+)
+
+const statuses: Arbitrary<JobStatus[]> = fc.uniqueArray(
+  fc.constantFrom<JobStatus>(
+    'pending',
+    'scheduled',
+    'retrying',
+    'running',
+    'completed',
+    'failed',
+    'cancelled',
+  ),
+  { minLength: 1, maxLength: 3 },
+)
+
+export const listFilter: Arbitrary<{
+  queue: string
+  tenantId?: string | null
+  names?: string[]
+  statuses?: JobStatus[]
+}> = fc.record(
+  { queue, tenantId, names: fc.constantFrom(['send'], ['sync', 'send'], ['other']), statuses },
+  { requiredKeys: ['queue'] },
+)
+
+/** The element a drawn number stands for; `undefined` from an empty list. */
+export function pick<T>(items: readonly T[], drawn: number): T | undefined {
+  return items.length === 0 ? undefined : items[drawn % items.length]
+}

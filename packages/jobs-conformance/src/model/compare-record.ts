@@ -1,0 +1,66 @@
+import type { JobRecord } from '@cgk/jobs-core'
+import { expect } from 'vitest'
+import type { ModelJob } from './model-job.ts'
+
+/**
+ * Checks that a record shows what the model knows of a job.
+ *
+ * @param what - names the record in the message of a failure.
+ */
+export function compareRecord(record: JobRecord, job: ModelJob, now: number, what: string): void {
+  learnLostLease(record, job)
+  const expected = expectedRecord(record, job)
+  // Most records are as they should be, and `expect` takes long to say so.
+  if (!agrees(record, expected)) expect(record, what).toMatchObject(expected)
+  if (record.updatedAt < job.createdAt || record.updatedAt > now) {
+    throw new Error(`updatedAt of ${what}, ${record.updatedAt}, is not between creation and now`)
+  }
+}
+
+function expectedRecord(record: JobRecord, job: ModelJob): JobRecord {
+  const { input } = job
+  // A job that is not waiting for it says nothing of its next start.
+  const waits = job.state === 'pending' && !job.suspect
+  return {
+    ...job.ref,
+    name: input.name,
+    payload: input.payload,
+    metadata: input.metadata ?? null,
+    priority: input.priority,
+    state: job.state,
+    createdAt: job.createdAt,
+    updatedAt: record.updatedAt,
+    runAt: waits ? job.runAt : record.runAt,
+    startedAt: job.startedAt === undefined ? record.startedAt : job.startedAt,
+    endedAt: job.endedAt,
+    attempts: job.attempts,
+    releases: job.releases,
+    lostLeases: job.lostLeases,
+    generation: job.generation,
+    maxAttempts: input.maxAttempts ?? null,
+    retryDelayMs: input.retryDelayMs ?? null,
+    timeoutMs: input.timeoutMs ?? null,
+    result: job.result,
+    error: job.error,
+    progress: job.progress,
+    log: job.log,
+  }
+}
+
+function agrees(record: JobRecord, expected: JobRecord): boolean {
+  const keys = Object.keys(expected) as (keyof JobRecord)[]
+  return keys.every((key) => {
+    const [is, should] = [record[key], expected[key]]
+    return typeof should === 'object' && should !== null
+      ? JSON.stringify(is) === JSON.stringify(should)
+      : is === should
+  })
+}
+
+/** Whether freeing a cancelled job counts a lost lease is open: the first record after it tells. */
+function learnLostLease(record: JobRecord, job: ModelJob): void {
+  if (!job.mayCountLostLease || record.lostLeases !== job.lostLeases + 1) return
+  job.lostLeases += 1
+  if (record.attempts === job.attempts - 1) job.attempts -= 1
+  job.mayCountLostLease = false
+}

@@ -1,0 +1,46 @@
+import { expect } from 'vitest'
+import type { AsyncCommand } from 'fast-check'
+import { QUEUES, TENANTS } from './arbitraries.ts'
+import { handleOf, type RealStore } from './real-store.ts'
+import type { ReferenceModel } from './reference-model.ts'
+
+/** One step of a run: asks the store, and the model whether the answer is allowed. */
+export type JobCommand = AsyncCommand<ReferenceModel, RealStore>
+
+/**
+ * Makes a command of its drawn input.
+ *
+ * @param name - shown, with the input, in the trace of a run that failed.
+ * @param run - calls the store once and hands request and answer to the model.
+ */
+export function jobCommand<T extends { readonly handle: number }>(
+  name: string,
+  input: T,
+  run: (model: ReferenceModel, real: RealStore, input: T) => Promise<void>,
+): JobCommand {
+  return {
+    check: () => true,
+    async run(model, real) {
+      await run(model, real, input)
+      await compareVisibleState(model, real, input.handle + 1)
+    },
+    toString: () => `${name}(${JSON.stringify(input)})`,
+  }
+}
+
+/** Compares what can be seen of the store, through another handle than the command's. */
+async function compareVisibleState(
+  model: ReferenceModel,
+  real: RealStore,
+  handle: number,
+): Promise<void> {
+  const store = handleOf(real, handle)
+  model.compareJobs(await store.get(model.refs))
+  // One tenant in turn: all of them each time would be most of a run on a store with round trips.
+  const tenantId = TENANTS[model.refs.length % TENANTS.length] ?? null
+  const scopes = [...QUEUES.map((queue) => ({ queue })), { queue: QUEUES[0]!, tenantId }]
+  const counts = await Promise.all(scopes.map((scope) => store.counts(scope)))
+  for (const [index, scope] of scopes.entries()) {
+    expect(counts[index], `counts of ${JSON.stringify(scope)}`).toEqual(model.counts(scope))
+  }
+}

@@ -1,0 +1,92 @@
+import type { JobRecord, JobRef, JobState, JobStatus, Lease, NewJob } from '@cgk/jobs-core'
+
+/** A lease that the model knows to be current. */
+export interface ModelLease {
+  readonly token: string
+  expiresAt: number
+  /**
+   * Of a cancelled job, after a bounded round of upkeep that may have taken this lease back or left
+   * it: only the next call that needs it tells.
+   */
+  isUncertain: boolean
+}
+
+/**
+ * Where a job stands among those of its tenant and priority.
+ *
+ * The contract orders jobs by admission. When a job that waited for its time is admitted is the
+ * store's affair, so such a job is ordered only against those it came and waits with.
+ */
+export interface Place {
+  /** Order of admission, where the contract fixes it. */
+  readonly turn: number
+  /** Places of different cohorts are in no order. */
+  readonly cohort: string
+  /** Within one call, different parts (settlements, retried refs) are in no order. */
+  readonly call: number
+  readonly part: number
+}
+
+/** A job as the contract says it must be by now. */
+export interface ModelJob {
+  readonly ref: JobRef
+  /** See {@link keyOf}. */
+  readonly key: string
+  readonly input: NewJob
+  readonly createdAt: number
+  place: Place
+  state: JobState
+  runAt: number
+  /** `undefined` where the contract leaves it open. */
+  startedAt: number | null | undefined
+  endedAt: number | null
+  attempts: number
+  releases: number
+  lostLeases: number
+  generation: number
+  result: string | null
+  error: JobRecord['error']
+  progress: string | null
+  log: string[]
+  suspect: boolean
+  lease: ModelLease | null
+  /** The token whose settlement was recorded last, unless the job was claimed since. */
+  settledToken: string | null
+  settledOutcome: string | null
+  /** The token whose settlement was answered with `cancelled`, unless the job was claimed since. */
+  cancelledToken: string | null
+  /** The token that upkeep took back while the job was cancelled; either refusal is sound. */
+  freedToken: string | null
+  /** Upkeep freed the cancelled job, and whether that counts a lost lease is left open. */
+  mayCountLostLease: boolean
+}
+
+/** Names a ref within the model. */
+export function keyOf(ref: JobRef): string {
+  return JSON.stringify([ref.queue, ref.tenantId, ref.id])
+}
+
+/** The lease of a record as the worker keeps it. */
+export function leaseFrom(job: Lease): Lease {
+  return { queue: job.queue, tenantId: job.tenantId, id: job.id, token: job.token }
+}
+
+/** Whether the contract has `a` claimed before `b`, both being claimable and of one tenant. */
+export function mustPrecede(a: ModelJob, b: ModelJob): boolean {
+  if (a.input.priority !== b.input.priority) return a.input.priority > b.input.priority
+  if (a.place.cohort !== b.place.cohort) return false
+  if (a.place.call === b.place.call && a.place.part !== b.place.part) return false
+  return a.place.turn < b.place.turn
+}
+
+/** How a job is reported: see `JobStatus`. Written apart from core's on purpose. */
+export function statusAt(job: ModelJob, now: number): JobStatus {
+  if (job.state === 'pending' && job.attempts > 0) return 'retrying'
+  if (job.state === 'pending' && job.runAt > now) return 'scheduled'
+  return job.state
+}
+
+/** Whether the job has ended. */
+export function hasEnded(job: ModelJob): boolean {
+  return job.state === 'completed' || job.state === 'failed' || job.state === 'cancelled'
+}

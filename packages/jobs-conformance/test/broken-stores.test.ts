@@ -1,0 +1,51 @@
+import { allCases, checkModel, type StoreHarness } from '@cgk/jobs-conformance'
+import { describe, expect, test } from 'vitest'
+import { claiming } from './broken-stores/claiming.ts'
+import { enqueueing } from './broken-stores/enqueueing.ts'
+import { operating } from './broken-stores/operating.ts'
+import { settling } from './broken-stores/settling.ts'
+import { StoreWrapper } from './broken-stores/store-wrapper.ts'
+import { harnessOf } from './broken-stores/broken-store.ts'
+
+/** The cases that a store fails, as `operation: claim`. */
+async function failedCases(harness: StoreHarness): Promise<string[]> {
+  const failed: string[] = []
+  for (const { operation, cases } of allCases) {
+    for (const storeCase of cases) {
+      await storeCase.run(harness).catch(() => failed.push(`${operation}: ${storeCase.name}`))
+    }
+  }
+  return failed
+}
+
+const names = allCases.flatMap(({ operation, cases }) =>
+  cases.map((storeCase) => `${operation}: ${storeCase.name}`),
+)
+
+test('every case has a name of its own', () => {
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('a wrapper that breaks nothing passes every case', async () => {
+  expect(await failedCases(harnessOf(StoreWrapper))).toEqual([])
+})
+
+describe('the suite catches a store', () => {
+  test.for([...enqueueing, ...claiming, ...settling, ...operating])(
+    '$fault',
+    { timeout: 60_000 },
+    async ({ caughtBy, caughtByModel, harness }, { annotate }) => {
+      expect(names).toEqual(expect.arrayContaining([...caughtBy]))
+      const failed = await failedCases(harness)
+      await annotate(`caught by ${failed.length} cases: ${failed.join(' · ')}`)
+      expect(failed).toEqual(expect.arrayContaining([...caughtBy]))
+
+      const run = checkModel(harness, { runs: 100, seed: 1, endOnFailure: true })
+      const verdict = await run.then(
+        () => 'passed',
+        () => 'failed',
+      )
+      if (caughtByModel) expect(verdict, 'the model').toBe('failed')
+    },
+  )
+})
