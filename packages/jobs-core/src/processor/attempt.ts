@@ -5,6 +5,7 @@ import { checkPayload, checksPayload, isThenable, type PayloadCheck } from '../j
 import type { Job } from '../job/job.ts'
 import { jobFromRecord, unreadableJob } from '../job/job-from-record.ts'
 import type { JobLimits } from '../limits.ts'
+import { refuseIdConflicts } from '../queue/id-conflicts.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { CancelTimer, RuntimePorts } from '../runtime/ports.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
@@ -285,6 +286,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
           return withTenant(tenantId, () => newJobs.create(job, payload, options))
         }),
       )
+      await refuseIdConflicts(this.#host.session, followUps)
       if (this.#state === 'running') this.#complete(reading, followUps)
     } catch (error) {
       this.#threw(error)

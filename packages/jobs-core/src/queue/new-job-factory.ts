@@ -3,7 +3,7 @@ import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { JobOptions } from '../job/job.ts'
 import { checkPayload, checksPayload } from '../job/check-payload.ts'
-import { checkJobOptions } from '../job/job-options.ts'
+import { checkJobOptions, wholeMs } from '../job/job-options.ts'
 import { checkJobName } from '../job/names.ts'
 import { serialize } from '../job/value.ts'
 import type { JobLimits } from '../limits.ts'
@@ -92,11 +92,11 @@ export class NewJobFactory {
       priority: options.priority ?? preset?.priority ?? 0,
       ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#limits) }),
       ...(options.jobId !== undefined && { jobId: options.jobId }),
-      ...(delay !== undefined && { delayMs: delay }),
+      ...(delay !== undefined && { delayMs: wholeMs(delay) }),
       ...(options.scheduledAt !== undefined && { runAt: options.scheduledAt.getTime() }),
       ...(options.maxAttempts !== undefined && { maxAttempts: options.maxAttempts }),
-      ...(options.retryDelay !== undefined && { retryDelayMs: options.retryDelay }),
-      ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+      ...(options.retryDelay !== undefined && { retryDelayMs: wholeMs(options.retryDelay) }),
+      ...(options.timeout !== undefined && { timeoutMs: wholeMs(options.timeout) }),
     }
   }
 }

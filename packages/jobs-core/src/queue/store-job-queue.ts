@@ -13,7 +13,7 @@ import type { JobRecord, JobRef } from '../storage/job-record.ts'
 import type { ActionResult, JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
 import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
 import type { StoreSession } from '../worker/store-session.ts'
-import { isSamePayload } from './same-payload.ts'
+import { idConflict, isSameJob, refuseIdConflicts } from './id-conflicts.ts'
 import type {
   DequeueOptions,
   JobAddress,
@@ -61,7 +61,7 @@ export class StoreJobQueue implements JobQueue {
     const created = this.#parts.newJobs.create(job, payload, options)
     const newJob = created instanceof Promise ? await created : created
     const [result] = await this.#parts.session.enqueuer.enqueue([newJob])
-    return this.#enqueued(newJob, result!) as Job<TPayload>
+    return this.#enqueued(job, newJob, result!) as Job<TPayload>
   }
 
   async enqueueMany(jobs: readonly JobRequest[]): Promise<Job<unknown>[]> {
@@ -76,8 +76,11 @@ export class StoreJobQueue implements JobQueue {
       }),
     )
     if (newJobs.length === 0) return []
+    await refuseIdConflicts(this.#parts.session, newJobs)
     const results = await this.#parts.session.enqueuer.enqueue(newJobs)
-    return newJobs.map((newJob, index) => this.#enqueued(newJob, results[index]!))
+    return newJobs.map((newJob, index) =>
+      this.#enqueued(jobs[index]!.job, newJob, results[index]!),
+    )
   }
 
   async getJob(job: JobAddress): Promise<Job<unknown> | null> {
@@ -212,7 +215,11 @@ export class StoreJobQueue implements JobQueue {
     return readableJob(record, statusOf(record, runtime.ports.clock.now()), maxAttempts)
   }
 
-  #enqueued(newJob: NewJob, result: EnqueueResult): Job<unknown> {
+  #enqueued(
+    job: string | AnyJobDefinition,
+    newJob: NewJob,
+    result: EnqueueResult,
+  ): Job<unknown> {
     if (result.status === 'existing') return this.#existing(newJob, result.job)
     const { id, createdAt, runAt } = result
     const record: JobRecord = {
@@ -241,20 +248,14 @@ export class StoreJobQueue implements JobQueue {
       progress: null,
       log: [],
     }
-    const { maxAttempts } = retryOf(this.#parts.definitions.get(newJob.name))
+    const definition = typeof job === 'string' ? this.#parts.definitions.get(job) : job
+    const { maxAttempts } = retryOf(definition)
     return jobFromRecord(record, statusOf(record, createdAt), maxAttempts)
   }
 
   #existing(newJob: NewJob, record: JobRecord): Job<unknown> {
-    if (record.name === newJob.name && isSamePayload(record.payload, newJob.payload)) {
-      return this.#jobOf(record)
-    }
-    throw new JobsError(
-      'JOBS_ID_CONFLICT',
-      `job id ${record.id} belongs to another job of queue ${record.queue}: ${
-        record.name === newJob.name ? 'its payload differs' : `its name is ${record.name}`
-      }`,
-    )
+    if (isSameJob(record, newJob)) return this.#jobOf(record)
+    throw idConflict(newJob, record.name)
   }
 }
 
