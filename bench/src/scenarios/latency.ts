@@ -1,0 +1,43 @@
+import { setTimeout } from 'node:timers/promises'
+import { Latencies } from '../latencies.ts'
+import { createPayload } from '../payload.ts'
+import { warmUp } from './drain-queue.ts'
+import { casesByJobs, given, type Scenario } from './scenario.ts'
+
+const DEFAULT_JOBS = 250
+const EVERY_MS = 20
+
+/** The first jobs of an idle worker run code that is not compiled yet; they are not counted. */
+const UNCOUNTED_JOBS = 25
+
+export const latency: Scenario = {
+  name: 'latency',
+  summary: 'a job every 20 ms on an idle worker: from the enqueue call to the start of the handler',
+  cases: (sizes) => casesByJobs(sizes, DEFAULT_JOBS, { everyMilliseconds: EVERY_MS }),
+  async run(system, settings, stopwatch) {
+    await warmUp(system, given(settings, 'jobs'))
+    await using queue = await system.open()
+    const latencies = new Latencies()
+    let onJob = (): void => {}
+    await queue.start((payload) => {
+      const waitedMs = performance.now() - payload.sentAt
+      if (payload.order >= UNCOUNTED_JOBS) latencies.add(waitedMs)
+      onJob()
+    })
+    await stopwatch(async () => {
+      for (let order = 0; order < UNCOUNTED_JOBS + given(settings, 'jobs'); order++) {
+        await setTimeout(given(settings, 'everyMilliseconds'))
+        const started = Promise.withResolvers<void>()
+        onJob = started.resolve
+        await Promise.all([
+          queue.enqueueOne(createPayload(order, performance.now())),
+          started.promise,
+        ])
+      }
+    })
+    return [
+      { metric: 'p50Milliseconds', value: latencies.percentile(0.5) },
+      { metric: 'p99Milliseconds', value: latencies.percentile(0.99) },
+    ]
+  },
+}

@@ -1,0 +1,18 @@
+import { drain } from './drain.ts'
+import { enqueue } from './enqueue.ts'
+import { latency } from './latency.ts'
+import { mixed } from './mixed.ts'
+import { rss } from './rss.ts'
+import type { Scenario } from './scenario.ts'
+import { store } from './store.ts'
+
+/** In the order in which `all` runs them. */
+export const scenarios: readonly Scenario[] = [enqueue, drain, mixed, latency, rss, store]
+
+/** @throws Error when there is none of that name. */
+export function findScenario(name: string): Scenario {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found !== undefined) return found
+  const names = scenarios.map((scenario) => scenario.name).join(', ')
+  throw new Error(`there is no scenario "${name}": choose from ${names}, or all`)
+}

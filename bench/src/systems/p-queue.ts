@@ -1,0 +1,46 @@
+import PQueue from 'p-queue'
+import type { Payload } from '../payload.ts'
+import type { System } from './system.ts'
+
+// Our own default, so that as many handlers run at once.
+const CONCURRENCY = 5
+
+/** p-queue: the usual choice for limiting concurrency inside a process. */
+export const pQueue: System = {
+  name: 'p-queue',
+  settings: {
+    concurrency: CONCURRENCY,
+    durable: false,
+    names: false,
+    retries: false,
+    enqueueMany: 'loop',
+  },
+  packages: ['p-queue'],
+  async open() {
+    let onStart: (payload: Payload) => void = () => {}
+    const queue = new PQueue({ concurrency: CONCURRENCY, autoStart: false })
+    const add = (payload: Payload): void =>
+      // `add` answers when the job has ended; what is in memory is enqueued already.
+      // The handler is an async function, as users write them: one promise per job.
+      void queue.add(async () => {
+        onStart(payload)
+      })
+    return {
+      async enqueueOne(payload) {
+        add(payload)
+      },
+      async enqueueMany(payloads) {
+        for (const payload of payloads) add(payload)
+      },
+      start(callback) {
+        onStart = callback
+        queue.start()
+      },
+      idle: () => queue.onIdle(),
+      async [Symbol.asyncDispose]() {
+        queue.pause()
+        queue.clear()
+      },
+    }
+  },
+}
