@@ -71,6 +71,59 @@ export const wakeUpCases: CaseGroup = {
     ),
 
     storeCase(
+      'a follow-up and an attempt given back are hinted at',
+      async ({ store }) => {
+        await expectHint(store, 'ready', async () => {
+          await enqueueOne(store, { priority: 1 })
+          await settleOne(store, release(await claimOne(store)))
+        })
+        await expectHint(store, 'ready', async () => {
+          await enqueueOne(store, { priority: 1 })
+          const followUps = [newJob()]
+          await settleOne(store, complete(await claimOne(store), null, { followUps }))
+        })
+      },
+      { skip: withoutWakeUps },
+    ),
+
+    storeCase(
+      'a job that was taken back is hinted at',
+      async (open) => {
+        await expectHint(open.store, 'ready', async () => {
+          await enqueueOne(open.store)
+          await loseWorker(open)
+        })
+      },
+      { skip: withoutWakeUps },
+    ),
+
+    storeCase(
+      'a job that an operator retried is hinted at',
+      async ({ store }) => {
+        await expectHint(store, 'ready', async () => {
+          const ref = await enqueueOne(store)
+          await store.cancel([ref])
+          await store.retry([ref])
+        })
+      },
+      { skip: withoutWakeUps },
+    ),
+
+    storeCase(
+      'the end of a pause is hinted at',
+      async ({ store }) => {
+        await enqueueOne(store)
+        await expectHint(store, 'ready', async () => {
+          await store.pause({ queue: QUEUE })
+          await store.resume({ queue: QUEUE })
+        })
+        await store.pause({ queue: QUEUE, tenantId: TENANT })
+        await store.resume({ queue: QUEUE, tenantId: TENANT })
+      },
+      { skip: withoutWakeUps },
+    ),
+
+    storeCase(
       'the cancelling of a running job is hinted at',
       async (open) => {
         await expectHint(open.store, 'changed', async () => {

@@ -35,6 +35,8 @@ export interface ModelJob {
   readonly input: NewJob
   readonly createdAt: number
   place: Place
+  /** When the job last changed its state. */
+  changedAt: number
   state: JobState
   runAt: number
   /** `undefined` where the contract leaves it open. */

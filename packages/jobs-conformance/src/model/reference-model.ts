@@ -140,6 +140,7 @@ export class ReferenceModel {
         'a new token',
       ).toBe(false)
       job.state = 'running'
+      job.changedAt = this.now
       job.attempts += 1
       job.startedAt = this.now
       job.lease = {
@@ -198,6 +199,7 @@ export class ReferenceModel {
       job.settledToken = settlement.lease.token
       job.settledOutcome = JSON.stringify(settlement.outcome)
       job.suspect = false
+      job.changedAt = this.now
       this.#record(job, settlement, { call, part: index })
     }
   }
@@ -234,6 +236,7 @@ export class ReferenceModel {
       if (record === null || record.state === 'running') continue
       reclaimed += 1
       job.state = 'pending'
+      job.changedAt = this.now
       job.attempts -= 1
       job.lostLeases += 1
       job.suspect = true
@@ -259,6 +262,7 @@ export class ReferenceModel {
     this.#act(refs, results, (job) => {
       if (hasEnded(job)) return false
       job.state = 'cancelled'
+      job.changedAt = this.now
       job.endedAt = this.now
       return true
     })
@@ -271,6 +275,7 @@ export class ReferenceModel {
       if (job.lease !== null) return false
       job.place = this.#place({ call, part: index }, IN_ORDER)
       job.state = 'pending'
+      job.changedAt = this.now
       job.generation += 1
       job.runAt = this.now
       job.startedAt = undefined
@@ -601,6 +606,7 @@ export class ReferenceModel {
       key: keyOf(ref),
       input,
       createdAt: this.now,
+      changedAt: this.now,
       place: this.#place(part, cohort),
       state: 'pending',
       runAt,

@@ -61,9 +61,14 @@ export function checkJobOptions(options: JobOptions, limits: JobLimits): void {
   }
 }
 
+/** Whether a value is milliseconds from 0 on, and not so many that no `Date` could hold the end. */
+export function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= MAX_DURATION_MS
+}
+
 /** @throws {@link JobsError} `JOBS_INVALID_OPTION` unless `value` is milliseconds from `min` on. */
 export function checkDuration(name: string, value: unknown, min = 0): asserts value is number {
-  if (typeof value !== 'number' || !(value >= min) || value > MAX_DURATION_MS) {
+  if (!isDuration(value) || value < min) {
     throw invalid(name, `must be a number of milliseconds from ${min} to ${MAX_DURATION_MS}`, value)
   }
 }
@@ -75,11 +80,16 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   }
 }
 
+/** A duration as stores take it. Rounded up, so that nothing happens earlier than was asked. */
+export function wholeMs(ms: number): number {
+  return Math.ceil(ms)
+}
+
 /** `retryAfter` as milliseconds from `now`; `null` when it is neither a duration nor a valid Date. */
 export function retryAfterMs(value: unknown, now: number): number | null {
   const ms = value instanceof Date ? value.getTime() - now : value
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms > MAX_DURATION_MS) return null
-  return Math.max(0, ms)
+  return wholeMs(Math.max(0, ms))
 }
 
 function isRecord(value: unknown): boolean {

@@ -1,7 +1,7 @@
 import { retryDelay } from '../backoff/calculate-retry-delay.ts'
 import type { RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
-import { retryAfterMs } from '../job/job-options.ts'
+import { isDuration, retryAfterMs, wholeMs } from '../job/job-options.ts'
 import type { JobResult } from '../job/job-result.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import { serialize } from '../job/value.ts'
@@ -103,9 +103,9 @@ function delayAfter(
   if (asked !== null) return asked
   try {
     const delay = retryDelay(policy, attempt, error, ports.random)
-    if (delay >= 0) return delay
+    if (isDuration(delay)) return delay
   } catch {
     // A backoff function that throws must not turn a retry into something else.
   }
-  return policy.initialDelay
+  return wholeMs(policy.initialDelay)
 }

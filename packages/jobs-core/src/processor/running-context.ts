@@ -1,5 +1,5 @@
 import type { JobsError } from '../errors.ts'
-import { checkDuration } from '../job/job-options.ts'
+import { checkDuration, wholeMs } from '../job/job-options.ts'
 import { serialize } from '../job/value.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
 import type { AttemptContext } from './job-handler.ts'
@@ -65,7 +65,7 @@ export class RunningContext implements AttemptContext {
   get extendLease(): (ms: number) => Promise<void> {
     return async (ms) => {
       checkDuration('extendLease', ms, 1)
-      await this.#owner.extend(ms)
+      await this.#owner.extend(wholeMs(ms))
     }
   }
 

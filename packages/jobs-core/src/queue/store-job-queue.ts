@@ -66,21 +66,20 @@ export class StoreJobQueue implements JobQueue {
 
   async enqueueMany(jobs: readonly JobRequest[]): Promise<Job<unknown>[]> {
     const newJobs = await Promise.all(
-      jobs.map(async ({ job, payload, options }, index) => {
+      jobs.map(async (request: JobRequest | null | undefined, index) => {
         try {
+          const { job, payload, options } = (request ?? {}) as JobRequest
           return await this.#parts.newJobs.create(job, payload, options)
-        } catch (error) {
-          const { code, message } = error as JobsError
-          throw new JobsError(code, `job ${index} of the batch: ${message}`, { cause: error })
+        } catch (cause) {
+          const { code, message, retryable } = cause as JobsError
+          throw new JobsError(code, `job ${index} of the batch: ${message}`, { retryable, cause })
         }
       }),
     )
     if (newJobs.length === 0) return []
     await refuseIdConflicts(this.#parts.session, newJobs)
     const results = await this.#parts.session.enqueuer.enqueue(newJobs)
-    return newJobs.map((newJob, index) =>
-      this.#enqueued(jobs[index]!.job, newJob, results[index]!),
-    )
+    return newJobs.map((newJob, index) => this.#enqueued(jobs[index]!.job, newJob, results[index]!))
   }
 
   async getJob(job: JobAddress): Promise<Job<unknown> | null> {
@@ -133,7 +132,7 @@ export class StoreJobQueue implements JobQueue {
     const { status, job: record } = await this.#act('retry', job)
     if (status === 'unchanged') {
       const held = record.state === 'cancelled' ? ', and its worker still holds it' : ''
-      throw illegal('retried', record, `it is ${record.state}${held}`)
+      throw illegal('retried', record, `it is ${this.#jobOf(record).status}${held}`)
     }
     return this.#jobOf(record)
   }
@@ -215,11 +214,7 @@ export class StoreJobQueue implements JobQueue {
     return readableJob(record, statusOf(record, runtime.ports.clock.now()), maxAttempts)
   }
 
-  #enqueued(
-    job: string | AnyJobDefinition,
-    newJob: NewJob,
-    result: EnqueueResult,
-  ): Job<unknown> {
+  #enqueued(job: string | AnyJobDefinition, newJob: NewJob, result: EnqueueResult): Job<unknown> {
     if (result.status === 'existing') return this.#existing(newJob, result.job)
     const { id, createdAt, runAt } = result
     const record: JobRecord = {
