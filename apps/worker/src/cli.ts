@@ -73,7 +73,7 @@ function commandLine(done: (exitCode: number) => void): Command {
     .addOption(
       override(
         '--grace-period <ms>',
-        'how long running jobs may finish at a stop (default: 25000)',
+        'how long running jobs may finish at a stop (default: 20000)',
         'gracePeriod',
       ),
     )

@@ -62,7 +62,7 @@ export interface WorkerConfig {
   /**
    * How many milliseconds running attempts have to finish when the worker stops, up to a day.
    *
-   * @defaultValue 25000
+   * @defaultValue 20000
    */
   readonly gracePeriod?: number | undefined
   /** What is logged: lines of this level and above. @defaultValue 'info' */

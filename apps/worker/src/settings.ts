@@ -4,7 +4,7 @@ import type { LogLevel } from './log-level.ts'
 import type { Overrides } from './overrides.ts'
 
 const DEFAULT_CONCURRENCY = 10
-const DEFAULT_GRACE_PERIOD_MS = 25_000
+const DEFAULT_GRACE_PERIOD_MS = 20_000
 const DEFAULT_HOST = '127.0.0.1'
 
 /** The name of the store in a config that has one. */

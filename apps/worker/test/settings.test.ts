@@ -10,7 +10,7 @@ test('without a word from anybody there is one queue on the memory store', () =>
     queues: new Map([['default', { concurrency: 10, store: 'default', jobs: [] }]]),
     tenants: null,
     health: null,
-    gracePeriod: 25_000,
+    gracePeriod: 20_000,
     logLevel: 'info',
   })
 })

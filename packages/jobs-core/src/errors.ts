@@ -1,3 +1,5 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
 /**
  * Every code an error of this project can carry. Codes are stable: test `error.code`, not the
  * message and not `instanceof`, which fails when two copies of a package are loaded.
@@ -62,6 +64,11 @@ export class JobsError extends Error {
   readonly code: JobsErrorCode
   /** Whether the same call may succeed later without a change. */
   readonly retryable: boolean
+  /**
+   * With `JOBS_INVALID_PAYLOAD`: what the schema found. Not enumerable, so that loggers leave it out:
+   * schemas may quote the values they refuse.
+   */
+  declare readonly issues?: readonly StandardSchemaV1.Issue[]
 
   constructor(code: JobsErrorCode, message: string, options: JobsErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)

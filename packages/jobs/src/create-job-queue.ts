@@ -1,6 +1,7 @@
 import {
   type AnyJobDefinition,
   createJobQueue as createQueueOnStore,
+  JobsError,
   type JobQueue,
   type JobQueueConfig as CoreConfig,
   type JobStore,
@@ -9,9 +10,10 @@ import {
 import { openStore } from './open-store.ts'
 
 /** What {@link createJobQueue} takes: a name is enough. */
-export interface JobQueueConfig<
-  TDefinitions extends readonly AnyJobDefinition[] = [],
-> extends Omit<CoreConfig<TDefinitions>, 'store'> {
+export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[] = []> extends Omit<
+  CoreConfig<TDefinitions>,
+  'store'
+> {
   /** @defaultValue the process-wide store, see {@link openStore} */
   readonly store?: JobStore
   /** The URL of the store, in place of `store`. @defaultValue `JOBS_STORE_URL`, else `memory:` */
@@ -35,5 +37,11 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
   config: JobQueueConfig<TDefinitions>,
 ): JobQueue<QueueJobs<TDefinitions>> {
   const { store, connectionString, ...rest } = config
+  if (store !== undefined && connectionString !== undefined) {
+    throw new JobsError(
+      'JOBS_INVALID_CONFIG',
+      `queue ${config.name} was given a store and a connectionString; give one of them`,
+    )
+  }
   return createQueueOnStore<TDefinitions>({ ...rest, store: store ?? openStore(connectionString) })
 }

@@ -26,6 +26,9 @@ export function jobFromRecord(
   status: JobStatus,
   maxAttempts: number = DEFAULT_RETRY.maxAttempts,
 ): Job<unknown> {
+  // Instants that are one instant share their Date: a claim makes many jobs.
+  const createdAt = new Date(record.createdAt)
+  const updatedAt = new Date(record.updatedAt)
   const job: Mutable<Job<unknown>> = {
     id: record.id,
     queue: record.queue,
@@ -35,14 +38,17 @@ export function jobFromRecord(
     attempts: record.attempts,
     maxAttempts: record.maxAttempts ?? maxAttempts,
     priority: record.priority,
-    scheduledAt: new Date(record.runAt),
-    createdAt: new Date(record.createdAt),
-    updatedAt: new Date(record.updatedAt),
+    scheduledAt: record.runAt === record.createdAt ? createdAt : new Date(record.runAt),
+    createdAt,
+    updatedAt,
     releases: record.releases,
     lostLeases: record.lostLeases,
     generation: record.generation,
   }
-  if (record.startedAt !== null) job.startedAt = new Date(record.startedAt)
+  const { startedAt } = record
+  if (startedAt !== null) {
+    job.startedAt = startedAt === record.updatedAt ? updatedAt : new Date(startedAt)
+  }
   if (record.endedAt !== null) setEnd(job, record.state, new Date(record.endedAt))
   if (record.tenantId !== null) job.tenantId = record.tenantId
   if (record.metadata !== null) {

@@ -78,8 +78,12 @@ export class ManualLeases {
     const settlement = failed
       ? settleFailure(lease, lease.attempts, asError(error), this.#policyOf(lease), this.#ports)
       : complete(lease)
-    const [result] = await this.#settle([settlement])
+    // Given up first: a second call must not settle the same attempt another way.
     this.#held.delete(held)
+    const [result] = await this.#settle([settlement]).catch((unanswered: unknown) => {
+      this.#held.add(held)
+      throw unanswered
+    })
     if (result === 'cancelled') throw leaseLost(ref.id, 'it was cancelled')
     if (result === 'lost') throw leaseLost(ref.id, 'the lease had ended')
   }

@@ -1,0 +1,74 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { createJobQueue, openStore } from '../src/index.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+test('one URL is one store in a process', () => {
+  expect(openStore('memory:')).toBe(openStore('memory:'))
+})
+
+test('two copies of the package share their stores', async () => {
+  const path = '../src/open-store.ts?another-copy'
+  const copy = (await import(path)) as { readonly openStore: typeof openStore }
+  expect(copy.openStore).not.toBe(openStore)
+  expect(copy.openStore('memory:')).toBe(openStore('memory:'))
+})
+
+test('without a URL, JOBS_STORE_URL names the store, and memory: where it is unset or empty', () => {
+  expect(openStore()).toBe(openStore('memory:'))
+  vi.stubEnv('JOBS_STORE_URL', '')
+  expect(openStore()).toBe(openStore('memory:'))
+  vi.stubEnv('JOBS_STORE_URL', 'redis://localhost')
+  expect(() => openStore()).toThrow(/npm install @cgk\/jobs-redis/)
+})
+
+test.each([
+  ['postgres://user:secret@host/db', '@cgk/jobs-postgres'],
+  ['postgresql://user:secret@host/db', '@cgk/jobs-postgres'],
+  ['pglite:./secret', '@cgk/jobs-postgres'],
+  ['redis://:secret@host', '@cgk/jobs-redis'],
+  ['rediss://:secret@host', '@cgk/jobs-redis'],
+])(
+  '%s without its adapter names the package to install, and nothing secret',
+  (url, packageName) => {
+    const error = errorOf(() => openStore(url))
+    expect(error).toMatchObject({ code: 'JOBS_STORE_NOT_INSTALLED' })
+    expect(error.message).toContain(`npm install ${packageName}`)
+    expect(error.message).not.toContain('secret')
+  },
+)
+
+test.each(['mysql://user:secret@host', 'secret', '', ':memory:'].filter((url) => url !== ''))(
+  'the URL %s is refused without being repeated',
+  (url) => {
+    const error = errorOf(() => openStore(url))
+    expect(error).toMatchObject({ code: 'JOBS_INVALID_CONFIG' })
+    expect(error.message).toContain('memory:')
+    expect(error.message).not.toContain('secret')
+  },
+)
+
+test('two queues of one name and no store are the same queue', async () => {
+  const producer = createJobQueue({ name: 'shared' })
+  const consumer = createJobQueue({ name: 'shared' })
+  const { id } = await producer.enqueue('greet', { who: 'you' })
+  expect(await consumer.getJob(id)).toMatchObject({ name: 'greet', payload: { who: 'you' } })
+})
+
+test('a store and a URL at once are refused', () => {
+  const store = openStore('memory:')
+  expect(() => createJobQueue({ name: 'both', store, connectionString: 'memory:' })).toThrow(
+    expect.objectContaining({ code: 'JOBS_INVALID_CONFIG' }) as Error,
+  )
+})
+
+function errorOf(call: () => unknown): Error {
+  try {
+    call()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('expected a refusal')
+}
