@@ -29,6 +29,11 @@ export function newJobs(count: number, prefix: string, given: Partial<NewJob> = 
   )
 }
 
+/** The numbers from 0 to `count` − 1, each once, in an order far from theirs. */
+export function shuffled(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => (index * 7_919) % count)
+}
+
 /** Enqueues jobs none of which may exist yet, and returns their refs in the order of the input. */
 export async function enqueueAll(sink: JobSink, jobs: readonly NewJob[]): Promise<JobRef[]> {
   const results = await sink.enqueue(jobs)

@@ -19,6 +19,7 @@ import {
   newJobs,
   OTHER_TENANT,
   QUEUE,
+  shuffled,
   TENANT,
 } from '../new-job.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
@@ -171,6 +172,46 @@ export const claimCases: CaseGroup = {
       const low = await enqueueOne(store)
       expect(idsOf(await claimJobs(store))).toEqual(idsOf([later, low]))
     }),
+
+    storeCase(
+      'priority holds among hundreds of jobs, some taken out of the middle',
+      async (open) => {
+        const { store } = open
+        const priorities = shuffled(300)
+        const refs = await enqueueAll(
+          store,
+          priorities.map((priority) => newJob({ priority, jobId: `job-${priority}` })),
+        )
+        await store.cancel(refs.filter((_, index) => index % 3 === 0))
+        await store.remove(refs.filter((_, index) => index % 3 === 1))
+        await store.retry(refs.filter((_, index) => index % 6 === 0))
+        const left = priorities.filter((_, index) => index % 3 === 2 || index % 6 === 0)
+
+        expect(idsOf(await claimEverything(store, { slots: 40 }))).toEqual(
+          left.toSorted((a, b) => b - a).map((priority) => `job-${priority}`),
+        )
+      },
+    ),
+
+    storeCase(
+      'each of hundreds of delayed jobs comes at its time, none cancelled',
+      async (open) => {
+        const { store } = open
+        const delays = shuffled(300)
+        const refs = await enqueueAll(
+          store,
+          delays.map((delay) => newJob({ delayMs: (delay + 1) * 10, jobId: `job-${delay}` })),
+        )
+        await store.cancel(refs.filter((_, index) => index % 3 === 0))
+        const live = delays.filter((_, index) => index % 3 !== 0).sort((a, b) => a - b)
+        for (let from = 0; from < 300; from += 25) {
+          await open.advance(250)
+          const due = live.filter((delay) => delay >= from && delay < from + 25)
+          const claimed = idsOf(await claimEverything(store)).sort()
+          expect(claimed).toEqual(due.map((delay) => `job-${delay}`).sort())
+        }
+      },
+    ),
 
     storeCase('a job given back without delay keeps its place', async ({ store }) => {
       const refs = await enqueueAll(store, newJobs(4, 'job'))

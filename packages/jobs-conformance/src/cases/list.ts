@@ -115,6 +115,38 @@ export const listCases: CaseGroup = {
       },
     ),
 
+    storeCase(
+      'a long list is paged through though whole stretches of it are removed',
+      async (open) => {
+        const { store } = open
+        for (let n = 0; n < 8; n += 1) {
+          await store.enqueue(newJobs(100, `hundred-${n}`))
+          await open.advance(1)
+        }
+        const everything = idsOf((await listPages(store, { queue: QUEUE }, 100)).flat())
+        const missed = new Set<string>()
+        const shown: string[] = []
+        let cursor: string | null | undefined
+        while (cursor !== null) {
+          const answer: Awaited<ReturnType<JobStore['list']>> = await store.list(
+            cursor === undefined
+              ? { queue: QUEUE, limit: 30 }
+              : { queue: QUEUE, limit: 30, cursor },
+          )
+          shown.push(...idsOf(answer.jobs))
+          cursor = answer.nextCursor
+          // A stretch around the cursor goes: jobs that were shown and jobs that were to come.
+          const next = everything.indexOf(shown.at(-1) ?? '') + 1
+          const gone = everything.slice(Math.max(0, next - 80), next + 70)
+          for (const id of gone) if (!shown.includes(id)) missed.add(id)
+          await store.remove(gone.map((id) => ({ queue: QUEUE, tenantId: 'acme', id })))
+        }
+
+        expect(everything).toHaveLength(800)
+        expect(shown).toEqual(everything.filter((id) => !missed.has(id)))
+      },
+    ),
+
     storeCase('no page repeats a job while jobs change state between pages', async (open) => {
       const { store } = open
       await enqueueApart(open, 20, 'job')

@@ -1,4 +1,4 @@
-import { complete, retry } from '@cgk/jobs-core'
+import { complete, retry, type ClaimedJob } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import {
   claimEverything,
@@ -14,7 +14,7 @@ import {
   stateOf,
 } from '../claim-jobs.ts'
 import { loseWorker } from '../lose-worker.ts'
-import { enqueueAll, enqueueOne, ERROR, newJobs, only, OTHER_TENANT } from '../new-job.ts'
+import { enqueueAll, enqueueOne, ERROR, newJobs, only, OTHER_TENANT, shuffled } from '../new-job.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
 
 export const reclaimCases: CaseGroup = {
@@ -110,6 +110,33 @@ export const reclaimCases: CaseGroup = {
       expect(await claimJobs(store)).toEqual([])
       expect(await maintainAll(store)).toMatchObject({ reclaimed: 0 })
     }),
+
+    storeCase(
+      'each of many leases ends at its time, but those settled or extended',
+      async (open) => {
+        const { store } = open
+        await enqueueAll(store, newJobs(120, 'job'))
+        const lengths = shuffled(120)
+        const jobs: ClaimedJob[] = []
+        for (const length of lengths) {
+          jobs.push(await claimOne(store, { leaseMs: (length + 1) * 10 }))
+        }
+        const kept = jobs.filter((_, index) => index % 3 === 0)
+        await store.settle({ settlements: kept.map((job) => complete(job)) })
+        const extended = jobs.filter((_, index) => index % 3 === 1)
+        await store.extend({ leases: extended.map(leaseOf), leaseMs: 1_255 })
+        const ends = lengths.filter((_, index) => index % 3 === 2)
+        await open.advance(5)
+        for (let from = 0; from < 120; from += 10) {
+          await open.advance(100)
+          const due = ends.filter((length) => length >= from && length < from + 10)
+          expect(await maintainAll(store, 3)).toEqual({ reclaimed: due.length, pruned: 0 })
+        }
+        await open.advance(100)
+
+        expect(await maintainAll(store)).toEqual({ reclaimed: extended.length, pruned: 0 })
+      },
+    ),
 
     storeCase('upkeep of any number of processes takes each lease back once', async (open) => {
       const handles = [open.store, await open.another()]

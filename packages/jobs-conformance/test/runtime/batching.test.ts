@@ -1,0 +1,281 @@
+import { JobsError, type JobStore, type NewJob } from '@cgk/jobs-core'
+import { createMemoryStore } from '@cgk/jobs-memory'
+import { describe, expect, test } from 'vitest'
+import { ManualTime } from './manual-time.ts'
+import { refusal } from './refusal.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import { listeningStore, faultyStore } from './store-with.ts'
+
+const time = new ManualTime()
+
+function memory(): JobStore {
+  return createMemoryStore({ clock: time.clock })
+}
+
+describe('calls that are made while the store is busy travel together', () => {
+  test('100 enqueues of one tick are one call', async () => {
+    const { store, requests } = listeningStore(memory())
+    const queue = new SimulatedProcess(time, store).queue()
+    await Promise.all(Array.from({ length: 100 }, (_, n) => queue.enqueue('job', n)))
+    expect(requests<NewJob[]>('enqueue').map((jobs) => jobs.length)).toEqual([100])
+  })
+
+  test('100 enqueues that come one after the other while a call is under way are two', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { store, requests } = listeningStore(
+      faultyStore(memory(), (operation, proceed) =>
+        operation === 'enqueue' ? gate.promise.then(proceed) : undefined,
+      ),
+    )
+    const queue = new SimulatedProcess(time, store).queue()
+    const calls: Promise<unknown>[] = []
+    for (let n = 0; n < 100; n++) {
+      calls.push(queue.enqueue('job', n))
+      await time.settle()
+    }
+    gate.resolve()
+    await Promise.all(calls)
+    expect(requests<NewJob[]>('enqueue').map((jobs) => jobs.length)).toEqual([1, 99])
+  })
+
+  test('calls of several queues of one store travel together', async () => {
+    const { store, requests } = listeningStore(memory())
+    const process = new SimulatedProcess(time, store)
+    const queues = ['a', 'b', 'c'].map((name) => process.queue({ name }))
+    const jobs = await Promise.all(queues.map((queue) => queue.enqueue('job', queue.name)))
+    expect(jobs.map(({ queue }) => queue)).toEqual(['a', 'b', 'c'])
+    expect(requests('enqueue')).toHaveLength(1)
+  })
+
+  test('a call of its own is never split, and at most 1,000 jobs of several travel together', async () => {
+    const { store, requests } = listeningStore(memory())
+    const queue = new SimulatedProcess(time, store).queue()
+    const many = (count: number) =>
+      Array.from({ length: count }, () => ({ job: 'job', payload: 1 }))
+    await Promise.all([
+      queue.enqueueMany(many(600)),
+      queue.enqueueMany(many(400)),
+      queue.enqueueMany(many(1)),
+      queue.enqueueMany(many(1_500)),
+      queue.enqueueMany(many(2)),
+    ])
+    const sizes = requests<NewJob[]>('enqueue').map((jobs) => jobs.length)
+    expect(sizes).toEqual([1_000, 1, 1_500, 2])
+  })
+
+  test('nothing is sent for an empty batch', async () => {
+    const { store, requests } = listeningStore(memory())
+    expect(await new SimulatedProcess(time, store).queue().enqueueMany([])).toEqual([])
+    expect(requests('enqueue')).toEqual([])
+  })
+
+  test('each call resolves only when its own jobs are stored', async () => {
+    const gates: PromiseWithResolvers<void>[] = []
+    const store = faultyStore(memory(), (operation, proceed) => {
+      if (operation !== 'enqueue') return undefined
+      const gate = Promise.withResolvers<void>()
+      gates.push(gate)
+      return gate.promise.then(proceed)
+    })
+    const queue = new SimulatedProcess(time, store).queue()
+    const resolved: number[] = []
+    const enqueue = (n: number): void => {
+      void queue.enqueue('job', n).then(() => resolved.push(n))
+    }
+    enqueue(1)
+    await time.settle()
+    enqueue(2)
+    await time.settle()
+    expect(resolved).toEqual([])
+    gates[0]!.resolve()
+    await time.settle()
+    expect(resolved).toEqual([1])
+    gates[1]!.resolve()
+    await time.settle()
+    expect(resolved).toEqual([1, 2])
+  })
+})
+
+describe('a bad job fails its own caller alone', () => {
+  test('where it is refused before it is sent', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    const calls = [1, 1n, 3].map((payload) => queue.enqueue('job', payload))
+    const settled = await Promise.allSettled(calls)
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await queue.counts()).pending).toBe(2)
+  })
+
+  test('where its jobId is taken', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    await queue.enqueue('job', 0, { jobId: 'taken' })
+    const [before, conflict, after] = await Promise.allSettled([
+      queue.enqueue('job', 1),
+      queue.enqueue('job', 2, { jobId: 'taken' }),
+      queue.enqueue('job', 3),
+    ])
+    expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled'])
+    expect(conflict).toMatchObject({ reason: { code: 'JOBS_ID_CONFLICT' } })
+  })
+
+  test('where the store refuses it for good: the others are sent again without it', async () => {
+    // A store that cannot hold one of the jobs refuses the whole call, as an insert does.
+    const refused = new JobsError('JOBS_UNSUPPORTED', 'this store takes no odd payloads')
+    const sizes: number[] = []
+    const store = faultyStore(memory(), (operation, _proceed, request) => {
+      if (operation !== 'enqueue') return undefined
+      const jobs = request as readonly NewJob[]
+      sizes.push(jobs.length)
+      return jobs.some(({ payload }) => Number(payload) % 2 === 1)
+        ? Promise.reject(refused)
+        : undefined
+    })
+    const queue = new SimulatedProcess(time, store).queue()
+    const calls = [0, 1, 2, 3, 4].map((payload) => queue.enqueue('job', payload))
+    const settled = await Promise.allSettled(calls)
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ])
+    expect(settled[1]).toMatchObject({ reason: refused })
+    expect(sizes).toEqual([5, 1, 1, 1, 1, 1])
+    expect((await queue.counts()).pending).toBe(3)
+  })
+
+  test('and a batch that holds it is stored in no part', async () => {
+    const refused = new JobsError('JOBS_UNSUPPORTED', 'no')
+    const store = faultyStore(memory(), (operation, _proceed, request) =>
+      operation === 'enqueue' && (request as NewJob[]).some(({ payload }) => payload === '1')
+        ? Promise.reject(refused)
+        : undefined,
+    )
+    const queue = new SimulatedProcess(time, store).queue()
+    const [many, single] = await Promise.allSettled([
+      queue.enqueueMany([0, 1, 2].map((payload) => ({ job: 'job', payload }))),
+      queue.enqueue('job', 3),
+    ])
+    expect(many).toMatchObject({ status: 'rejected', reason: refused })
+    expect(single.status).toBe('fulfilled')
+    expect((await queue.counts()).pending).toBe(1)
+  })
+})
+
+describe('an error that is about the store', () => {
+  test('fails every call of the batch, is not repeated, and says that a retry may help', async () => {
+    let calls = 0
+    const store = faultyStore(memory(), (operation) => {
+      if (operation !== 'enqueue') return undefined
+      calls += 1
+      return Promise.reject(new Error('connection reset by hunter2@db'))
+    })
+    const queue = new SimulatedProcess(time, store).queue()
+    const errors = await Promise.all([1, 2, 3].map((n) => refusal(() => queue.enqueue('job', n))))
+    expect(calls).toBe(1)
+    for (const error of errors) {
+      expect(error).toMatchObject({
+        code: 'JOBS_STORE_UNAVAILABLE',
+        retryable: true,
+        message: 'the memory store failed to answer enqueue',
+        cause: new Error('connection reset by hunter2@db'),
+      })
+    }
+  })
+
+  test('does not stop the next batch', async () => {
+    let broken = true
+    const store = faultyStore(memory(), (operation) =>
+      operation === 'enqueue' && broken ? Promise.reject(new Error('reset')) : undefined,
+    )
+    const queue = new SimulatedProcess(time, store).queue()
+    await refusal(() => queue.enqueue('job', 1))
+    broken = false
+    expect(await queue.enqueue('job', 2)).toMatchObject({ payload: 2 })
+  })
+
+  test('silence: the call ends after 5 s, its signal has aborted, and the next goes through', async () => {
+    let silent = true
+    let aborted: unknown
+    const inner = memory()
+    const store = faultyStore(inner, () => undefined)
+    const overridden: JobStore = new Proxy(store, {
+      get(target, key, receiver) {
+        if (key !== 'enqueue' || !silent) return Reflect.get(target, key, receiver) as unknown
+        return (_jobs: unknown, options: { signal: AbortSignal }) => {
+          options.signal.addEventListener('abort', () => {
+            aborted = options.signal.reason
+          })
+          return new Promise(() => {})
+        }
+      },
+    })
+    const queue = new SimulatedProcess(time, overridden).queue()
+    const call = refusal(() => queue.enqueue('job', 1))
+    await time.advance(4_999)
+    expect(aborted).toBeUndefined()
+    await time.advance(1)
+    const error = await call
+    expect(error).toMatchObject({ code: 'JOBS_STORE_TIMEOUT', retryable: true })
+    expect(error.message).toBe(
+      'the memory store did not answer enqueue within 5000 ms; whether it took effect is unknown',
+    )
+    expect(aborted).toBe(error)
+    silent = false
+    expect(await queue.enqueue('job', 2)).toMatchObject({ payload: 2 })
+  })
+
+  test('a lost reply: the same jobId again returns the job that was stored', async () => {
+    let loseReply = true
+    const store = faultyStore(memory(), (operation, proceed) => {
+      if (operation !== 'enqueue' || !loseReply) return undefined
+      loseReply = false
+      return proceed().then(() => Promise.reject(new Error('connection reset')))
+    })
+    const queue = new SimulatedProcess(time, store).queue()
+    const enqueue = () => queue.enqueue('job', { n: 1 }, { jobId: 'order-1' })
+    expect((await refusal(enqueue)).retryable).toBe(true)
+    expect(await enqueue()).toMatchObject({ id: 'order-1', status: 'pending' })
+    expect((await queue.counts()).pending).toBe(1)
+  })
+})
+
+describe('enqueueMany', () => {
+  test('answers in the order of its input, existing jobs included', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    const existing = await queue.enqueue('job', 1, { jobId: 'b' })
+    time.pass(10)
+    const jobs = await queue.enqueueMany([
+      { job: 'job', payload: 0, options: { jobId: 'a' } },
+      { job: 'job', payload: 1, options: { jobId: 'b' } },
+      { job: 'job', payload: 2, options: { jobId: 'c' } },
+    ])
+    expect(jobs.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
+    expect(jobs[1]).toEqual(existing)
+  })
+
+  test('says which job’s id is taken', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    await queue.enqueue('job', 1, { jobId: 'taken' })
+    const error = await refusal(() =>
+      queue.enqueueMany([
+        { job: 'job', payload: 0 },
+        { job: 'job', payload: 2, options: { jobId: 'taken' } },
+      ]),
+    )
+    expect(error.code).toBe('JOBS_ID_CONFLICT')
+    expect(error.message).toMatch(/^job 1 of the batch: job id taken belongs to another job/)
+  })
+
+  test.each([null, undefined, 7])('of %s in place of a job names the index', async (bad) => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    const error = await refusal(() =>
+      queue.enqueueMany([
+        { job: 'job', payload: 1 },
+        bad as unknown as { job: string; payload: 1 },
+      ]),
+    )
+    expect(error.message).toMatch(/^job 1 of the batch: /)
+    expect((await queue.counts()).pending).toBe(0)
+  })
+})

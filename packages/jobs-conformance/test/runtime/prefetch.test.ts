@@ -1,0 +1,129 @@
+import type { ClaimRequest, JobHandler, JobQueue } from '@cgk/jobs-core'
+import { createMemoryStore } from '@cgk/jobs-memory'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ManualTime } from './manual-time.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import { listeningStore } from './store-with.ts'
+
+let time: ManualTime
+let process: SimulatedProcess
+let queue: JobQueue
+let claims: () => readonly ClaimRequest[]
+let calls: () => number
+
+beforeEach(() => {
+  time = new ManualTime()
+  const { store, heard } = listeningStore(createMemoryStore({ clock: time.clock }))
+  claims = () =>
+    heard.flatMap(({ operation, request }) => {
+      if (operation === 'claim') return [request as ClaimRequest]
+      return operation === 'settle' ? ((request as { claim?: ClaimRequest }).claim ?? []) : []
+    })
+  calls = () =>
+    heard.filter(({ operation }) => operation === 'claim' || operation === 'settle').length
+  process = new SimulatedProcess(time, store)
+  queue = process.queue()
+})
+
+async function enqueue(count: number, payload: (index: number) => unknown): Promise<void> {
+  await queue.enqueueMany(
+    Array.from({ length: count }, (_, index) => ({ job: 'job', payload: payload(index) })),
+  )
+}
+
+/** A handler that takes as many milliseconds as its payload says; negative: without yielding. */
+const taking: JobHandler<number> = ({ payload }) => {
+  if (payload >= 0) return time.sleep(payload).then(() => ({ success: true }))
+  time.pass(-payload)
+  return { success: true }
+}
+const handlers = new Map([['job', taking]])
+
+describe('slow jobs', () => {
+  test('are never claimed ahead of a free slot', async () => {
+    await enqueue(40, () => 21)
+    const processor = process.start({ queue, handlers, maxConcurrency: 4 })
+    for (let step = 0; step < 30; step++) {
+      await time.advance(10)
+      expect(processor.status().prefetched).toBe(0)
+      expect(processor.status().running).toBeLessThanOrEqual(4)
+    }
+    expect(await queue.counts()).toMatchObject({ completed: 40 })
+    expect(claims().map(({ prefetch }) => prefetch).filter((prefetch) => prefetch > 0)).toEqual([])
+    for (const { slots } of claims()) expect(slots).toBeLessThanOrEqual(4)
+  })
+
+  test('are not even where the first of them has not ended yet', async () => {
+    await enqueue(10, () => 10_000)
+    const processor = process.start({ queue, handlers, maxConcurrency: 2 })
+    await time.advance(5_000)
+    expect(processor.status()).toMatchObject({ running: 2, prefetched: 0 })
+    expect(await queue.counts()).toMatchObject({ running: 2, pending: 8 })
+  })
+})
+
+describe('quick jobs', () => {
+  test('are claimed ahead, at most some 20 ms of work', async () => {
+    await enqueue(500, () => -1)
+    process.start({ queue, handlers, maxConcurrency: 3 })
+    await time.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 500 })
+    const most = Math.max(...claims().map(({ slots, prefetch }) => slots + prefetch))
+    // 3 slots, each with 20 jobs of a millisecond beside the one that runs.
+    expect(most).toBeGreaterThan(30)
+    expect(most).toBeLessThanOrEqual(3 + 3 * 20)
+    expect(calls()).toBeLessThan(50)
+  })
+
+  test('that take no time at all are claimed by hundreds, with few calls', async () => {
+    await enqueue(10_000, () => -0)
+    await time.settle()
+    const before = calls()
+    process.start({ queue, handlers: new Map([['job', () => ({ success: true })]]) })
+    await time.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 10_000 })
+    expect(calls() - before).toBeLessThan(60)
+    expect(Math.max(...claims().map(({ prefetch }) => prefetch))).toBeLessThanOrEqual(1_000)
+  })
+
+  test('end being claimed ahead at once when one turns out slow', async () => {
+    await enqueue(40, () => -1)
+    process.start({ queue, handlers, maxConcurrency: 1 })
+    await time.settle()
+    expect(Math.max(...claims().map(({ prefetch }) => prefetch))).toBeGreaterThan(10)
+    await enqueue(1, () => -50)
+    await time.settle()
+    const before = claims().length
+    await enqueue(30, () => -15)
+    await time.settle()
+    // 20 ms hold one job of 15 ms; the mean comes down from 50 ms little by little.
+    for (const { prefetch } of claims().slice(before + 1)) expect(prefetch).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('jobs claimed ahead whose slot stays taken', () => {
+  test('are given back after 100 ms, unspent, so that another worker can have them', async () => {
+    await enqueue(100, () => -1)
+    const processor = process.start({ queue, handlers, maxConcurrency: 2 })
+    await time.settle()
+    // The two slots are taken by jobs that hang; the rest was claimed with them.
+    await enqueue(30, (index) => (index < 2 ? 60_000 : 1))
+    await time.settle()
+    expect(processor.status()).toMatchObject({ running: 2 })
+    const { prefetched } = processor.status()
+    expect(prefetched).toBeGreaterThan(10)
+    await time.advance(99)
+    expect(processor.status().prefetched).toBe(prefetched)
+    await time.advance(1)
+    expect(processor.status()).toMatchObject({ running: 2, prefetched: 0 })
+    const waiting = await queue.listJobs('pending')
+    expect(waiting.length).toBe(28)
+    expect(waiting.filter(({ releases }) => releases === 1)).toHaveLength(prefetched)
+    expect(waiting.every(({ attempts }) => attempts === 0)).toBe(true)
+    const other = new SimulatedProcess(time, queue.store)
+    const otherQueue = other.queue()
+    other.start({ queue: otherQueue, handlers })
+    await time.advance(1_000)
+    expect(await queue.counts()).toMatchObject({ running: 2, completed: 128 })
+  })
+})
