@@ -174,9 +174,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#claims.stop()
     if (wasRunning) {
       await Promise.race([this.#claims.emptied(), this.#graceOver.promise])
-      for (const cancel of this.#graceTimers.splice(0)) cancel()
       await this.#abortHeld()
     }
+    // Only now: a further call may set one more until the end.
+    for (const cancel of this.#graceTimers.splice(0)) cancel()
     this.#loopMonitor.stop()
     for (const detach of this.#detach.splice(0)) detach()
     this.#state = 'stopped'
