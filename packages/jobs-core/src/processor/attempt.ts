@@ -22,7 +22,7 @@ import type { SettlementOwner } from '../worker/settler.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import { type RegisteredHandler, retryFor } from './attempt-policy.ts'
 import type { AttemptContext } from './job-handler.ts'
-import { type Reading, readResult, settleFailure, settleSnooze } from './outcome.ts'
+import { type Reading, readResult, settleFailure, snoozedTooOften } from './outcome.ts'
 import { type ContextOwner, RunningContext } from './running-context.ts'
 import { asError, toStoredError } from './stored-error.ts'
 
@@ -67,6 +67,9 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
   /** When the claim was asked for, on the monotonic clock. */
   readonly claimedAt: number
   expiresAt: number
+  keeperPlace = -1
+  /** Its place among the attempts of its claim loop; -1 outside. For the loop alone. */
+  loopPlace = -1
   readonly #host: AttemptHost
   #state: State = 'waiting'
   #begunAt = 0
@@ -253,13 +256,17 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
         else this.#complete(reading, [])
         return
       case 'snooze':
-        this.#settle(settleSnooze(this.lease, this.lease.releases, reading.ms), {
-          type: 'released',
-        })
+        this.#snooze(reading.ms)
         return
       case 'failure':
         this.#threw(reading.error)
     }
+  }
+
+  #snooze(ms: number): void {
+    const tooOften = snoozedTooOften(this.lease.releases)
+    if (tooOften === null) this.giveBack(ms)
+    else this.#fail(tooOften, true)
   }
 
   #threw(thrown: unknown): void {

@@ -1,6 +1,7 @@
 import type { CancelTimer, JobsLogger } from '../runtime/ports.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { ClaimedJob, ClaimResult } from '../storage/lease.ts'
+import { Bag } from '../worker/bag.ts'
 import { RetryPause } from '../worker/retry-pause.ts'
 import type { SuspectPass } from '../worker/suspect-gate.ts'
 import type { StoreSession } from '../worker/store-session.ts'
@@ -35,7 +36,7 @@ export class ClaimLoop {
   readonly #config: ClaimLoopConfig
   readonly #prefetch: Prefetch
   readonly #pause: RetryPause
-  readonly #held = new Set<Attempt>()
+  readonly #held = new Bag<'loopPlace', Attempt>('loopPlace')
   /** Claimed and not begun, in order. */
   #waiting: Attempt[] = []
   #nextWaiting = 0
@@ -76,8 +77,8 @@ export class ClaimLoop {
   }
 
   /** Every job of this loop that is not settled yet. */
-  get held(): ReadonlySet<Attempt> {
-    return this.#held
+  get held(): readonly Attempt[] {
+    return this.#held.toArray()
   }
 
   start(): void {
@@ -218,7 +219,7 @@ export class ClaimLoop {
     const found = await this.#ask(1, 0, true)
     this.#claiming = false
     const [job] = found?.jobs ?? []
-    const attempt = [...this.#held].find(({ lease }) => lease === job)
+    const attempt = this.#held.toArray().find(({ lease }) => lease === job)
     if (job === undefined || attempt === undefined) {
       // Another worker was quicker, or the store did not answer; the next claim tells.
       this.#hasSuspects = false

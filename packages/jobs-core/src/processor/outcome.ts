@@ -8,11 +8,11 @@ import { serialize } from '../job/value.ts'
 import type { JobLimits } from '../limits.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
 import type { Lease } from '../storage/lease.ts'
-import { fail, release, retry, type Settlement } from '../storage/settlement.ts'
+import { fail, retry, type Settlement } from '../storage/settlement.ts'
 import { asError, errorOfFailure, isPermanent, toStoredError } from './stored-error.ts'
 
 /** A snoozed job may come back this often; a handler that snoozes for ever is a bug that shows. */
-export const MAX_RELEASES = 10_000
+const MAX_RELEASES = 10_000
 
 /** What a handler's return value means. */
 export type Reading =
@@ -82,14 +82,13 @@ export function settleFailure(
   return retry(lease, stored, delayAfter(attempt, error, policy, ports))
 }
 
-/** A snoozed attempt's settlement. */
-export function settleSnooze(lease: Lease, releases: number, ms: number): Settlement {
-  if (releases < MAX_RELEASES) return release(lease, ms)
-  const error = new JobsError(
+/** Why a job must not be snoozed again; `null` when it may. */
+export function snoozedTooOften(releases: number): JobsError | null {
+  if (releases < MAX_RELEASES) return null
+  return new JobsError(
     'JOBS_RELEASED_TOO_OFTEN',
     `the job was given back ${releases} times without an attempt that counted`,
   )
-  return fail(lease, toStoredError(error, false))
 }
 
 function delayAfter(

@@ -79,7 +79,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
         queue,
         blockedMs,
         leaseMs,
-        running: [...this.#claims.held].map((attempt) => attempt.lease.name).slice(0, 10),
+        running: this.#claims.held.map((attempt) => attempt.lease.name).slice(0, 10),
       })
     })
   }
@@ -190,7 +190,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
 
   async #abortHeld(): Promise<void> {
     const { timeoutGraceMs } = this.#config
-    if (this.#claims.held.size > 0) {
+    if (this.#claims.held.length > 0) {
       this.#abortAttempts()
       await this.#within(timeoutGraceMs, this.#claims.emptied())
       for (const attempt of this.#claims.held) attempt.giveBack(0)
@@ -198,10 +198,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     // Every outcome is stored and every claim answered before we go, unless the store itself no longer
     // answers.
     await this.#within(CALL_DEADLINE_MS, this.#claims.emptied())
-    if (this.#claims.held.size > 0) {
+    if (this.#claims.held.length > 0) {
       this.#config.logger.error('the store did not answer; leases are left to end by themselves', {
         queue: this.#config.queue,
-        jobs: this.#claims.held.size,
+        jobs: this.#claims.held.length,
       })
     }
   }
@@ -210,7 +210,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     const { queue, logger } = this.#config
     logger.warn('the grace period is over; attempts in progress are aborted and given back', {
       queue,
-      jobs: this.#claims.held.size,
+      jobs: this.#claims.held.length,
     })
     for (const attempt of this.#claims.held) {
       attempt.abort(

@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock, JobsLogger, Timers } from '../runtime/ports.ts'
 import type { Lease, LeaseState } from '../storage/lease.ts'
+import { Bag } from './bag.ts'
 import { CALL_DEADLINE_MS } from './store-calls.ts'
 
 /** A lease this process holds, and whom to tell about it. */
@@ -8,6 +9,8 @@ export interface HeldLease {
   readonly leaseMs: number
   /** Until when the store surely hides the job, on the monotonic clock. Kept up by the keeper. */
   expiresAt: number
+  /** Its place among the keeper's leases; -1 outside. For the keeper alone. */
+  keeperPlace: number
   /** What a heartbeat learned; `held` is not told. May be told more than once. */
   leaseChanged(state: Exclude<LeaseState, 'held'>): void
 }
@@ -43,7 +46,7 @@ const BATCH = 5_000
  */
 export class LeaseKeeper {
   readonly #ports: LeaseKeeperPorts
-  readonly #held = new Set<HeldLease>()
+  readonly #held = new Bag<'keeperPlace', HeldLease>('keeperPlace')
   readonly #renewing = new Set<HeldLease>()
   readonly #calls = new Set<Promise<void>>()
   /** Queues all of whose leases are to be renewed, due or not. */
@@ -86,7 +89,7 @@ export class LeaseKeeper {
         this.#timer = null
         this.#renewDue()
         let nextMs = Infinity
-        for (const held of this.#held) nextMs = Math.min(nextMs, held.leaseMs)
+        for (const held of this.#held.toArray()) nextMs = Math.min(nextMs, held.leaseMs)
         if (nextMs < Infinity) this.#wakeIn(nextMs * RENEW_AFTER * 0.5)
       },
       { background: true },
@@ -99,7 +102,7 @@ export class LeaseKeeper {
     const now = this.#ports.clock.monotonic()
     const byDuration = new Map<number, HeldLease[]>()
     const again = new Set<string>()
-    for (const held of this.#held) {
+    for (const held of this.#held.toArray()) {
       const { queue } = held.lease
       const changed = this.#changedQueues.has(queue)
       const due = held.expiresAt - held.leaseMs * (1 - RENEW_AFTER) <= now
