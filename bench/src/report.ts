@@ -48,7 +48,7 @@ export function createReport(file: string | undefined): Report {
 }
 
 /** Rows of a table, columns padded to their widest cell. */
-export function formatTable(results: readonly (Result | Ratio)[]): string {
+function formatTable(results: readonly (Result | Ratio)[]): string {
   const rows = results.map((result) => [
     'against' in result ? `${result.system} / ${result.against}` : result.system,
     `${result.scenario} ${describeSettings(result)}`,

@@ -75,7 +75,7 @@ describe('withTenant', () => {
     const copy = (await import(
       // The query makes it another module.
       '../src/tenant-context.ts?copy=1' as string
-    )) as typeof import('../src/tenant-context.ts')
+    )) as { withTenant: typeof withTenant; currentTenant: typeof currentTenant }
     expect(copy.withTenant).not.toBe(withTenant)
     expect(copy.withTenant('rawdog', currentTenant)).toBe('rawdog')
     expect(withTenant('meliusly', copy.currentTenant)).toBe('meliusly')

@@ -11,9 +11,9 @@ describe('isJobsError', () => {
   })
 
   test('knows an error of another copy of the package', async () => {
-    const copy = (await import(
-      '../src/errors.ts?copy=1' as string
-    )) as typeof import('../src/errors.ts')
+    const copy = (await import('../src/errors.ts?copy=1' as string)) as {
+      JobsError: typeof JobsError
+    }
     const foreign = new copy.JobsError('JOBS_NOT_FOUND', 'Job not found: 1')
     expect(foreign).not.toBeInstanceOf(JobsError)
     expect(isJobsError(foreign, 'JOBS_NOT_FOUND')).toBe(true)

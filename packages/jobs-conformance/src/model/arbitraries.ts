@@ -4,7 +4,7 @@ import fc, { type Arbitrary } from 'fast-check'
 /** Few of everything, so that runs collide: same ids, same tenants, same instants. */
 export const QUEUES: readonly string[] = ['orders', 'mails']
 export const TENANTS: readonly (string | null)[] = ['acme', 'globex', null]
-export const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
+const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
 const NAMES: readonly string[] = ['send', 'sync']
 const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3', 'id-4']
 const TEXTS: readonly string[] = ['{"b":1,"a":1.0}', '"🚀"', 'null']
@@ -15,7 +15,7 @@ const DELAYS_MS: readonly number[] = [0, 0, 0, 10, 10, 500, 4_000, 2 ** 31 + 10]
 const LEASES_MS: readonly number[] = [1_005, 1_005, 5_005, 30_005]
 const ADVANCES_MS: readonly number[] = [10, 500, 1_000, 4_000, 10_000, 40_000, 2 ** 31]
 
-export const queue: Arbitrary<string> = fc.oneof(
+const queue: Arbitrary<string> = fc.oneof(
   { arbitrary: fc.constant('orders'), weight: 9 },
   { arbitrary: fc.constant('mails'), weight: 1 },
 )

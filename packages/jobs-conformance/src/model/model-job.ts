@@ -1,7 +1,7 @@
-import type { JobRecord, JobRef, JobState, JobStatus, Lease, NewJob } from '@cgk/jobs-core'
+import type { JobRecord, JobRef, JobState, JobStatus, NewJob } from '@cgk/jobs-core'
 
 /** A lease that the model knows to be current. */
-export interface ModelLease {
+interface ModelLease {
   readonly token: string
   expiresAt: number
   /**
@@ -66,11 +66,6 @@ export interface ModelJob {
 /** Names a ref within the model. */
 export function keyOf(ref: JobRef): string {
   return JSON.stringify([ref.queue, ref.tenantId, ref.id])
-}
-
-/** The lease of a record as the worker keeps it. */
-export function leaseFrom(job: Lease): Lease {
-  return { queue: job.queue, tenantId: job.tenantId, id: job.id, token: job.token }
 }
 
 /** Whether the contract has `a` claimed before `b`, both being claimable and of one tenant. */

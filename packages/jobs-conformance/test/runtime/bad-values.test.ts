@@ -88,7 +88,7 @@ describe.each(BAD_VALUES)('$name is refused by name and place, and nothing is st
     const handlers = new Map([
       [
         'job',
-        (_job: unknown, { progress }: { progress(value: unknown): void }) => {
+        (_job: unknown, { progress }: { progress: (value: unknown) => void }) => {
           progress(bad.make())
           return { success: true as const }
         },

@@ -98,9 +98,7 @@ describe.each(HINTS)('with $hints from the store', ({ hints, withinMs }) => {
       if (payload === 40) await gate.promise
       return { success: true }
     }
-    await queue.enqueueMany(
-      Array.from({ length: 80 }, (_, payload) => ({ job: 'job', payload })),
-    )
+    await queue.enqueueMany(Array.from({ length: 80 }, (_, payload) => ({ job: 'job', payload })))
     const processor = process.start({
       queue,
       handlers: new Map([['job', handler]]),

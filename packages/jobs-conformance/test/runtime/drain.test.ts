@@ -1,4 +1,10 @@
-import { type AttemptContext, type JobHandler, type JobQueue, JobsError, type JobStore } from '@cgk/jobs-core'
+import {
+  type AttemptContext,
+  type JobHandler,
+  type JobQueue,
+  JobsError,
+  type JobStore,
+} from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
@@ -285,7 +291,9 @@ describe('stop, while the store has trouble,', () => {
     ['fails every outcome', () => Promise.reject(new Error('connection reset'))],
     ['never answers an outcome', () => new Promise(() => {})],
   ])('resolves in bounded time where it %s', async (_name, answer) => {
-    withFault((operation, _proceed, request) => (isSettle(operation, request) ? answer() : undefined))
+    withFault((operation, _proceed, request) =>
+      isSettle(operation, request) ? answer() : undefined,
+    )
     await queue.enqueue('job', {})
     const handler: JobHandler = () => ({ success: true })
     const processor = process.start({
@@ -309,9 +317,7 @@ describe('stop, while the store has trouble,', () => {
     const reply = Promise.withResolvers<void>()
     let claims = 0
     withFault((operation, proceed) =>
-      operation === 'claim' && ++claims === 1
-        ? reply.promise.then(proceed)
-        : undefined,
+      operation === 'claim' && ++claims === 1 ? reply.promise.then(proceed) : undefined,
     )
     const gate = new Gate()
     const { id } = await queue.enqueue('job', {})

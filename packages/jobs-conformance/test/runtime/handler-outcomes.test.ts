@@ -164,7 +164,10 @@ const BAD_ENDS: readonly BadEnd[] = [
 /** The same end, reached without waiting and after a wait. */
 const WAYS: readonly [string, (end: () => unknown) => JobHandler<never, unknown>][] = [
   ['at once', (end) => end as JobHandler<never, unknown>],
-  ['after a wait', (end) => (async () => (await null, end())) as JobHandler<never, unknown>],
+  [
+    'after a wait',
+    (end) => (async () => (await Promise.resolve(), end())) as JobHandler<never, unknown>,
+  ],
 ]
 
 describe.each(WAYS)('a handler that, %s,', (_way, wayTo) => {
@@ -274,7 +277,7 @@ describe('an end for good', () => {
   }
   test.each<[string, JobHandler]>([
     ['a thrown PermanentError', thrown],
-    ['a rejected PermanentError', async () => (await null, thrown())],
+    ['a rejected PermanentError', async () => (await Promise.resolve(), thrown())],
     [
       'an error that is only named so, as from another copy of the package',
       () => {

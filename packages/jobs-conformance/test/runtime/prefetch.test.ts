@@ -49,7 +49,11 @@ describe('slow jobs', () => {
       expect(processor.status().running).toBeLessThanOrEqual(4)
     }
     expect(await queue.counts()).toMatchObject({ completed: 40 })
-    expect(claims().map(({ prefetch }) => prefetch).filter((prefetch) => prefetch > 0)).toEqual([])
+    expect(
+      claims()
+        .map(({ prefetch }) => prefetch)
+        .filter((prefetch) => prefetch > 0),
+    ).toEqual([])
     for (const { slots } of claims()) expect(slots).toBeLessThanOrEqual(4)
   })
 

@@ -88,7 +88,7 @@ describe('progress and log lines', () => {
       queue = process.queue()
       const { id, context, end } = await startOne()
       context.log('first')
-      for (let turn = 0; turn < turns; turn++) await null
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
       context.log('second')
       await time.settle()
       expect((await queue.getJob(id))!.log, `after ${turns} turns`).toEqual(['first', 'second'])
@@ -159,7 +159,9 @@ describe('progress and log lines', () => {
     await time.settle()
     const reports = requests<AttemptReport[]>('report')
     expect(reports).toHaveLength(1)
-    expect(reports[0]!.map(({ progress }) => progress)).toEqual(Array.from({ length: 50 }, () => '100'))
+    expect(reports[0]!.map(({ progress }) => progress)).toEqual(
+      Array.from({ length: 50 }, () => '100'),
+    )
   })
 
   test.each<[string, () => Promise<unknown>]>([

@@ -6,9 +6,11 @@ import {
   RetryAfterError,
   snooze,
 } from '@cgk/jobs-core'
+import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
+import { storeWith } from './store-with.ts'
 
 let time: ManualTime
 let process: SimulatedProcess
@@ -299,6 +301,39 @@ describe('snooze', () => {
     await time.advance(expected)
     expect(runs).toBe(2)
   })
+})
+
+test('a job that is snoozed for ever fails in the end, and everybody is told', async () => {
+  const inner = createMemoryStore({ clock: time.clock })
+  let releases = 9_999
+  const store = storeWith(inner, {
+    async claim(request, options) {
+      const result = await inner.claim(request, options)
+      return { ...result, jobs: result.jobs.map((job) => ({ ...job, releases })) }
+    },
+  })
+  process = new SimulatedProcess(time, store)
+  queue = process.queue()
+  const told: string[] = []
+  const handlers = new Map<string, JobHandler>([['job', () => snooze(2_000)]])
+  const { id } = await queue.enqueue('job', {})
+  process.start({
+    queue,
+    handlers,
+    onError: (_job, error) => told.push(`onError ${error.message}`),
+    onFailed: (job, error) => told.push(`onFailed ${job.status} ${error.message}`),
+  })
+  await time.settle()
+  expect(await queue.getJob(id)).toMatchObject({ status: 'scheduled' })
+  expect(told).toEqual([])
+  releases = 10_000
+  await time.advance(2_000)
+  const message = 'the job was given back 10000 times without an attempt that counted'
+  expect(await queue.getJob(id)).toMatchObject({
+    status: 'failed',
+    error: { code: 'JOBS_RELEASED_TOO_OFTEN', message, retryable: false },
+  })
+  expect(told).toEqual([`onError ${message}`, `onFailed failed ${message}`])
 })
 
 describe('durations', () => {

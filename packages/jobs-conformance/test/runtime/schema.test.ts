@@ -43,7 +43,7 @@ const KINDS = [
   {
     kind: 'an asynchronous',
     schema: schemaOf<Order, ReadOrder>(async (value) => {
-      await null
+      await Promise.resolve()
       return readOrder(value)
     }),
   },
@@ -142,7 +142,7 @@ describe.each([
   {
     kind: 'rejects',
     schema: schemaOf<unknown>(async () => {
-      await null
+      await Promise.resolve()
       throw new Error('hunter2: the registry is down')
     }),
   },

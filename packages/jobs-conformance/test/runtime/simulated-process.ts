@@ -69,7 +69,6 @@ export class SimulatedProcess {
             if (!this.#ports.dead) resolve(value)
           },
           (error: unknown) => {
-            // eslint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it is
             if (!this.#ports.dead) reject(error)
           },
         )

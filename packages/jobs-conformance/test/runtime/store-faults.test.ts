@@ -1,4 +1,10 @@
-import { type JobHandler, type JobQueue, JobsError, type JobStore, type Settlement } from '@cgk/jobs-core'
+import {
+  type JobHandler,
+  type JobQueue,
+  JobsError,
+  type JobStore,
+  type Settlement,
+} from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
@@ -48,15 +54,19 @@ type Trouble = readonly [name: string, fault: (proceed: () => Promise<unknown>) 
 
 const TROUBLES: readonly Trouble[] = [
   ['fails', reset],
-  ['throws at once', () => {
-    throw new Error('not even a promise')
-  }],
+  [
+    'throws at once',
+    () => {
+      throw new Error('not even a promise')
+    },
+  ],
   ['is never answered', silence],
   ['is applied and its reply lost', (proceed) => proceed().then(reset)],
   ['is applied and never answered', (proceed) => proceed().then(silence)],
   [
     'is refused as worth a retry',
-    () => Promise.reject(new JobsError('JOBS_STORE_UNAVAILABLE', 'restarting', { retryable: true })),
+    () =>
+      Promise.reject(new JobsError('JOBS_STORE_UNAVAILABLE', 'restarting', { retryable: true })),
   ],
 ]
 
@@ -232,43 +242,46 @@ describe('a settlement that the store refuses for good', () => {
 
 describe('one bad row', () => {
   const columns = ['payload', 'metadata', 'progress', 'result'] as const
-  test.each(columns)('whose %s cannot be read fails for good and stops no other', async (column) => {
-    let badId = ''
-    const process = new SimulatedProcess(
-      time,
-      storeWith(inner, {
-        async claim(request, options) {
-          const result = await inner.claim(request, options)
-          const jobs = result.jobs.map((job) =>
-            job.id === badId ? { ...job, [column]: '{"secret":"hunter2' } : job,
-          )
-          return { ...result, jobs }
-        },
-      }),
-    )
-    const queue = process.queue()
-    const bad = await queue.enqueue('job', 'bad', { metadata: {} })
-    badId = bad.id
-    const good = await Promise.all(Array.from({ length: 5 }, (_, n) => queue.enqueue('job', n)))
-    const failures: string[] = []
-    const handler: JobHandler = () => ({ success: true })
-    process.start({
-      queue,
-      handlers: new Map([['job', handler]]),
-      onFailed: (job, error) => failures.push(`${job.id} ${error.message}`),
-    })
-    await time.advance(100)
-    for (const job of good) {
-      expect(await queue.getJob(job)).toMatchObject({ status: 'completed', attempts: 1 })
-    }
-    const message = `the stored ${column} of job ${badId} (job) is not JSON`
-    expect(await queue.getJob(bad)).toMatchObject({
-      status: 'failed',
-      error: { code: 'JOBS_PAYLOAD_UNREADABLE', message, retryable: false },
-    })
-    expect(failures).toEqual([`${badId} ${message}`])
-    expect(process.log).toEqual([])
-  })
+  test.each(columns)(
+    'whose %s cannot be read fails for good and stops no other',
+    async (column) => {
+      let badId = ''
+      const process = new SimulatedProcess(
+        time,
+        storeWith(inner, {
+          async claim(request, options) {
+            const result = await inner.claim(request, options)
+            const jobs = result.jobs.map((job) =>
+              job.id === badId ? { ...job, [column]: '{"secret":"hunter2' } : job,
+            )
+            return { ...result, jobs }
+          },
+        }),
+      )
+      const queue = process.queue()
+      const bad = await queue.enqueue('job', 'bad', { metadata: {} })
+      badId = bad.id
+      const good = await Promise.all(Array.from({ length: 5 }, (_, n) => queue.enqueue('job', n)))
+      const failures: string[] = []
+      const handler: JobHandler = () => ({ success: true })
+      process.start({
+        queue,
+        handlers: new Map([['job', handler]]),
+        onFailed: (job, error) => failures.push(`${job.id} ${error.message}`),
+      })
+      await time.advance(100)
+      for (const job of good) {
+        expect(await queue.getJob(job)).toMatchObject({ status: 'completed', attempts: 1 })
+      }
+      const message = `the stored ${column} of job ${badId} (job) is not JSON`
+      expect(await queue.getJob(bad)).toMatchObject({
+        status: 'failed',
+        error: { code: 'JOBS_PAYLOAD_UNREADABLE', message, retryable: false },
+      })
+      expect(failures).toEqual([`${badId} ${message}`])
+      expect(process.log).toEqual([])
+    },
+  )
 
   test.each(columns)('whose %s cannot be read hides no other from readers', async (column) => {
     const corrupt = <T extends { id: string } | null>(record: T): T =>

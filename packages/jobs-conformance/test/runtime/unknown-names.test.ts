@@ -19,7 +19,11 @@ const REPORT = 'there is no handler for this job name; its jobs are given back a
 test('a job whose name nobody here knows is given back with a growing delay and never failed', async () => {
   const { id } = await queue.enqueue('deployed-tomorrow', {}, { maxAttempts: 1 })
   const told: string[] = []
-  process.start({ queue, onError: () => told.push('onError'), onFailed: () => told.push('onFailed') })
+  process.start({
+    queue,
+    onError: () => told.push('onError'),
+    onFailed: () => told.push('onFailed'),
+  })
   const delays: number[] = []
   for (let release = 1; release <= 9; release++) {
     await time.settle()
