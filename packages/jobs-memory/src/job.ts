@@ -34,6 +34,8 @@ export interface Job extends QueueItem<Job>, LoggedItem<Job> {
   attempts: number
   releases: number
   lostLeases: number
+  /** Its last lease ended with its worker, and no attempt has shown since that it is harmless. */
+  isSuspect: boolean
   generation: number
   result: string | null
   error: StoredError | null
@@ -82,6 +84,7 @@ export function createJob(lane: Lane, id: string, input: NewJob, now: number, ru
     attempts: 0,
     releases: 0,
     lostLeases: 0,
+    isSuspect: false,
     generation: 1,
     result: null,
     error: null,
@@ -110,6 +113,7 @@ export function beginGeneration(job: Job, now: number): void {
   job.attempts = 0
   job.releases = 0
   job.lostLeases = 0
+  job.isSuspect = false
   job.result = null
   job.error = null
   job.progress = null

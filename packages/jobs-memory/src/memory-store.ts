@@ -385,6 +385,8 @@ class MemoryStore implements JobStore {
     }
     this.#leases.end(job, 'settled')
     job.updatedAt = now
+    // An attempt given back has shown nothing: its handler may not even have begun.
+    if (outcome.type !== 'release') job.isSuspect = false
     switch (outcome.type) {
       case 'complete':
         job.result = outcome.result
@@ -430,7 +432,8 @@ class MemoryStore implements JobStore {
       job.attempts--
       job.lostLeases++
       job.updatedAt = now
-      if (queue.waitAsSuspect(job)) this.#wakeUps.ready(queue.name)
+      job.isSuspect = true
+      if (queue.wait(job, now)) this.#wakeUps.ready(queue.name)
     }
     return reclaimed
   }

@@ -126,14 +126,6 @@ export class QueueState {
     return this.#delayed.peek() === job
   }
 
-  /** Lets a job whose worker was lost wait apart, and tells whether it may be claimed at once. */
-  waitAsSuspect(job: Job): boolean {
-    this.stand(job, job.attempts > 0 ? RETRYING : PENDING)
-    job.lane.suspects.push(job)
-    if (!job.lane.paused) this.#suspectLanes.add(job.lane)
-    return this.#isOpen(job.lane)
-  }
-
   /** Takes a job out of whatever it waits or rests in. */
   withdraw(job: Job): void {
     const { lane } = job
@@ -205,6 +197,11 @@ export class QueueState {
     const { lane } = job
     this.stand(job, job.attempts > 0 ? RETRYING : PENDING)
     if (job.admission === 0) job.admission = ++this.#admissions
+    if (job.isSuspect) {
+      lane.suspects.push(job)
+      if (!lane.paused) this.#suspectLanes.add(lane)
+      return
+    }
     lane.ready.push(job)
     if (!lane.paused) this.#fairOrder.enter(lane)
   }

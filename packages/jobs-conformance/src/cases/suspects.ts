@@ -79,12 +79,25 @@ export const suspectsCases: CaseGroup = {
       expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], hasSuspects: false })
     }),
 
-    storeCase('settling an attempt clears the suspicion', async (open) => {
+    storeCase('a suspect given back stays one, also when it waits for its time', async (open) => {
+      const { store } = open
+      await enqueueOne(store, { jobId: 'job' })
+      await loseWorker(open)
+      await settleOne(store, release(await claimSuspect(store)))
+      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], hasSuspects: true })
+      await settleOne(store, release(await claimSuspect(store), 1_000))
+      expect(await claimJobs(store, { suspects: true })).toEqual([])
+      await open.advance(1_000)
+      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], hasSuspects: true })
+      expect((await claimSuspect(store)).id).toBe('job')
+    }),
+
+    storeCase('an attempt that failed clears the suspicion', async (open) => {
       const { store } = open
       await enqueueAll(store, newJobs(2, 'job'))
       await loseWorker(open)
       await settleOne(store, retry(await claimSuspect(store), ERROR, 0))
-      await settleOne(store, release(await claimSuspect(store)))
+      await settleOne(store, retry(await claimSuspect(store), ERROR, 0))
       expect(await claimJobs(store, { suspects: true })).toEqual([])
 
       const jobs = await claimJobs(store)

@@ -198,7 +198,7 @@ export class ReferenceModel {
       }
       job.settledToken = settlement.lease.token
       job.settledOutcome = JSON.stringify(settlement.outcome)
-      job.suspect = false
+      if (settlement.outcome.type !== 'release') job.suspect = false
       job.changedAt = this.now
       this.#record(job, settlement, { call, part: index })
     }

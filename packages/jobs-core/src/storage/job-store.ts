@@ -60,7 +60,7 @@ export interface LeaseStore {
   /**
    * A bounded piece of upkeep, safe to run from any number of processes: takes back leases that have
    * expired (the attempt is returned, `lostLeases` counts one more, and the job is a suspect until an
-   * attempt of it is settled) and deletes history past its retention.
+   * attempt of it completes or fails; giving it back does not count) and deletes history past its retention.
    *
    * `nextInMs` tells when the store next has something to do by itself, `null` for never.
    */
