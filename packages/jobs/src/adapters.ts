@@ -6,13 +6,13 @@ import { createStoreFromUrl } from '@cgk/jobs-memory'
 type OpenFromUrl = (url: string) => JobStore
 
 /** Which package opens which kind of URL. The memory store comes along; the others are installed. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  postgres: '@cgk/jobs-postgres',
-  postgresql: '@cgk/jobs-postgres',
-  pglite: '@cgk/jobs-postgres',
-  redis: '@cgk/jobs-redis',
-  rediss: '@cgk/jobs-redis',
-}
+const PACKAGES: ReadonlyMap<string, string> = new Map([
+  ['postgres', '@cgk/jobs-postgres'],
+  ['postgresql', '@cgk/jobs-postgres'],
+  ['pglite', '@cgk/jobs-postgres'],
+  ['redis', '@cgk/jobs-redis'],
+  ['rediss', '@cgk/jobs-redis'],
+])
 
 /**
  * Opens a store by its URL. Messages name the scheme and never the rest, which may hold a password.
@@ -23,9 +23,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
 export function openByUrl(url: string): JobStore {
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1]
   if (scheme === 'memory') return createStoreFromUrl(url)
-  const packageName = scheme === undefined ? undefined : PACKAGES[scheme]
+  const packageName = scheme === undefined ? undefined : PACKAGES.get(scheme)
   if (scheme === undefined || packageName === undefined) {
-    const known = ['memory', ...Object.keys(PACKAGES)].map((name) => `${name}:`).join(', ')
+    const known = ['memory', ...PACKAGES.keys()].map((name) => `${name}:`).join(', ')
     throw new JobsError(
       'JOBS_INVALID_CONFIG',
       `${scheme === undefined ? 'a store URL without a scheme' : `the store URL scheme ${scheme}:`} is not known; known are ${known}`,

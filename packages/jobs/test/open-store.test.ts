@@ -40,7 +40,7 @@ test.each([
   },
 )
 
-test.each(['mysql://user:secret@host', 'secret', '', ':memory:'].filter((url) => url !== ''))(
+test.each(['mysql://user:secret@host', 'secret', ':memory:', 'constructor:secret', 'MEMORY:'])(
   'the URL %s is refused without being repeated',
   (url) => {
     const error = errorOf(() => openStore(url))

@@ -12,6 +12,8 @@ import { enqueueOne, newJob, QUEUE, TENANT } from '../new-job.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
 
 const PATIENCE_MS = 500
+/** How long what a try prepared may still be hinted at. */
+const ECHO_MS = 20
 const TRIES = 5
 
 function withoutWakeUps(store: JobStore): string | null {
@@ -34,17 +36,17 @@ async function expectHint(
   const stop = store.subscribe?.((wakeUp) => {
     if (wakeUp.queue === QUEUE && wakeUp.reason === reason) heard()
   })
-  const isHintedAt = async (action: () => Promise<unknown>): Promise<boolean> => {
+  const isHintedAt = async (action: () => Promise<unknown>, ms: number): Promise<boolean> => {
     const hint = new Promise<boolean>((resolve) => {
       heard = () => resolve(true)
     })
     await action()
-    return Promise.race([hint, silence()])
+    return Promise.race([hint, silence(ms)])
   }
   try {
     for (let round = 0; round < TRIES; round += 1) {
-      if (prepare !== undefined) await isHintedAt(prepare)
-      if (await isHintedAt(act)) return
+      if (prepare !== undefined) await isHintedAt(prepare, ECHO_MS)
+      if (await isHintedAt(act, PATIENCE_MS)) return
     }
   } finally {
     stop?.()
@@ -53,9 +55,9 @@ async function expectHint(
 }
 
 // Real time: a hint crosses processes, and no clock of a harness moves that.
-function silence(): Promise<boolean> {
+function silence(ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    setTimeout(() => resolve(false), PATIENCE_MS)
+    setTimeout(() => resolve(false), ms)
   })
 }
 
@@ -172,22 +174,31 @@ export const wakeUpCases: CaseGroup = {
 
     storeCase(
       'the cancelling of a running job is hinted at',
-      async (open) => {
-        await expectHint(open.store, 'changed', async () => {
-          await enqueueOne(open.store)
-          await open.store.cancel([refOf(await claimOne(open.store))])
-        })
+      async ({ store }) => {
+        let job: ClaimedJob
+        await expectHint(
+          store,
+          'changed',
+          () => store.cancel([refOf(job)]),
+          async () => {
+            await enqueueOne(store)
+            job = await claimOne(store)
+          },
+        )
       },
       { skip: withoutWakeUps },
     ),
 
     storeCase(
       'a pause is hinted at',
-      async (open) => {
-        await expectHint(open.store, 'changed', async () => {
-          await open.store.resume({ queue: QUEUE })
-          await open.store.pause({ queue: QUEUE })
-        })
+      async ({ store }) => {
+        const scope = { queue: QUEUE }
+        await expectHint(
+          store,
+          'changed',
+          () => store.pause(scope),
+          () => store.resume(scope),
+        )
       },
       { skip: withoutWakeUps },
     ),

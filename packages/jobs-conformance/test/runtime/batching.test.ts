@@ -254,7 +254,7 @@ describe('enqueueMany', () => {
     expect(jobs[1]).toEqual(existing)
   })
 
-  test('says which job’s id is taken', async () => {
+  test('says which job’s id is taken, and stores none of them', async () => {
     const queue = new SimulatedProcess(time, memory()).queue()
     await queue.enqueue('job', 1, { jobId: 'taken' })
     const error = await refusal(() =>
@@ -265,6 +265,29 @@ describe('enqueueMany', () => {
     )
     expect(error.code).toBe('JOBS_ID_CONFLICT')
     expect(error.message).toMatch(/^job 1 of the batch: job id taken belongs to another job/)
+    expect((await queue.counts()).pending).toBe(1)
+  })
+
+  test('refuses two different jobs of one id, and stores neither', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    const error = await refusal(() =>
+      queue.enqueueMany([
+        { job: 'job', payload: 0, options: { jobId: 'same' } },
+        { job: 'job', payload: 0, options: { jobId: 'same', tenantId: 'acme' } },
+        { job: 'job', payload: 1, options: { jobId: 'same' } },
+      ]),
+    )
+    expect(error.code).toBe('JOBS_ID_CONFLICT')
+    expect(error.message).toMatch(/^job 2 of the batch: /)
+    expect((await queue.counts()).pending).toBe(0)
+  })
+
+  test('takes one job twice as one job', async () => {
+    const queue = new SimulatedProcess(time, memory()).queue()
+    const request = { job: 'job', payload: { a: 1 }, options: { jobId: 'same' } }
+    const [first, second] = await queue.enqueueMany([request, request])
+    expect(second).toEqual(first)
+    expect((await queue.counts()).pending).toBe(1)
   })
 
   test.each([null, undefined, 7])('of %s in place of a job names the index', async (bad) => {

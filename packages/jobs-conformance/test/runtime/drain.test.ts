@@ -269,6 +269,33 @@ describe('stop, while the store has trouble,', () => {
     expect(completions).toEqual([id])
   })
 
+  test('waits for the acknowledgement of what it gives back after the grace period, too', async () => {
+    const reply = Promise.withResolvers<void>()
+    withFault((operation, proceed, request) =>
+      isSettle(operation, request)
+        ? proceed().then((answer) => reply.promise.then(() => answer))
+        : undefined,
+    )
+    const gate = new Gate()
+    await queue.enqueue('job', { obeys: true })
+    const processor = process.start({
+      queue,
+      handlers: new Map([['job', gate.handler]]),
+      gracePeriod: 0,
+      timeoutGrace: 0,
+    })
+    await time.settle()
+    const stopped = watch(processor.stop())
+    await time.advance(4_000)
+    expect(stopped.ended).toBe('no')
+    reply.resolve()
+    await time.settle()
+    expect(stopped.ended).toBe('resolved')
+    expect(process.messages).toEqual([
+      'the grace period is over; attempts in progress are aborted and given back',
+    ])
+  })
+
   test('repeats the outcomes until they are acknowledged', async () => {
     let failures = 4
     withFault((operation, _proceed, request) =>
