@@ -28,13 +28,14 @@ beforeEach(() => {
 /** The message of an error about the value, checked for what it must and must not say. */
 function expectRefused(
   error: { readonly code?: string; readonly message: string },
-  { code, path, says }: Pick<BadValue, 'code' | 'path' | 'says'>,
+  { code, path, says, hides = SECRET }: Pick<BadValue, 'code' | 'path' | 'says' | 'hides'>,
   subject: string,
 ): void {
   expect(error.code).toBe(code)
   expect(error.message).toContain(`${subject}${path}`)
   expect(error.message).toMatch(says)
   expect(error.message).not.toContain(SECRET)
+  expect(error.message).not.toContain(hides)
   expect(error.message.length).toBeLessThan(400)
 }
 

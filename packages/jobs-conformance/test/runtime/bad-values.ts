@@ -13,6 +13,8 @@ export interface BadValue {
   readonly path: string
   /** Words of the message that say what kind of value it is, or which limit it breaks. */
   readonly says: RegExp
+  /** The value itself, where that is not the secret. */
+  readonly hides?: string
 }
 
 const around = (value: unknown) => (): unknown => ({ secret: SECRET, list: [SECRET, { value }] })
@@ -49,6 +51,7 @@ export const BAD_VALUES: readonly BadValue[] = [
     code: 'JOBS_VALUE_BIGINT',
     path: PATH,
     says: /BigInt/,
+    hides: '123456789',
   },
   {
     name: 'a Date',

@@ -232,6 +232,8 @@ describe('a timeout', () => {
     await time.advance(10_000)
     expect(await queue.getJob(id)).toMatchObject({ status: 'completed', result: 'attempt 2' })
     expect(runs).toEqual([1, 2])
+    // Not even offered to the store, which would have said that its lease was lost.
+    expect(process.log).toEqual([])
   })
 
   test('does not take away a result that comes within the grace', async () => {

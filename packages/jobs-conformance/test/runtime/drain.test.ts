@@ -149,10 +149,13 @@ describe('stop', () => {
     await time.advance(1)
     expect(stopped.ended).toBe('resolved')
     expect(await queue.getJob(id)).toMatchObject({ status: 'pending', attempts: 0 })
-    // The result that comes now is refused; the job is another worker's.
+    // The result that comes now is not even offered; the job is another worker's.
     gate.open()
     await time.settle()
-    expect(await queue.getJob(id)).toMatchObject({ status: 'pending', attempts: 0 })
+    expect(await queue.getJob(id)).toMatchObject({ status: 'pending', attempts: 0, releases: 1 })
+    expect(process.messages).toEqual([
+      'the grace period is over; attempts in progress are aborted and given back',
+    ])
   })
 
   test('takes a grace period of its own', async () => {

@@ -28,7 +28,7 @@ interface Held {
 }
 
 /** Starts one job and returns while its handler waits. */
-async function hold(): Promise<Held> {
+async function hold(leaseMs = LEASE_MS): Promise<Held> {
   const gate = Promise.withResolvers<void>()
   let context: AttemptContext | undefined
   const handler: JobHandler = async (_job, given) => {
@@ -37,7 +37,7 @@ async function hold(): Promise<Held> {
     return { success: true, data: 'first' }
   }
   const { id } = await queue.enqueue('job', {})
-  process.start({ queue, handlers: new Map([['job', handler]]) })
+  process.start({ queue, handlers: new Map([['job', handler]]), leaseMs })
   await time.settle()
   return { id, context: context!, end: gate.resolve }
 }
@@ -115,20 +115,57 @@ describe('heartbeats', () => {
     expect(process.messages).toContain('a heartbeat was not answered; it is repeated')
   })
 
-  test('renew what expired while the process stood still, if nobody took it', async () => {
-    const { id, context, end } = await hold()
-    time.pass(10 * LEASE_MS)
-    await time.advance(1_000)
-    expect(context.signal.aborted).toBe(false)
-    end()
-    await time.settle()
-    expect(await queue.getJob(id)).toMatchObject({
-      status: 'completed',
-      attempts: 1,
-      lostLeases: 0,
-      result: 'first',
-    })
+  test('are repeated every 100 ms while they fail', async () => {
+    const failedAt: number[] = []
+    process = new SimulatedProcess(
+      time,
+      faultyStore(inner, (operation) => {
+        if (operation !== 'extend') return undefined
+        failedAt.push(time.clock.monotonic())
+        return Promise.reject(new Error('reset'))
+      }),
+    )
+    queue = process.queue()
+    await hold(30_000)
+    await time.advance(29_000)
+    expect(failedAt.length).toBeGreaterThan(100)
+    for (const [index, at] of failedAt.entries()) {
+      if (index > 0) expect(at - failedAt[index - 1]!).toBeLessThanOrEqual(100)
+    }
   })
+
+  test('go on while no upkeep is answered', async () => {
+    process = new SimulatedProcess(
+      time,
+      faultyStore(inner, (operation) =>
+        operation === 'maintain' ? new Promise(() => {}) : undefined,
+      ),
+    )
+    queue = process.queue()
+    const { id, context } = await hold()
+    startOther()
+    await time.advance(20_000)
+    expect(context.signal.aborted).toBe(false)
+    expect(await queue.getJob(id)).toMatchObject({ status: 'running', lostLeases: 0 })
+  })
+
+  test.each([LEASE_MS, 30_000])(
+    'renew what expired while the process stood still, if nobody took it (lease %i ms)',
+    async (leaseMs) => {
+      const { id, context, end } = await hold(leaseMs)
+      time.pass(10 * leaseMs)
+      await time.advance(1_000)
+      expect(context.signal.aborted).toBe(false)
+      end()
+      await time.settle()
+      expect(await queue.getJob(id)).toMatchObject({
+        status: 'completed',
+        attempts: 1,
+        lostLeases: 0,
+        result: 'first',
+      })
+    },
+  )
 })
 
 describe('a lost lease', () => {
@@ -291,14 +328,23 @@ describe('extendLease', () => {
     expect(await queue.getJob(id)).toMatchObject({ status: 'completed', result: 'first' })
   })
 
-  test('never shortens a lease', async () => {
+  test('never shortens a lease, in the store or in the worker', async () => {
+    let silent = false
+    process = new SimulatedProcess(
+      time,
+      faultyStore(inner, (operation) =>
+        operation === 'extend' && silent ? new Promise(() => {}) : undefined,
+      ),
+    )
+    queue = process.queue()
     const { id, context } = await hold()
     await context.extendLease(60_000)
     await context.extendLease(1)
-    time.pass(59_000)
+    silent = true
     startOther()
-    await time.settle()
+    await time.advance(59_000)
     expect(await queue.getJob(id)).toMatchObject({ status: 'running', lostLeases: 0 })
+    expect(context.signal.aborted).toBe(false)
   })
 
   test('throws JOBS_LEASE_LOST once the job is another’s, and aborts the signal', async () => {

@@ -97,7 +97,10 @@ describe('progress and log lines', () => {
     }
   })
 
-  test('said once the attempt is over are dropped', async () => {
+  test('said once the attempt is over are dropped, and not even sent', async () => {
+    const { store, requests } = listeningStore(createMemoryStore({ clock: time.clock }))
+    process = new SimulatedProcess(time, store)
+    queue = process.queue()
     const { id, context, end } = await startOne()
     end()
     await time.settle()
@@ -107,6 +110,7 @@ describe('progress and log lines', () => {
     const job = await queue.getJob(id)
     expect(job).not.toHaveProperty('progress')
     expect(job).not.toHaveProperty('log')
+    expect(requests('report')).toEqual([])
   })
 
   test('are bounded: the newest 100 lines of at most 1,000 storable characters', async () => {
