@@ -8,6 +8,7 @@ export {
   PermanentError,
   RetryAfterError,
 } from './errors.ts'
+export type { JobEvent, JobEventListener, JobEventType } from './events/job-event.ts'
 export {
   type AnyJobDefinition,
   defineJob,
@@ -17,7 +18,7 @@ export {
   type JobsOf,
   type ResultOf,
 } from './job/define-job.ts'
-export type { Job, JobError, JobOptions } from './job/job.ts'
+export type { FailedAttempt, Job, JobError, JobOptions, UniqueKeyOption } from './job/job.ts'
 export { createJobId, type ParsedJobId, parseJobId } from './job/job-id.ts'
 export { jobRequest, type JobRequest } from './job/job-request.ts'
 export {
@@ -28,19 +29,36 @@ export {
   snooze,
 } from './job/job-result.ts'
 export { DEFAULT_LIMITS, type JobLimits } from './limits.ts'
-export type { AttemptContext, JobHandler } from './processor/job-handler.ts'
+export type {
+  EnqueueContext,
+  EnqueueMiddleware,
+  JobDraft,
+} from './middleware/enqueue-middleware.ts'
+export type { HandlerMiddleware } from './middleware/handler-middleware.ts'
+export type { AttemptContext, Effect, JobHandler, Remembered } from './processor/job-handler.ts'
 export type { JobProcessor, ProcessorConfig, ProcessorStatus } from './processor/job-processor.ts'
 export { processJobs } from './processor/process-jobs.ts'
 export { createJobQueue, type JobQueueConfig, type QueueJobs } from './queue/create-job-queue.ts'
 export type {
+  GroupCallbacks,
+  GroupMember,
+  GroupOptions,
+  NestedGroup,
+} from './queue/group-request.ts'
+export type { EnqueuedGroup, JobGroup } from './queue/job-group.ts'
+export type {
+  BulkAnswer,
+  BulkOptions,
   DequeueOptions,
   JobAddress,
   JobListFilter,
   JobPage,
   JobQueue,
+  JobSelection,
   TenantChoice,
 } from './queue/job-queue.ts'
 export type { Tenancy } from './queue/new-job-factory.ts'
+export type { WaitOptions } from './queue/wait-for-job.ts'
 export { createRuntime, type JobsRuntime } from './runtime/jobs-runtime.ts'
 export type {
   CancelTimer,
@@ -51,7 +69,33 @@ export type {
   Timers,
 } from './runtime/ports.ts'
 export { systemPorts } from './runtime/system-runtime.ts'
-export type { EndState, JobRecord, JobRef, JobState, StoredError } from './storage/job-record.ts'
+export type {
+  Schedule,
+  ScheduleAddress,
+  ScheduleJobOptions,
+  ScheduleListFilter,
+  ScheduleOutcome,
+  SchedulePage,
+  ScheduleRun,
+  Schedules,
+  ScheduleSpec,
+  ScheduleTimes,
+} from './schedule/schedule.ts'
+export type { CatchUp } from './schedule/stored-spec.ts'
+export type { TenantSource } from './schedule/tick-jobs.ts'
+export type { GroupRecord, GroupRef, GroupStore, NewGroup } from './storage/job-group.ts'
+export {
+  type AttemptFailure,
+  type EndState,
+  type GroupLinks,
+  type JobKeys,
+  type JobRecord,
+  type JobRef,
+  type JobState,
+  MAX_FAILURES,
+  type ScheduledTick,
+  type StoredError,
+} from './storage/job-record.ts'
 export type {
   ActionResult,
   CallOptions,
@@ -76,13 +120,25 @@ export {
   type LeaseState,
   MAX_LOG_LINES,
 } from './storage/lease.ts'
-export type { EnqueueResult, NewJob } from './storage/new-job.ts'
+export { type EnqueueResult, idConflict, type NewJob } from './storage/new-job.ts'
+export type {
+  AdvanceResult,
+  ScheduleAdvance,
+  ScheduleEnd,
+  ScheduleFire,
+  SchedulePut,
+  ScheduleRecord,
+  ScheduleRef,
+  ScheduleStore,
+} from './storage/schedule.ts'
 export {
   complete,
   fail,
+  type FollowUpConflict,
   type Outcome,
   release,
   retry,
   type Settlement,
   type SettleResult,
 } from './storage/settlement.ts'
+export type { UniqueKey } from './storage/unique-key.ts'

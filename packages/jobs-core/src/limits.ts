@@ -10,6 +10,8 @@ export interface JobLimits {
   readonly nameLength: number
   /** Of a `jobId`. @defaultValue 200 */
   readonly idLength: number
+  /** Of a unique, ordering or concurrency key. @defaultValue 200 */
+  readonly keyLength: number
 }
 
 /** What applies where a queue's configuration says nothing. */
@@ -18,6 +20,7 @@ export const DEFAULT_LIMITS: JobLimits = Object.freeze({
   depth: 64,
   nameLength: 200,
   idLength: 200,
+  keyLength: 200,
 })
 
 /** Fills in the defaults. @throws {@link JobsError} `JOBS_INVALID_CONFIG` */

@@ -8,6 +8,7 @@ test('limits that are not given have their defaults', () => {
     depth: 64,
     nameLength: 200,
     idLength: 200,
+    keyLength: 200,
   })
   expect(resolveLimits({ depth: 3 })).toEqual({ ...DEFAULT_LIMITS, depth: 3 })
 })

@@ -24,6 +24,11 @@ export interface AnyJobDefinition {
   readonly validate?: (payload: unknown) => boolean
   /** Keep no history of jobs that complete. Failed ones always stay. @defaultValue false */
   readonly discard?: boolean
+  /**
+   * How many jobs of this definition run at a time per tenant and `concurrencyKey`: a whole number
+   * from 1 to 10,000. Without it its jobs have no such key.
+   */
+  readonly concurrencyLimit?: number
 }
 
 /**
@@ -67,7 +72,7 @@ export type JobsOf<TDefinitions extends readonly AnyJobDefinition[]> = {
   [D in TDefinitions[number] as D['name']]: InputOf<D>
 }
 
-type Details = Pick<AnyJobDefinition, 'options' | 'retry' | 'discard'>
+type Details = Pick<AnyJobDefinition, 'options' | 'retry' | 'discard' | 'concurrencyLimit'>
 
 /**
  * Binds a job's name to its handler, with a Standard Schema (zod, valibot, arktype, …).

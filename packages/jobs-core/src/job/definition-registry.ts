@@ -2,8 +2,8 @@ import { DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import type { JobHandler } from '../processor/job-handler.ts'
-import type { AnyJobDefinition } from './define-job.ts'
-import { checkDuration, checkInteger, checkJobOptions } from './job-options.ts'
+import type { AnyJobDefinition, JobDefaults } from './define-job.ts'
+import { checkDuration, checkInteger, checkJobOptions } from './check-job-options.ts'
 import { checkJobName, describe } from './names.ts'
 
 // A handler taken from a definition brings the definition along, also through a plain Map and also
@@ -22,13 +22,18 @@ export function definitionOf(handler: JobHandler<never, unknown>): AnyJobDefinit
   return definitions.get(handler)
 }
 
+const MAX_CONCURRENCY_LIMIT = 10_000
+
 /** @throws {@link JobsError} `JOBS_INVALID_JOB_NAME`, `JOBS_INVALID_OPTION` */
 export function checkDefinition(definition: AnyJobDefinition): void {
-  const { handler, options, retry, schema, validate } = definition
+  const { handler, options, retry, schema, validate, concurrencyLimit } = definition
   const name = checkJobName(definition.name, DEFAULT_LIMITS.nameLength)
   checkHandler(name, handler)
-  if (options !== undefined) checkJobOptions(options, DEFAULT_LIMITS)
+  if (options !== undefined) checkPresets(name, options)
   if (retry !== undefined) checkRetry(retry)
+  if (concurrencyLimit !== undefined) {
+    checkInteger('concurrencyLimit', concurrencyLimit, 1, MAX_CONCURRENCY_LIMIT)
+  }
   if (validate !== undefined && typeof validate !== 'function') {
     throw new JobsError('JOBS_INVALID_OPTION', `validate of ${describe(name)} must be a function`)
   }
@@ -44,6 +49,26 @@ export function checkDefinition(definition: AnyJobDefinition): void {
 export function checkHandler(name: string, handler: unknown): void {
   if (typeof handler === 'function') return
   throw new JobsError('JOBS_INVALID_OPTION', `handler of ${describe(name)} must be a function`)
+}
+
+const PRESETS: Readonly<Record<keyof JobDefaults, true>> = {
+  priority: true,
+  delay: true,
+  maxAttempts: true,
+  retryDelay: true,
+  timeout: true,
+  metadata: true,
+}
+
+function checkPresets(name: string, options: JobDefaults): void {
+  checkJobOptions(options, DEFAULT_LIMITS)
+  for (const option of Object.keys(options)) {
+    if (Object.hasOwn(PRESETS, option)) continue
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `${option} of job ${describe(name)} cannot be preset by its definition; pass it to enqueue`,
+    )
+  }
 }
 
 function checkRetry(retry: Partial<RetryConfig>): void {

@@ -1,8 +1,12 @@
 import { DEFAULT_RETRY } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
-import type { JobRecord } from '../storage/job-record.ts'
+import type { AttemptFailure, JobKeys, JobRecord, ScheduledTick } from '../storage/job-record.ts'
 import type { JobStatus } from '../storage/job-store.ts'
-import type { Job } from './job.ts'
+import type { FailedAttempt, Job } from './job.ts'
+
+// Shared, because most jobs have none.
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+const NO_FAILURES: readonly FailedAttempt[] = Object.freeze([])
 
 /** How a store's record is reported; `now` is the store's. */
 export function statusOf(
@@ -44,6 +48,11 @@ export function jobFromRecord(
     releases: record.releases,
     lostLeases: record.lostLeases,
     generation: record.generation,
+    headers:
+      record.headers === null
+        ? NO_HEADERS
+        : (parse(record, 'headers', record.headers) as Record<string, string>),
+    failures: record.failures.length === 0 ? NO_FAILURES : record.failures.map(failedAttempt),
   }
   const { startedAt } = record
   if (startedAt !== null) {
@@ -58,13 +67,17 @@ export function jobFromRecord(
   if (record.result !== null) job.result = parse(record, 'result', record.result)
   if (record.progress !== null) job.progress = parse(record, 'progress', record.progress)
   if (record.log.length > 0) job.log = record.log
+  if (record.worker !== null) job.worker = record.worker
+  if (record.keys !== null) setKeys(job, record.keys)
+  if (record.group?.memberOf != null) job.groupId = record.group.memberOf
+  if (record.schedule !== null) setSchedule(job, record.schedule)
   return job
 }
 
 /** A record with unreadable text, shown without it: one bad row must not hide the others. */
-export function unreadableJob(record: JobRecord, status: JobStatus): Job<unknown> {
+function unreadableJob(record: JobRecord, status: JobStatus): Job<unknown> {
   return jobFromRecord(
-    { ...record, payload: 'null', metadata: null, result: null, progress: null },
+    { ...record, payload: 'null', metadata: null, result: null, progress: null, headers: null },
     status,
   )
 }
@@ -89,6 +102,27 @@ function setEnd(job: Mutable<Job<unknown>>, state: JobRecord['state'], endedAt: 
   if (state === 'completed') job.completedAt = endedAt
   else if (state === 'failed') job.failedAt = endedAt
   else job.cancelledAt = endedAt
+}
+
+function setKeys(job: Mutable<Job<unknown>>, keys: JobKeys): void {
+  if (keys.unique !== null) job.uniqueKey = keys.unique
+  if (keys.ordering !== null) job.orderingKey = keys.ordering
+  if (keys.concurrency !== null) job.concurrencyKey = keys.concurrency
+}
+
+function setSchedule(job: Mutable<Job<unknown>>, { id, tickAt }: ScheduledTick): void {
+  job.scheduleId = id
+  if (tickAt !== null) job.tickAt = new Date(tickAt)
+}
+
+function failedAttempt({ error, startedAt, endedAt, ...failure }: AttemptFailure): FailedAttempt {
+  return {
+    ...failure,
+    startedAt: new Date(startedAt),
+    endedAt: new Date(endedAt),
+    durationMs: endedAt - startedAt,
+    ...(error !== null && { error }),
+  }
 }
 
 function parse(record: JobRecord, what: string, text: string): unknown {

@@ -54,7 +54,68 @@ export interface Job<TPayload = Record<string, unknown>, TResult = unknown> {
   readonly progress?: unknown
   /** The newest lines attempts logged. Read by `getJob`; absent in lists. */
   readonly log?: readonly string[]
+  /** What the option `headers` said and attempts added; no properties when there are none. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly uniqueKey?: string
+  readonly orderingKey?: string
+  readonly concurrencyKey?: string
+  /** The group of which the job is a member. */
+  readonly groupId?: string
+  /** The schedule that made the job. */
+  readonly scheduleId?: string
+  /** The tick the job stands for; absent for a run out of turn. */
+  readonly tickAt?: Date
+  /** The process that began the last attempt. */
+  readonly worker?: string
+  /** The newest attempts that did not succeed, oldest first. Read by `getJob`; empty in lists. */
+  readonly failures: readonly FailedAttempt[]
+  /**
+   * `true` on what an enqueue call returned, where its job was not stored because the `jobId` or the
+   * unique key was taken, and this is the job that has it.
+   */
+  readonly duplicate?: boolean
 }
+
+/** An attempt that did not succeed. */
+export interface FailedAttempt {
+  /** Counted from 1 within the generation. */
+  readonly attempt: number
+  readonly generation: number
+  readonly startedAt: Date
+  readonly endedAt: Date
+  /** Milliseconds. */
+  readonly durationMs: number
+  /** The process that ran it. */
+  readonly worker: string
+  /** Absent where that process vanished with the job. */
+  readonly error?: JobError
+}
+
+/** A key that at most one job of the queue and tenant holds, and what to do where one does. */
+export type UniqueKeyOption =
+  /** The same as `{ key }`. */
+  | string
+  | {
+      readonly key: string
+      /** The job that holds the key is the answer, and this one is not stored. @defaultValue 'keep' */
+      readonly ifTaken?: 'keep'
+      /** Milliseconds from the holder's enqueue for which it holds the key, ended or not; from 1. */
+      readonly window?: number
+    }
+  | {
+      readonly key: string
+      /** A holder that waits becomes this job. One that runs goes on, and this one follows it. */
+      readonly ifTaken: 'replace'
+    }
+  | {
+      readonly key: string
+      /** As `'replace'`, and the wait begins anew. Not beside `delay` or `scheduledAt`. */
+      readonly ifTaken: 'debounce'
+      /** Milliseconds from the last duplicate to the start; from 1. */
+      readonly wait: number
+      /** Milliseconds after the first of them at which the wait ends, whatever comes; from `wait`. */
+      readonly maxWait?: number
+    }
 
 /** What an enqueue call may say about one job. Durations are milliseconds. */
 export interface JobOptions {
@@ -80,4 +141,25 @@ export interface JobOptions {
    * refused with `JOBS_ID_CONFLICT`. Makes a repeated enqueue safe.
    */
   readonly jobId?: string
+  /**
+   * What travels with the job and its follow-ups, such as a trace: at most 32 names of 1 to 100
+   * characters, 8 KiB of JSON in all.
+   */
+  readonly headers?: Readonly<Record<string, string>>
+  /**
+   * At most one job of the queue and tenant holds the key, from its enqueue until it ends. 1 to 200
+   * characters; with `'replace'` and `'debounce'` not beside `jobId`.
+   */
+  readonly uniqueKey?: UniqueKeyOption
+  /**
+   * Jobs of the same key, queue and tenant run one at a time, in the order in which they were enqueued,
+   * whatever their priority: one that waits for its time or its retry blocks the others. 1 to 200
+   * characters; not beside `concurrencyKey`.
+   */
+  readonly orderingKey?: string
+  /**
+   * Of the jobs of the same key, queue and tenant only so many run at a time as the definition's
+   * `concurrencyLimit` says. 1 to 200 characters.
+   */
+  readonly concurrencyKey?: string
 }

@@ -23,12 +23,27 @@ export function checkJobName(name: unknown, maxLength: number): string {
   )
 }
 
-/** @throws {@link JobsError} `JOBS_INVALID_JOB_ID` */
-export function checkJobId(id: unknown, maxLength: number): string {
+/**
+ * @param what - what the id names, for the message.
+ * @throws {@link JobsError} `JOBS_INVALID_JOB_ID`
+ */
+export function checkJobId(id: unknown, maxLength: number, what = 'job id'): string {
   if (isPlainText(id, maxLength)) return id
   throw new JobsError(
     'JOBS_INVALID_JOB_ID',
-    `job id ${describe(id)} is not allowed: 1 to ${maxLength} characters, none of them a control character or half a surrogate pair`,
+    `${what} ${describe(id)} is not allowed: 1 to ${maxLength} characters, none of them a control character or half a surrogate pair`,
+  )
+}
+
+/**
+ * @param what - the option that holds the key, for the message.
+ * @throws {@link JobsError} `JOBS_INVALID_KEY`
+ */
+export function checkKey(what: string, key: unknown, maxLength: number): string {
+  if (isPlainText(key, maxLength)) return key
+  throw new JobsError(
+    'JOBS_INVALID_KEY',
+    `${what} ${describe(key)} is not allowed: 1 to ${maxLength} characters, none of them a control character or half a surrogate pair`,
   )
 }
 

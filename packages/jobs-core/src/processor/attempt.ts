@@ -1,13 +1,9 @@
 import { withTenant } from '@cgk/core'
-import type { RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
-import { checkPayload, checksPayload, isThenable, type PayloadCheck } from '../job/check-payload.ts'
 import type { Job } from '../job/job.ts'
-import { jobFromRecord, unreadableJob } from '../job/job-from-record.ts'
-import type { JobLimits } from '../limits.ts'
-import { refuseIdConflicts } from '../queue/id-conflicts.ts'
-import type { NewJobFactory } from '../queue/new-job-factory.ts'
-import type { CancelTimer, RuntimePorts } from '../runtime/ports.ts'
+import { jobFromRecord, readableJob } from '../job/job-from-record.ts'
+import { retryFor } from '../job/job-retry.ts'
+import type { CancelTimer } from '../runtime/ports.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
 import type { NewJob } from '../storage/new-job.ts'
 import {
@@ -19,67 +15,41 @@ import {
 } from '../storage/settlement.ts'
 import type { HeldLease } from '../worker/lease-keeper.ts'
 import type { SettlementOwner } from '../worker/settler.ts'
-import type { StoreSession } from '../worker/store-session.ts'
-import { type RegisteredHandler, retryFor } from './attempt-policy.ts'
-import type { AttemptContext } from './job-handler.ts'
+import type { AttemptHost, Ending } from './attempt-host.ts'
+import type { ContextOwner } from './context-owner.ts'
+import { createFollowUps, followUpConflict } from './follow-ups.ts'
+import { type HandlerRunOwner, runHandler } from './handler-run.ts'
+import { leaseLost } from './lease-lost.ts'
 import { type Reading, readResult, settleFailure, snoozedTooOften } from './outcome.ts'
-import { type ContextOwner, RunningContext } from './running-context.ts'
+import type { RegisteredHandler } from './registered-handler.ts'
+import { RunningContext } from './running-context.ts'
+import { spentError } from './spent-error.ts'
 import { asError, toStoredError } from './stored-error.ts'
-
-/** How many of its workers may vanish before a job counts as the cause. */
-const MAX_LOST_LEASES = 3
-
-/** What an attempt needs of its processor, and whom it tells. */
-export interface AttemptHost {
-  readonly ports: RuntimePorts
-  readonly session: StoreSession
-  readonly limits: JobLimits
-  readonly newJobs: NewJobFactory
-  readonly leaseMs: number
-  readonly timeoutGraceMs: number
-  /** The attempt has begun: it takes a slot. */
-  started(attempt: Attempt): void
-  /** The attempt needs its slot no longer. */
-  finished(attempt: Attempt): void
-  /** The store has answered; `ending` says what it was told. */
-  ended(attempt: Attempt, ending: Ending, result: SettleResult): void
-}
-
-/** How an attempt ended, for those who want to hear of it. */
-export type Ending =
-  | { readonly type: 'completed'; readonly job: Job<unknown>; readonly data: unknown }
-  | {
-      readonly type: 'failed'
-      readonly job: Job<unknown>
-      readonly error: Error
-      readonly final: boolean
-    }
-  | { readonly type: 'released' }
 
 type SuccessReading = Extract<Reading, { type: 'success' }>
 
 type State = 'waiting' | 'running' | 'settling'
 
 /** One claimed job, from its claim to the store's answer to its settlement. */
-export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
+export class Attempt implements HeldLease, SettlementOwner, ContextOwner, HandlerRunOwner {
   readonly lease: ClaimedJob
   readonly leaseMs: number
   /** When the claim was asked for, on the monotonic clock. */
   readonly claimedAt: number
+  readonly host: AttemptHost
   expiresAt: number
+  reported = false
   keeperPlace = -1
   /** Its place among the attempts of its claim loop; -1 outside. For the loop alone. */
   loopPlace = -1
-  readonly #host: AttemptHost
   #state: State = 'waiting'
   #begunAt = 0
   #job: Job<unknown> | null = null
   #registered: RegisteredHandler | null = null
-  #ending: Ending = { type: 'released' }
+  #ending: Ending | null = null
   #context: RunningContext | null = null
   #abortReason: JobsError | null = null
   #cancelTimer: CancelTimer | null = null
-  #reported = false
 
   /** @param claimedAt - the monotonic instant at which the claim was asked for. */
   constructor(lease: ClaimedJob, host: AttemptHost, claimedAt: number) {
@@ -87,7 +57,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.leaseMs = host.leaseMs
     this.claimedAt = claimedAt
     this.expiresAt = claimedAt + host.leaseMs
-    this.#host = host
+    this.host = host
   }
 
   get attempt(): number {
@@ -102,47 +72,31 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     return this.#abortReason
   }
 
-  storeProgress(text: string): void {
-    this.#reported = true
-    this.#host.session.reporter.progress(this.lease, text)
-  }
-
-  storeLog(line: string): void {
-    this.#reported = true
-    this.#host.session.reporter.log(this.lease, line)
-  }
-
-  async extend(ms: number): Promise<void> {
-    const { session, ports } = this.#host
-    const askedAt = ports.clock.monotonic()
-    const [state] = await session.extend([this.lease], ms)
-    if (state === 'lost' || state === 'cancelled') {
-      this.leaseChanged(state)
-      throw this.#abortReason ?? this.#leaseLost()
-    }
-    this.expiresAt = Math.max(this.expiresAt, askedAt + ms)
-  }
-
   /** Whether the attempt can begin: it has neither begun nor been given back. */
   get waiting(): boolean {
     return this.#state === 'waiting'
   }
 
+  /** The job as it was claimed. */
+  get job(): Job<unknown> {
+    return (this.#job ??= readableJob(this.lease, 'running', this.#registered?.retry.maxAttempts))
+  }
+
   /** How long the attempt has taken so far, or took. */
   get elapsedMs(): number {
-    return this.#host.ports.clock.monotonic() - this.#begunAt
+    return this.host.ports.clock.monotonic() - this.#begunAt
   }
 
   /** Begins, unless the lease may have run out: then the job is given back unbegun. */
   begin(registered: RegisteredHandler): void {
-    this.#begunAt = this.#host.ports.clock.monotonic()
+    this.#begunAt = this.host.ports.clock.monotonic()
     if (this.#begunAt >= this.expiresAt) {
       this.giveBack(0)
       return
     }
     this.#state = 'running'
     this.#registered = registered
-    this.#host.started(this)
+    this.host.started(this)
     const { lease } = this
     const spent = spentError(lease, retryFor(registered.retry, lease))
     if (spent !== null) {
@@ -159,16 +113,20 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     this.#job = job
     const timeoutMs = lease.timeoutMs ?? registered.timeoutMs
     if (timeoutMs !== null) this.#armTimeout(timeoutMs)
+    const { events } = this.host
+    if (events.hears('started')) events.emit('started', job, { attempt: this.attempt })
+    const context = new RunningContext(this)
+    this.#context = context
     // Whatever woke this loop may have had a tenant of its own.
     withTenant(lease.tenantId, () => {
-      this.#checkAndRun(job, registered)
+      runHandler(job, context, registered, this.host.middleware, this)
     })
   }
 
   /** Gives the job back without an attempt spent, if it has not settled yet. */
   giveBack(delayMs: number): void {
     if (this.#state === 'settling') return
-    this.#settle(release(this.lease, delayMs), { type: 'released' })
+    this.#settle(release(this.lease, delayMs), { type: 'released', delayMs })
   }
 
   /** Aborts the handler's signal, unless it has returned; the first reason stays. */
@@ -179,7 +137,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
   }
 
   leaseChanged(state: Exclude<LeaseState, 'held'>): void {
-    if (state === 'lost' && this.#state === 'running') this.#host.session.keeper.letGo(this)
+    if (state === 'lost' && this.#state === 'running') this.host.session.keeper.letGo(this)
     // Heartbeats say the same thing again; and a timed-out attempt ends as it would have anyway.
     if (this.#state === 'settling' || this.#abortReason !== null) return
     if (this.#state === 'waiting') {
@@ -189,7 +147,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     }
     if (state === 'paused') return
     if (state === 'lost') {
-      this.abort(this.#leaseLost())
+      this.abort(leaseLost(this.lease))
     } else {
       this.abort(new JobsError('JOBS_CANCELLED', `job ${this.lease.id} was cancelled while it ran`))
     }
@@ -197,59 +155,17 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
   }
 
   settled(result: SettleResult): void {
-    this.#host.session.keeper.letGo(this)
-    this.#host.ended(this, this.#ending, result)
-  }
-
-  #checkAndRun(job: Job<unknown>, { definition }: RegisteredHandler): void {
-    if (definition === undefined || !checksPayload(definition)) {
-      this.#run(job)
+    if (typeof result === 'object') {
+      this.#fail(followUpConflict(result), false)
       return
     }
-    const check = checkPayload(definition, job.payload)
-    if (check instanceof Promise)
-      void check.then((settled) => {
-        this.#runChecked(job, settled)
-      })
-    else this.#runChecked(job, check)
+    this.host.session.keeper.letGo(this)
+    this.host.ended(this, this.#ending!, result)
   }
 
-  #runChecked(job: Job<unknown>, check: PayloadCheck): void {
+  returned(value: unknown): void {
     if (this.#state !== 'running') return
-    if (check.ok)
-      this.#run(check.payload === job.payload ? job : { ...job, payload: check.payload })
-    else this.#fail(check.error, check.refused)
-  }
-
-  #run(job: Job<unknown>): void {
-    const handler = this.#registered!.handler as (
-      job: Job<unknown>,
-      context: AttemptContext,
-    ) => unknown
-    try {
-      const context = new RunningContext(this)
-      this.#context = context
-      const returned = handler(job, context)
-      if (isThenable(returned)) {
-        Promise.resolve(returned).then(
-          (value: unknown) => {
-            this.#returned(value)
-          },
-          (thrown: unknown) => {
-            this.#threw(thrown)
-          },
-        )
-      } else {
-        this.#returned(returned)
-      }
-    } catch (thrown) {
-      this.#threw(thrown)
-    }
-  }
-
-  #returned(value: unknown): void {
-    if (this.#state !== 'running') return
-    const reading = readResult(value, this.#host.limits)
+    const reading = this.#read(value)
     switch (reading.type) {
       case 'success':
         if (reading.followUps.length > 0) void this.#completeWith(reading)
@@ -259,7 +175,18 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
         this.#snooze(reading.ms)
         return
       case 'failure':
-        this.#threw(reading.error)
+        this.threw(reading.error)
+    }
+  }
+
+  #read(value: unknown): Reading {
+    const reading = readResult(value, this.host.limits)
+    if (reading.type === 'failure') return reading
+    try {
+      this.#context?.changedHeaders()
+      return reading
+    } catch (error) {
+      return { type: 'failure', error: error as Error }
     }
   }
 
@@ -269,7 +196,11 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     else this.#fail(tooOften, true)
   }
 
-  #threw(thrown: unknown): void {
+  refused(error: Error): void {
+    this.#fail(error, true)
+  }
+
+  threw(thrown: unknown): void {
     if (this.#state !== 'running') return
     const reason = this.#abortReason
     // What a handler throws once its signal has aborted is about the abort, not about the job.
@@ -280,23 +211,12 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
 
   async #completeWith(reading: SuccessReading): Promise<void> {
     try {
-      const { newJobs } = this.#host
-      const { tenantId } = this.lease
-      const followUps = await Promise.all(
-        reading.followUps.map(async ({ job, payload, options }, index) => {
-          if (options?.tenantId !== undefined && options.tenantId !== tenantId) {
-            throw new JobsError(
-              'JOBS_INVALID_OPTION',
-              `followUps[${index}] names another tenant; follow-ups stay in the job's own`,
-            )
-          }
-          return withTenant(tenantId, () => newJobs.create(job, payload, options))
-        }),
-      )
-      await refuseIdConflicts(this.#host.session, followUps)
+      const { lease } = this
+      const headers = this.#context!.inheritedHeaders
+      const followUps = await createFollowUps(reading.followUps, lease, headers, this.host.newJobs)
       if (this.#state === 'running') this.#complete(reading, followUps)
     } catch (error) {
-      this.#threw(error)
+      this.threw(error)
     }
   }
 
@@ -304,7 +224,6 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     const { discard } = this.#registered!
     this.#settle(complete(this.lease, reading.result, { followUps, discard }), {
       type: 'completed',
-      job: this.#job!,
       data: reading.data,
     })
   }
@@ -313,32 +232,44 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
     const policy = retryFor(this.#registered!.retry, this.lease)
     const settlement = forGood
       ? fail(this.lease, toStoredError(error, false))
-      : settleFailure(this.lease, this.attempt, error, policy, this.#host.ports)
-    const final = settlement.outcome.type === 'fail'
-    const job = this.#job ?? unreadableJob(this.lease, 'running')
-    this.#settle(settlement, { type: 'failed', job, error, final })
+      : settleFailure(this.lease, this.attempt, error, policy, this.host.ports)
+    const { outcome } = settlement
+    const delayMs = outcome.type === 'retry' ? outcome.delayMs : null
+    this.#settle(settlement, { type: 'failed', error, delayMs })
   }
 
-  #settle(settlement: Settlement, ending: Ending): void {
+  #settle(plain: Settlement, ending: Ending): void {
     const wasRunning = this.#state === 'running'
     this.#state = 'settling'
     this.#ending = ending
     this.#cancelTimer?.()
     this.#cancelTimer = null
-    const { settler, reporter } = this.#host.session
+    const headers = this.#changedHeaders()
+    const settlement = headers === undefined ? plain : { ...plain, headers }
+    const { settler, reporter } = this.host.session
     // What the attempt reported is stored before its outcome.
-    if (this.#reported) {
+    if (this.reported) {
       void reporter.flushed(this.lease).then(() => {
         settler.settle(settlement, this)
       })
     } else {
       settler.settle(settlement, this)
     }
-    if (wasRunning) this.#host.finished(this)
+    if (wasRunning) this.host.finished(this)
+  }
+
+  // Headers that cannot be stored have failed the attempt already, or it fails of something that
+  // matters more.
+  #changedHeaders(): string | undefined {
+    try {
+      return this.#context?.changedHeaders()
+    } catch {
+      return undefined
+    }
   }
 
   #armTimeout(timeoutMs: number): void {
-    this.#cancelTimer = this.#host.ports.timers.after(timeoutMs, () => {
+    this.#cancelTimer = this.host.ports.timers.after(timeoutMs, () => {
       this.abort(
         new JobsError(
           'JOBS_ATTEMPT_TIMED_OUT',
@@ -354,32 +285,8 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner {
   // refused.
   #abandonAfterGrace(): void {
     this.#cancelTimer?.()
-    this.#cancelTimer = this.#host.ports.timers.after(this.#host.timeoutGraceMs, () => {
-      this.#threw(this.#abortReason)
+    this.#cancelTimer = this.host.ports.timers.after(this.host.timeoutGraceMs, () => {
+      this.threw(this.#abortReason)
     })
   }
-
-  #leaseLost(): JobsError {
-    return new JobsError(
-      'JOBS_LEASE_LOST',
-      `attempt ${this.attempt} of job ${this.lease.id} lost its lease; another worker may run the job`,
-      { retryable: true },
-    )
-  }
-}
-
-/** Why a claimed job must not run any more; `null` when it may. */
-export function spentError(lease: ClaimedJob, { maxAttempts }: RetryConfig): JobsError | null {
-  const { id, lostLeases, attempts } = lease
-  if (lostLeases >= MAX_LOST_LEASES) {
-    return new JobsError(
-      'JOBS_WORKER_LOST',
-      `worker lost: ${lostLeases} workers vanished while they held job ${id}; it is not run again`,
-    )
-  }
-  if (attempts <= maxAttempts) return null
-  return new JobsError(
-    'JOBS_WORKER_LOST',
-    `job ${id} has spent its attempts: this would be ${attempts} of ${maxAttempts}`,
-  )
 }

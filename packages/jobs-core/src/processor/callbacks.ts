@@ -1,6 +1,9 @@
+import { withTenant } from '@cgk/core'
+import type { QueueEvents } from '../events/queue-events.ts'
 import type { Job } from '../job/job.ts'
 import type { JobsLogger } from '../runtime/ports.ts'
-import type { Ending } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
+import type { Ending } from './attempt-host.ts'
 
 /** What a user of a processor may want to hear. */
 export interface ProcessorCallbacks {
@@ -9,35 +12,75 @@ export interface ProcessorCallbacks {
   readonly onComplete?: (job: Job<unknown>, result: unknown) => unknown
 }
 
-/** Tells an outcome that the store has recorded. A callback that fails is reported, nothing more. */
-export function announce(ending: Ending, callbacks: ProcessorCallbacks, logger: JobsLogger): void {
-  const { onError, onFailed, onComplete } = callbacks
-  if (ending.type === 'completed') {
-    if (onComplete === undefined) return
-    const job: Job<unknown> = { ...ending.job, status: 'completed', result: ending.data }
-    guard(() => onComplete(job, ending.data), 'onComplete', job, logger)
-  } else if (ending.type === 'failed') {
-    const { error, final } = ending
-    const job: Job<unknown> = { ...ending.job, status: final ? 'failed' : 'retrying' }
-    if (onError !== undefined) guard(() => onError(job, error), 'onError', job, logger)
+type Completed = Extract<Ending, { type: 'completed' }>
+type Failed = Extract<Ending, { type: 'failed' }>
+
+/**
+ * Tells outcomes that the store has recorded: to the processor's callbacks and to the queue's
+ * listeners. One that fails is reported, nothing more.
+ */
+export class OutcomeAnnouncer {
+  readonly #callbacks: ProcessorCallbacks
+  readonly #events: QueueEvents
+  readonly #logger: JobsLogger
+
+  constructor(callbacks: ProcessorCallbacks, events: QueueEvents, logger: JobsLogger) {
+    this.#callbacks = callbacks
+    this.#events = events
+    this.#logger = logger
+  }
+
+  announce(attempt: Attempt, ending: Ending): void {
+    if (ending.type === 'completed') this.#completed(attempt, ending)
+    else if (ending.type === 'failed') this.#failed(attempt, ending)
+    else if (this.#events.hears('released')) {
+      const { delayMs } = ending
+      // What was given back is not running any more, and its attempt is not counted.
+      const job: Job<unknown> = { ...attempt.job, attempts: attempt.attempt - 1 }
+      this.#events.emit('released', { ...job, status: statusAfter(job, delayMs) }, { delayMs })
+    }
+  }
+
+  #completed(completed: Attempt, { data: result }: Completed): void {
+    const { onComplete } = this.#callbacks
+    const heard = this.#events.hears('completed')
+    if (onComplete === undefined && !heard) return
+    const { job: claimed, attempt } = completed
+    const job: Job<unknown> = { ...claimed, status: 'completed', result }
+    if (onComplete !== undefined) this.#call('onComplete', job, () => onComplete(job, result))
+    if (heard) this.#events.emit('completed', job, { attempt, result })
+  }
+
+  #failed({ job: claimed, attempt }: Attempt, { error, delayMs }: Failed): void {
+    const { onError, onFailed } = this.#callbacks
+    const final = delayMs === null
+    const job: Job<unknown> = { ...claimed, status: final ? 'failed' : 'retrying' }
+    if (onError !== undefined) this.#call('onError', job, () => onError(job, error))
     if (final && onFailed !== undefined) {
-      guard(() => onFailed(job, error), 'onFailed', job, logger)
+      this.#call('onFailed', job, () => onFailed(job, error))
+    }
+    if (final) this.#events.emit('failed', job, { attempt, error })
+    else this.#events.emit('attemptFailed', job, { attempt, error, delayMs })
+  }
+
+  #call(name: string, job: Job<unknown>, call: () => unknown): void {
+    const report = (error: unknown): void => {
+      this.#logger.error(`${name} threw; the job's outcome stands`, {
+        queue: job.queue,
+        jobId: job.id,
+        error,
+      })
+    }
+    try {
+      const returned = withTenant(job.tenantId ?? null, call)
+      if (returned instanceof Promise) returned.catch(report)
+    } catch (error) {
+      report(error)
     }
   }
 }
 
-function guard(call: () => unknown, name: string, job: Job<unknown>, logger: JobsLogger): void {
-  const report = (error: unknown): void => {
-    logger.error(`${name} threw; the job's outcome stands`, {
-      queue: job.queue,
-      jobId: job.id,
-      error,
-    })
-  }
-  try {
-    const returned = call()
-    if (returned instanceof Promise) returned.catch(report)
-  } catch (error) {
-    report(error)
-  }
+function statusAfter({ attempts }: Job<unknown>, delayMs: number): Job<unknown>['status'] {
+  if (attempts > 0) return 'retrying'
+  return delayMs > 0 ? 'scheduled' : 'pending'
 }

@@ -46,6 +46,7 @@ export class ClaimLoop {
   #claiming = false
   /** The store had nothing when last asked; a hint or a timer makes us ask again. */
   #dry = false
+  #wantsPrefetch = true
   /** A hint came while a claim was under way, which may have missed what it was about. */
   #hinted = false
   #hasSuspects = false
@@ -107,6 +108,7 @@ export class ClaimLoop {
   /** There may be something to claim. */
   lookAgain(): void {
     this.#dry = false
+    this.#wantsPrefetch = true
     this.#hinted = true
     this.#pump()
   }
@@ -125,6 +127,8 @@ export class ClaimLoop {
   finished(attempt: Attempt): void {
     this.#running -= 1
     this.#prefetch.observe(attempt.elapsedMs)
+    // Its end may free a key, or be the last of a group: a claim may find more than the one before.
+    if (attempt.lease.keys !== null || attempt.lease.group !== null) this.#dry = false
     this.#pump()
   }
 
@@ -188,7 +192,7 @@ export class ClaimLoop {
     const occupied = this.#running + this.prefetched
     const free = Math.max(0, slots - occupied)
     // Half-empty before it is filled again: claims of one job each would cost a round trip each.
-    if (free === 0 && this.prefetched * 2 > target) return
+    if (free === 0 && (!this.#wantsPrefetch || this.prefetched * 2 > target)) return
     const prefetch = Math.max(0, slots + target - occupied - free)
     if (free + prefetch > 0) void this.#claim(free, prefetch)
   }
@@ -207,7 +211,10 @@ export class ClaimLoop {
     suspects.letGo()
     if (found !== null) {
       this.#setHasSuspects(found.hasSuspects)
-      if (found.jobs.length === 0 && !this.#hinted) this.#rest(found.nextDueInMs)
+      if (found.jobs.length > 0 || this.#hinted) this.#wantsPrefetch = true
+      // What there is may wait for a slot, because a key governs it: the next slot asks for it.
+      else if (slots === 0 && found.nextDueInMs === 0) this.#wantsPrefetch = false
+      else this.#rest(found.nextDueInMs)
     }
     this.#pump()
     this.#tellIfEmptied()

@@ -2,7 +2,7 @@ import type { AnyJobDefinition } from '../job/define-job.ts'
 import { checkDefinition, checkHandler } from '../job/definition-registry.ts'
 import { checkJobName } from '../job/names.ts'
 import type { JobsLogger } from '../runtime/ports.ts'
-import { registered, type RegisteredHandler } from './attempt-policy.ts'
+import { registered, type RegisteredHandler } from './registered-handler.ts'
 import type { JobHandler } from './job-handler.ts'
 
 const FIRST_DELAY_MS = 1_000

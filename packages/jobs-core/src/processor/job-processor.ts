@@ -1,5 +1,6 @@
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { Job } from '../job/job.ts'
+import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
 import type { JobQueue } from '../queue/job-queue.ts'
 import type { JobsLogger } from '../runtime/ports.ts'
 import type { JobHandler } from './job-handler.ts'
@@ -67,6 +68,26 @@ export interface JobProcessor {
   registerHandler(name: string, handler: JobHandler<never, unknown>): void
   /** Adds or replaces a definition under its own name, also while running. */
   registerJob(definition: AnyJobDefinition): void
+  /**
+   * Adds a middleware around the handlers of this processor; the first added is the outermost. Also
+   * while running: attempts that begin afterwards pass it. It runs in the tenant of the job, once its
+   * payload is checked; jobs that no handler here knows do not reach it.
+   *
+   * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for what is not a function.
+   *
+   * @example
+   * ```ts
+   * processor.use(async (job, context, next) => {
+   *   const startedAt = performance.now()
+   *   try {
+   *     return await next()
+   *   } finally {
+   *     metrics.record(job.name, performance.now() - startedAt)
+   *   }
+   * })
+   * ```
+   */
+  use(middleware: HandlerMiddleware): void
   status(): ProcessorStatus
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -36,6 +36,7 @@ export function processJobs(config: ProcessorConfig): JobProcessor {
     session: internals.session,
     limits: internals.limits,
     newJobs: internals.newJobs,
+    tickJobs: internals.tickJobs,
     maxConcurrency: whole(
       'maxConcurrency',
       config.maxConcurrency ?? internals.maxConcurrency,

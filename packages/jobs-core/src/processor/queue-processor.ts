@@ -1,16 +1,19 @@
-import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { JobLimits } from '../limits.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { CancelTimer, JobsLogger, RuntimePorts } from '../runtime/ports.ts'
-import type { SettleResult } from '../storage/settlement.ts'
+import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import { LoopMonitor } from '../worker/loop-monitor.ts'
 import { CALL_DEADLINE_MS } from '../worker/store-calls.ts'
 import type { StoreSession } from '../worker/store-session.ts'
-import { Attempt, type AttemptHost, type Ending } from './attempt.ts'
-import { announce, type ProcessorCallbacks } from './callbacks.ts'
+import type { QueueEvents } from '../events/queue-events.ts'
+import { checkMiddleware } from '../middleware/check-middleware.ts'
+import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
+import { Attempt } from './attempt.ts'
+import type { AttemptHost, Ending, SettleAnswer } from './attempt-host.ts'
+import { OutcomeAnnouncer, type ProcessorCallbacks } from './callbacks.ts'
 import { ClaimLoop } from './claim-loop.ts'
 import { HandlerRegistry } from './handler-registry.ts'
 import type { JobHandler } from './job-handler.ts'
@@ -23,6 +26,7 @@ export interface QueueProcessorConfig {
   readonly session: StoreSession
   readonly limits: JobLimits
   readonly newJobs: NewJobFactory
+  readonly tickJobs: TickJobFactory
   readonly maxConcurrency: number
   readonly pollIntervalMs: number
   readonly leaseMs: number
@@ -40,8 +44,11 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
   readonly newJobs: NewJobFactory
   readonly leaseMs: number
   readonly timeoutGraceMs: number
+  readonly events: QueueEvents
+  middleware: readonly HandlerMiddleware[] = []
   readonly #config: QueueProcessorConfig
   readonly #handlers: HandlerRegistry
+  readonly #announcer: OutcomeAnnouncer
   readonly #claims: ClaimLoop
   readonly #loopMonitor: LoopMonitor
   #state: ProcessorStatus['state'] = 'idle'
@@ -60,7 +67,9 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.newJobs = config.newJobs
     this.leaseMs = leaseMs
     this.timeoutGraceMs = config.timeoutGraceMs
+    this.events = session.events.of(queue)
     this.#handlers = new HandlerRegistry(config.limits.nameLength)
+    this.#announcer = new OutcomeAnnouncer(config.callbacks, this.events, logger)
     this.#claims = new ClaimLoop({
       queue,
       runtime,
@@ -92,9 +101,15 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#handlers.addDefinition(definition)
   }
 
+  use(middleware: HandlerMiddleware): void {
+    checkMiddleware(middleware)
+    // A new list: attempts that have begun keep theirs.
+    this.middleware = [...this.middleware, middleware]
+  }
+
   start(): void {
     if (this.#state === 'running') return
-    const { queue, runtime } = this.#config
+    const { queue, runtime, tickJobs } = this.#config
     if (this.#state !== 'idle') {
       throw new JobsError(
         'JOBS_INVALID_CONFIG',
@@ -106,6 +121,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
       this.session.attach(queue, () => {
         this.#claims.lookAgain()
       }),
+      this.session.scheduler.attach(
+        queue,
+        tickJobs.knowing((name) => this.#handlers.get(name)?.definition),
+      ),
       runtime.suspects.watch(() => {
         this.#claims.gateMoved()
       }),
@@ -143,21 +162,23 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#claims.finished(attempt)
   }
 
-  ended(attempt: Attempt, ending: Ending, result: SettleResult): void {
-    const { queue, callbacks, logger } = this.#config
+  ended(attempt: Attempt, ending: Ending, result: SettleAnswer): void {
     this.#claims.ended(attempt)
-    if (result === 'settled') {
-      withTenant(attempt.lease.tenantId, () => {
-        announce(ending, callbacks, logger)
-      })
-    } else if (result === 'lost') {
-      const { id, name } = attempt.lease
-      logger.warn('a lease was lost; the outcome of its attempt was refused', {
-        queue,
-        jobId: id,
-        name,
-        attempt: attempt.attempt,
-      })
+    if (result === 'settled') this.#announcer.announce(attempt, ending)
+    else if (result === 'lost') this.#lost(attempt)
+  }
+
+  #lost(attempt: Attempt): void {
+    const { queue, logger } = this.#config
+    const { id, name } = attempt.lease
+    logger.warn('a lease was lost; the outcome of its attempt was refused', {
+      queue,
+      jobId: id,
+      name,
+      attempt: attempt.attempt,
+    })
+    if (this.events.hears('leaseLost')) {
+      this.events.emit('leaseLost', attempt.job, { attempt: attempt.attempt })
     }
   }
 

@@ -1,24 +1,17 @@
-import type { JobsError } from '../errors.ts'
-import { checkDuration, wholeMs } from '../job/job-options.ts'
-import { serialize } from '../job/value.ts'
-import type { ClaimedJob } from '../storage/lease.ts'
-import type { AttemptContext } from './job-handler.ts'
+import { JobsError } from '../errors.ts'
+import { checkDuration, wholeMs } from '../job/check-job-options.ts'
+import { serialize } from '../job/serialize.ts'
+import type { Job } from '../job/job.ts'
+import { AttemptHeaders } from './attempt-headers.ts'
+import type { ContextOwner } from './context-owner.ts'
+import { Effects } from './effects.ts'
+import { groupMembers } from './group-members.ts'
+import type { AttemptContext, Effect, Remembered } from './job-handler.ts'
+import { leaseLost } from './lease-lost.ts'
 import { storable } from './stored-error.ts'
 
 const PROGRESS_LIMITS = { payloadBytes: 64 * 1024, depth: 64 }
 const LOG_LINE_LENGTH = 1_000
-
-/** What a context asks of its attempt. */
-export interface ContextOwner {
-  readonly lease: ClaimedJob
-  /** What the handler says once its attempt is over is dropped. */
-  readonly running: boolean
-  /** Why the attempt was aborted; `null` while it was not. */
-  readonly abortReason: JobsError | null
-  storeProgress(text: string): void
-  storeLog(line: string): void
-  extend(ms: number): Promise<void>
-}
 
 /**
  * The context a handler receives. Its functions are getters that bind when they are read, so that
@@ -27,6 +20,8 @@ export interface ContextOwner {
 export class RunningContext implements AttemptContext {
   readonly #owner: ContextOwner
   #controller: AbortController | null = null
+  #headers: AttemptHeaders | null = null
+  #effects: Effects | null = null
 
   constructor(owner: ContextOwner) {
     this.#owner = owner
@@ -52,25 +47,78 @@ export class RunningContext implements AttemptContext {
   get progress(): (value: unknown) => void {
     return (value) => {
       const text = serialize(value, 'progress', PROGRESS_LIMITS)
-      if (this.#owner.running) this.#owner.storeProgress(text)
+      const { running, host, lease } = this.#owner
+      if (!running) return
+      this.#owner.reported = true
+      host.session.reporter.progress(lease, text)
     }
   }
 
   get log(): (line: string) => void {
     return (line) => {
-      if (this.#owner.running) this.#owner.storeLog(storable(String(line), LOG_LINE_LENGTH))
+      const text = storable(String(line), LOG_LINE_LENGTH)
+      const { running, host, lease } = this.#owner
+      if (!running) return
+      this.#owner.reported = true
+      host.session.reporter.log(lease, text)
     }
   }
 
   get extendLease(): (ms: number) => Promise<void> {
     return async (ms) => {
       checkDuration('extendLease', ms, 1)
-      await this.#owner.extend(wholeMs(ms))
+      await this.#extend(wholeMs(ms))
     }
+  }
+
+  get headers(): Record<string, string> {
+    return (this.#headers ??= new AttemptHeaders(this.#owner.lease.headers)).values
+  }
+
+  get once(): <T>(key: string, effect: Effect<T>) => Promise<Remembered<T>> {
+    const effects = (this.#effects ??= new Effects(this.#owner))
+    return (key, effect) => effects.once(key, effect)
+  }
+
+  get members(): () => AsyncIterable<Job<unknown>> {
+    return () => {
+      const { lease, host } = this.#owner
+      const groupId = lease.group?.callbackOf ?? null
+      if (groupId !== null) return groupMembers(groupId, lease, host.session, host.ports.clock)
+      throw new JobsError(
+        'JOBS_INVALID_OPTION',
+        `job ${lease.id} was not made at the end of a group, so it has no members to read`,
+      )
+    }
+  }
+
+  /** What follow-ups inherit; `null` for nothing. */
+  get inheritedHeaders(): Readonly<Record<string, string>> | null {
+    return this.#headers === null && this.#owner.lease.headers === null ? null : this.headers
+  }
+
+  /**
+   * JSON text, if the handler changed the headers.
+   *
+   * @throws {@link JobsError} as `checkHeaders`
+   */
+  changedHeaders(): string | undefined {
+    return this.#headers?.changed()
   }
 
   /** Aborts the signal. */
   abort(reason: JobsError): void {
     this.#controller?.abort(reason)
+  }
+
+  async #extend(ms: number): Promise<void> {
+    const { lease, host } = this.#owner
+    const askedAt = host.ports.clock.monotonic()
+    const [state] = await host.session.extend([lease], ms)
+    if (state === 'lost' || state === 'cancelled') {
+      this.#owner.leaseChanged(state)
+      throw this.#owner.abortReason ?? leaseLost(lease)
+    }
+    this.#owner.expiresAt = Math.max(this.#owner.expiresAt, askedAt + ms)
   }
 }

@@ -1,11 +1,14 @@
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition, JobsOf } from '../job/define-job.ts'
 import { checkDefinition } from '../job/definition-registry.ts'
-import { checkQueueName } from '../job/names.ts'
+import { checkQueueName, checkTenantId } from '../job/names.ts'
 import { type JobLimits, resolveLimits } from '../limits.ts'
+import { EnqueueChain } from '../middleware/enqueue-middleware.ts'
 import { type JobsRuntime, processRuntime } from '../runtime/jobs-runtime.ts'
+import { type TenantSource, TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { JobStore } from '../storage/job-store.ts'
 import type { JobQueue } from './job-queue.ts'
+import { JobViewer } from './job-viewer.ts'
 import { ManualLeases } from './manual-leases.ts'
 import { NewJobFactory, type Tenancy } from './new-job-factory.ts'
 import { attachInternals } from './queue-internals.ts'
@@ -21,6 +24,11 @@ export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[]
   readonly jobs?: TDefinitions
   /** `'required'` refuses jobs without a tenant. @defaultValue 'optional' */
   readonly tenancy?: Tenancy
+  /**
+   * The tenants for which schedules with `forEach: 'tenant'` make jobs: a list, or a function that is
+   * asked at each tick, by whichever process fires it.
+   */
+  readonly tenants?: TenantSource
   /** How large things may be. @defaultValue each one's, see {@link JobLimits} */
   readonly limits?: Partial<JobLimits>
   /** `pollInterval` of processors of this queue object that say nothing else. */
@@ -38,7 +46,7 @@ export type QueueJobs<TDefinitions extends readonly AnyJobDefinition[]> =
 /**
  * Opens a queue on a store. Does no I/O.
  *
- * @throws {@link JobsError} `JOBS_INVALID_QUEUE_NAME`, `JOBS_INVALID_CONFIG`
+ * @throws {@link JobsError} `JOBS_INVALID_QUEUE_NAME`, `JOBS_INVALID_CONFIG`, `JOBS_INVALID_TENANT_ID`
  *
  * @example
  * ```ts
@@ -64,9 +72,36 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
     definitions.set(definition.name, definition)
   }
   const newJobs = new NewJobFactory({ queue: name, definitions, limits, tenancy })
+  const tickJobs = new TickJobFactory(newJobs, checkTenants(config.tenants))
   const session = runtime.sessionWith(store)
   const leases = new ManualLeases(name, session, runtime.ports, definitions)
-  const queue = new StoreJobQueue({ name, session, runtime, limits, definitions, newJobs, leases })
+  const viewer = new JobViewer(definitions, runtime.ports.clock)
+  const queue = new StoreJobQueue({
+    name,
+    session,
+    runtime,
+    limits,
+    newJobs,
+    viewer,
+    leases,
+    tickJobs,
+    events: session.events.of(name),
+    middleware: new EnqueueChain(name),
+  })
   const { pollInterval, maxConcurrency } = config
-  return attachInternals(queue, { runtime, session, limits, newJobs, pollInterval, maxConcurrency })
+  return attachInternals(queue, {
+    runtime,
+    session,
+    limits,
+    newJobs,
+    tickJobs,
+    pollInterval,
+    maxConcurrency,
+  })
+}
+
+function checkTenants(tenants: TenantSource | undefined): TenantSource | undefined {
+  if (Array.isArray(tenants)) return tenants.map(checkTenantId)
+  if (tenants === undefined || typeof tenants === 'function') return tenants
+  throw new JobsError('JOBS_INVALID_CONFIG', 'tenants must be a list of ids, or a function')
 }

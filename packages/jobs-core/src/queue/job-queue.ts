@@ -1,6 +1,12 @@
-import type { AnyJobDefinition, InputOf } from '../job/define-job.ts'
+import type { AnyJobDefinition, InputOf, ResultOf } from '../job/define-job.ts'
 import type { Job, JobOptions } from '../job/job.ts'
 import type { JobRequest } from '../job/job-request.ts'
+import type { JobEventListener, JobEventType } from '../events/job-event.ts'
+import type { EnqueueMiddleware } from '../middleware/enqueue-middleware.ts'
+import type { WaitOptions } from './wait-for-job.ts'
+import type { GroupMember, GroupOptions } from './group-request.ts'
+import type { EnqueuedGroup, JobGroup } from './job-group.ts'
+import type { Schedule, Schedules, ScheduleSpec } from '../schedule/schedule.ts'
 import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
 
 /**
@@ -17,14 +23,39 @@ export interface TenantChoice {
   readonly tenantId?: string | null
 }
 
-/** Which jobs {@link JobQueue.listJobs} returns. */
-export interface JobListFilter extends TenantChoice {
+/** Which jobs a call means. What is left out does not narrow it. */
+export interface JobSelection extends TenantChoice {
   readonly status?: JobStatus | readonly JobStatus[]
   readonly name?: string | readonly string[]
+  /** Jobs one of whose keys (unique, ordering, concurrency) begins so. */
+  readonly keyPrefix?: string
+  /** Members of that group. */
+  readonly groupId?: string
+  /** Jobs that the schedule of that id made. */
+  readonly scheduleId?: string
+}
+
+/** Which jobs {@link JobQueue.listJobs} returns. */
+export interface JobListFilter extends JobSelection {
   /** From 1 to 1,000. @defaultValue 100 */
   readonly limit?: number
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined
+}
+
+/** How {@link JobQueue.cancelJobs} and {@link JobQueue.retryJobs} go about it. */
+export interface BulkOptions {
+  /** Change nothing, only tell which jobs would be meant. @defaultValue false */
+  readonly preview?: boolean
+}
+
+/** What became of the jobs of a selection. */
+export interface BulkAnswer {
+  readonly matched: number
+  /** Less than `matched` where jobs ended or moved on meanwhile; 0 for a preview. */
+  readonly changed: number
+  /** The first 100 that matched, as they are afterwards. */
+  readonly jobs: readonly Job<unknown>[]
 }
 
 /** Jobs, newest first, and the way to the next page. */
@@ -64,11 +95,12 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
   enqueue<
     TJob extends AnyJobDefinition | Extract<keyof TJobs, string>,
     TPayload extends PayloadOf<TJob, TJobs>,
+    TResult = ResultOf<TJob>,
   >(
     job: TJob,
     payload: TPayload,
     options?: JobOptions,
-  ): Promise<Job<TPayload>>
+  ): Promise<Job<TPayload, TResult>>
 
   /**
    * Makes jobs durable, all or none, in one step; answers in the order of the input.
@@ -76,6 +108,57 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
    * @throws as {@link JobQueue.enqueue}; the message names the index of the job that is wrong.
    */
   enqueueMany(jobs: readonly JobRequest[]): Promise<Job<unknown>[]>
+
+  /**
+   * Makes jobs durable, all or none, and one more once they have all ended: `onComplete` when all
+   * completed, else what `onAnyFailed` says. A member may be a group itself, and counts as one.
+   *
+   * At most 10,000 members a call, nested ones included, and 32 levels. They are of one tenant.
+   *
+   * @throws as {@link JobQueue.enqueue}, the message naming the member; `JOBS_INVALID_OPTION` for
+   * members with a `jobId` or a `uniqueKey`; `JOBS_DEPENDENCY_CYCLE` for a group that contains itself.
+   */
+  enqueueGroup(members: readonly GroupMember[], options: GroupOptions): Promise<EnqueuedGroup>
+
+  /**
+   * `null` when no such group is retained in the tenant.
+   *
+   * @param group - its id, within the current tenant; or an object that says whose it is.
+   */
+  getGroup(group: JobAddress): Promise<JobGroup | null>
+
+  /** The schedules of the queue. Ticks fire while a processor of the queue runs, in any process. */
+  readonly schedules: Schedules
+
+  /**
+   * Makes or changes a schedule: each of its ticks makes exactly one job (or one for each tenant),
+   * whatever number of processes look after it and whenever one of them is killed.
+   *
+   * Safe to call at each start: what is there already and is the same stays as it is. A change of what
+   * runs counts from the next job on. Before a change of times, the ticks that are due by the old ones
+   * are dealt with. A paused schedule stays paused.
+   *
+   * @param id - unique within the queue and the tenant: `options.tenantId`, else the current one.
+   * @throws {@link JobsError} `JOBS_INVALID_SCHEDULE`, `JOBS_INVALID_JOB_ID`, and as
+   * {@link JobQueue.enqueue}
+   *
+   * @example
+   * ```ts
+   * await queue.schedule('nightly-report', {
+   *   job: 'report',
+   *   payload: { kind: 'daily' },
+   *   cron: '30 2 * * *',
+   *   timezone: 'Europe/London',
+   * })
+   * ```
+   */
+  schedule<
+    TJob extends AnyJobDefinition | Extract<keyof TJobs, string>,
+    TPayload extends PayloadOf<TJob, TJobs>,
+  >(
+    id: string,
+    spec: ScheduleSpec<TJob, TPayload>,
+  ): Promise<Schedule>
 
   /** `null` when no such job is retained in the tenant. */
   getJob(job: JobAddress): Promise<Job<unknown> | null>
@@ -99,9 +182,29 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
    * Begins a new generation of a failed or cancelled job: due now, no attempts spent.
    *
    * @throws {@link JobsError} `JOBS_NOT_FOUND`; `JOBS_ILLEGAL_TRANSITION` for a job in another status,
-   * or whose worker has not let go of it yet.
+   * or whose worker has not let go of it yet; `JOBS_KEY_TAKEN` where another job holds its unique key.
    */
   retryJob(job: JobAddress): Promise<Job<unknown>>
+
+  /**
+   * Cancels all jobs of a selection that have not ended, as {@link JobQueue.cancelJob} does, 500 at a
+   * time: if it throws, those before are cancelled, and the call can be repeated. Jobs enqueued
+   * meanwhile are not meant.
+   *
+   * @param filter - must not be empty; `status` may narrow it to some that have not ended.
+   * @throws {@link JobsError} `JOBS_INVALID_OPTION`
+   */
+  cancelJobs(filter: JobSelection, options?: BulkOptions): Promise<BulkAnswer>
+
+  /**
+   * Begins a new generation of all failed jobs of a selection, as {@link JobQueue.retryJob} does and
+   * as {@link JobQueue.cancelJobs} goes about it. A job whose unique key another one holds stays as it
+   * is.
+   *
+   * @param filter - must not be empty; cancelled jobs are meant only where its `status` says so.
+   * @throws {@link JobsError} `JOBS_INVALID_OPTION`
+   */
+  retryJobs(filter: JobSelection, options?: BulkOptions): Promise<BulkAnswer>
 
   /**
    * Deletes a job that no worker holds.
@@ -109,6 +212,55 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
    * @throws {@link JobsError} `JOBS_NOT_FOUND`; `JOBS_ILLEGAL_TRANSITION` while a worker holds it.
    */
   removeJob(job: JobAddress): Promise<void>
+
+  /**
+   * Waits until a job has ended, in whichever process, and resolves with what its handler returned as
+   * `data`. Waiting looks at the store, soon at first and once a second in the end, for all waits of
+   * this process together; a job that ends in this process is noticed at once.
+   *
+   * @typeParam TResult - the type of the job's result; a claim, taken from the job where it is typed.
+   * @throws {@link JobsError} `JOBS_JOB_FAILED`, its `cause` the job's error; `JOBS_CANCELLED`;
+   * `JOBS_NOT_FOUND` for a job that never was or is not retained any more, as one of a definition with
+   * `discard`; `JOBS_WAIT_TIMEOUT` with `retryable`; the reason of `signal`.
+   */
+  waitFor<TResult = unknown>(
+    job: JobAddress | Job<unknown, TResult>,
+    options?: WaitOptions,
+  ): Promise<TResult>
+
+  /**
+   * Calls the listener with each event of a type that happens in this process, through whichever
+   * object of this queue: an enqueue call stored a job, a processor ran one. An event is told once the
+   * store has answered, so what it says is stored; what other processes do is not told. Listeners run
+   * in the tenant of the job. What they throw is logged and changes nothing.
+   *
+   * @returns a function that ends it.
+   * @throws {@link JobsError} `JOBS_INVALID_OPTION` for a type that there is not.
+   *
+   * @example
+   * ```ts
+   * const off = queue.on('failed', ({ job, error }) => alert(`${job.name}: ${error.message}`))
+   * ```
+   */
+  on<TType extends JobEventType>(type: TType, listener: JobEventListener<TType>): () => void
+
+  /**
+   * Adds a middleware to the enqueue calls of this queue object; the first added is the outermost. Each
+   * job of `enqueue`, `enqueueMany` and `enqueueGroup` passes it before its payload and options are
+   * checked, as calls made afterwards find it. Follow-ups, callbacks of groups and the jobs of schedules
+   * do not pass it.
+   *
+   * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for what is not a function.
+   *
+   * @example
+   * ```ts
+   * queue.use(async (draft, _context, next) => {
+   *   draft.options.headers['request-id'] = currentRequestId()
+   *   await next()
+   * })
+   * ```
+   */
+  use(middleware: EnqueueMiddleware): void
 
   /** When this resolves no job of the queue starts, in any process; running ones finish. */
   pause(): Promise<void>

@@ -1,9 +1,12 @@
 import type { RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
+import type { QueueEvents } from '../events/queue-events.ts'
+import type { Job } from '../job/job.ts'
+import type { JobStatus } from '../storage/job-store.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import { readableJob } from '../job/job-from-record.ts'
-import { spentError } from '../processor/attempt.ts'
-import { retryFor, retryOf } from '../processor/attempt-policy.ts'
+import { spentError } from '../processor/spent-error.ts'
+import { retryFor, retryOf } from '../job/job-retry.ts'
 import { settleFailure } from '../processor/outcome.ts'
 import { asError, toStoredError } from '../processor/stored-error.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
@@ -17,12 +20,19 @@ interface HeldJob {
   readonly expiresAt: number
 }
 
+/** A job that is not handed out, and why. */
+interface Refusal {
+  readonly lease: ClaimedJob
+  readonly error: JobsError
+}
+
 /** The leases that one queue object took by `dequeue` and has not acknowledged. */
 export class ManualLeases {
   readonly #queue: string
   readonly #session: StoreSession
   readonly #ports: RuntimePorts
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
+  readonly #events: QueueEvents
   readonly #held = new Set<HeldJob>()
 
   constructor(
@@ -33,6 +43,7 @@ export class ManualLeases {
   ) {
     this.#queue = queue
     this.#session = session
+    this.#events = session.events.of(queue)
     this.#ports = ports
     this.#definitions = definitions
   }
@@ -53,14 +64,20 @@ export class ManualLeases {
         ? await this.#session.claim({ ...request, slots: 1, suspects: true })
         : claimed
     const usable: ClaimedJob[] = []
-    const unusable: Settlement[] = []
+    const unusable: Refusal[] = []
     for (const lease of jobs) {
       const error = this.#unusable(lease)
       if (error === null) usable.push(lease)
-      else unusable.push(fail(lease, toStoredError(error, false)))
+      else unusable.push({ lease, error })
     }
     for (const lease of usable) this.#held.add({ lease, expiresAt })
-    if (unusable.length > 0) await this.#settle(unusable)
+    if (unusable.length > 0) await this.#refuse(unusable)
+    if (this.#events.hears('started')) {
+      for (const lease of usable) {
+        const { attempts: attempt } = lease
+        this.#events.emit('started', this.#shown(lease, 'running'), { attempt })
+      }
+    }
     return usable
   }
 
@@ -86,6 +103,7 @@ export class ManualLeases {
     })
     if (result === 'cancelled') throw leaseLost(ref.id, 'it was cancelled')
     if (result === 'lost') throw leaseLost(ref.id, 'the lease had ended')
+    this.#announce(lease, settlement, error)
   }
 
   #find({ id, tenantId }: { readonly id: string; readonly tenantId: string | null | undefined }) {
@@ -107,6 +125,35 @@ export class ManualLeases {
       store.settle({ settlements }, call),
     )
     return results
+  }
+
+  async #refuse(unusable: readonly Refusal[]): Promise<void> {
+    const settlements = unusable.map(({ lease, error }) => fail(lease, toStoredError(error, false)))
+    const results = await this.#settle(settlements)
+    for (const [index, { lease, error }] of unusable.entries()) {
+      if (results[index] === 'settled') this.#announce(lease, settlements[index]!, error)
+    }
+  }
+
+  #announce(lease: ClaimedJob, { outcome }: Settlement, thrown: unknown): void {
+    const events = this.#events
+    const { attempts: attempt } = lease
+    if (outcome.type === 'complete') {
+      if (!events.hears('completed')) return
+      events.emit('completed', this.#shown(lease, 'completed'), { attempt, result: undefined })
+      return
+    }
+    const error = asError(thrown)
+    if (outcome.type === 'retry') {
+      const { delayMs } = outcome
+      events.emit('attemptFailed', this.#shown(lease, 'retrying'), { attempt, error, delayMs })
+    } else {
+      events.emit('failed', this.#shown(lease, 'failed'), { attempt, error })
+    }
+  }
+
+  #shown(lease: ClaimedJob, status: JobStatus): Job<unknown> {
+    return readableJob(lease, status, this.#policyOf(lease).maxAttempts)
   }
 
   #policyOf(lease: ClaimedJob): RetryConfig {

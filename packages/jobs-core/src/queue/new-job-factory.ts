@@ -2,10 +2,14 @@ import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { JobOptions } from '../job/job.ts'
+import { canonicalJson } from '../job/canonical-json.ts'
 import { checkPayload, checksPayload } from '../job/check-payload.ts'
-import { checkJobOptions, wholeMs } from '../job/job-options.ts'
-import { checkJobName } from '../job/names.ts'
-import { serialize } from '../job/value.ts'
+import { checkJobOptions, wholeMs } from '../job/check-job-options.ts'
+import { debounceOf, storedUniqueKey } from '../job/unique-key-option.ts'
+import { checkKeys } from '../job/check-keys.ts'
+import { checkHeaders } from '../job/check-headers.ts'
+import { checkJobName, describe } from '../job/names.ts'
+import { serialize } from '../job/serialize.ts'
 import type { JobLimits } from '../limits.ts'
 import type { NewJob } from '../storage/new-job.ts'
 
@@ -45,13 +49,16 @@ export class NewJobFactory {
   ): NewJob | Promise<NewJob> {
     const name = checkJobName(typeof job === 'string' ? job : job?.name, this.#limits.nameLength)
     const definition = typeof job === 'string' ? this.#definitions.get(job) : job
-    if (options !== NO_OPTIONS) checkJobOptions(options, this.#limits)
+    if (options !== NO_OPTIONS) {
+      checkJobOptions(options, this.#limits)
+      checkKeys(options, this.#limits)
+    }
     const text = serialize(payload, 'payload', this.#limits)
     if (definition !== undefined && checksPayload(definition)) {
       const check = checkPayload(definition, payload)
       if (check instanceof Promise) {
         // The tenant is read now: a schema may resolve in another context.
-        const tenantId = this.#tenant(options)
+        const tenantId = this.tenantOf(options)
         return check.then((settled) => {
           if (!settled.ok) throw settled.error
           return this.#build(name, text, options, definition, tenantId)
@@ -59,10 +66,11 @@ export class NewJobFactory {
       }
       if (!check.ok) throw check.error
     }
-    return this.#build(name, text, options, definition, this.#tenant(options))
+    return this.#build(name, text, options, definition, this.tenantOf(options))
   }
 
-  #tenant(options: JobOptions): string | null {
+  /** The tenant that an option says, else the current one. @throws `JOBS_TENANT_REQUIRED` */
+  tenantOf(options: Pick<JobOptions, 'tenantId'>): string | null {
     const tenantId = options.tenantId ?? currentTenant() ?? null
     if (tenantId === null && this.#tenancy === 'required') {
       throw new JobsError(
@@ -82,13 +90,17 @@ export class NewJobFactory {
   ): NewJob {
     const preset = definition?.options
     const metadata = options.metadata ?? preset?.metadata
-    const delay = options.delay ?? (options.scheduledAt === undefined ? preset?.delay : undefined)
+    const { uniqueKey, orderingKey, concurrencyKey, headers } = options
+    const delay =
+      options.delay ??
+      debounceOf(uniqueKey) ??
+      (options.scheduledAt === undefined ? preset?.delay : undefined)
     // Policy that the definition presets is not stored: the processor's own copy of it applies.
     return {
       queue: this.#queue,
       tenantId,
       name,
-      payload,
+      payload: options.jobId === undefined ? payload : canonicalJson(payload),
       priority: options.priority ?? preset?.priority ?? 0,
       ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#limits) }),
       ...(options.jobId !== undefined && { jobId: options.jobId }),
@@ -97,6 +109,22 @@ export class NewJobFactory {
       ...(options.maxAttempts !== undefined && { maxAttempts: options.maxAttempts }),
       ...(options.retryDelay !== undefined && { retryDelayMs: wholeMs(options.retryDelay) }),
       ...(options.timeout !== undefined && { timeoutMs: wholeMs(options.timeout) }),
+      ...(headers !== undefined && { headers: checkHeaders(headers) }),
+      ...(uniqueKey !== undefined && { unique: storedUniqueKey(uniqueKey) }),
+      ...(orderingKey !== undefined && { orderingKey }),
+      ...(concurrencyKey !== undefined && {
+        concurrencyKey,
+        concurrencyLimit: limitOf(name, definition),
+      }),
     }
   }
+}
+
+function limitOf(name: string, definition: AnyJobDefinition | undefined): number {
+  const limit = definition?.concurrencyLimit
+  if (limit !== undefined) return limit
+  throw new JobsError(
+    'JOBS_INVALID_OPTION',
+    `concurrencyKey needs a concurrencyLimit: set it on the definition of job ${describe(name)}, and enqueue by the definition or list it in the queue's jobs`,
+  )
 }

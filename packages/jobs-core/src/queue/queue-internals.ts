@@ -1,6 +1,7 @@
 import { JobsError } from '../errors.ts'
 import type { JobLimits } from '../limits.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
+import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { NewJobFactory } from './new-job-factory.ts'
 
@@ -10,6 +11,7 @@ export interface QueueInternals {
   readonly session: StoreSession
   readonly limits: JobLimits
   readonly newJobs: NewJobFactory
+  readonly tickJobs: TickJobFactory
   readonly pollInterval: number | undefined
   readonly maxConcurrency: number | undefined
 }

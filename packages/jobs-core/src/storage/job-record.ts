@@ -23,6 +23,44 @@ export interface StoredError {
   readonly stack?: string
 }
 
+/** The schedule that made a job, in the job's own queue and tenant or for all tenants. */
+export interface ScheduledTick {
+  readonly id: string
+  /** The tick the job stands for; `null` for a run out of turn. */
+  readonly tickAt: number | null
+}
+
+/** The keys a job was enqueued with. */
+export interface JobKeys {
+  readonly unique: string | null
+  readonly ordering: string | null
+  readonly concurrency: string | null
+}
+
+/** How a job takes part in groups. */
+export interface GroupLinks {
+  /** The group that waits for the job. */
+  readonly memberOf: string | null
+  /** The group at whose end the job was made. */
+  readonly callbackOf: string | null
+}
+
+/** How many {@link AttemptFailure}s a store keeps per job: the newest. */
+export const MAX_FAILURES = 20
+
+/** An attempt that did not succeed. */
+export interface AttemptFailure {
+  /** Counted from 1 within the generation. */
+  readonly attempt: number
+  readonly generation: number
+  readonly startedAt: number
+  readonly endedAt: number
+  /** The process that held the lease. */
+  readonly worker: string
+  /** `null` where the lease ended with its worker. */
+  readonly error: StoredError | null
+}
+
 /**
  * A job as a store keeps it. Instants are epoch milliseconds of the store's clock, durations are
  * milliseconds, and payload, metadata, result and progress are JSON *text*: stores never parse them.
@@ -58,6 +96,20 @@ export interface JobRecord extends JobRef {
   /** The last failed attempt's error; kept until the job completes. */
   readonly error: StoredError | null
   readonly progress: string | null
-  /** The newest lines an attempt logged, oldest first. Empty in lists; filled by `get`. */
+  /** The newest lines an attempt logged, oldest first. Empty but where `get` answers. */
   readonly log: readonly string[]
+  /** JSON text of an object of strings. */
+  readonly headers: string | null
+  readonly keys: JobKeys | null
+  readonly group: GroupLinks | null
+  readonly schedule: ScheduledTick | null
+  /** The process that claimed the job last; `null` before the first claim. */
+  readonly worker: string | null
+  /** Attempts that failed or were lost, of every generation, oldest first. Empty but where `get` answers. */
+  readonly failures: readonly AttemptFailure[]
+  /**
+   * What attempts said to remember, JSON texts by key; `null` for nothing. It outlives attempts and
+   * generations, and is filled by `get` and `claim` alone.
+   */
+  readonly effects: Readonly<Record<string, string>> | null
 }

@@ -1,6 +1,8 @@
 import type { JobRecord, JobRef, JobState } from './job-record.ts'
 import type { AttemptReport, ClaimRequest, ClaimResult, Lease, LeaseState } from './lease.ts'
+import type { GroupStore } from './job-group.ts'
 import type { EnqueueResult, NewJob } from './new-job.ts'
+import type { ScheduleStore } from './schedule.ts'
 import type { Settlement, SettleResult } from './settlement.ts'
 
 /**
@@ -20,6 +22,9 @@ export interface JobSink {
    *
    * When the promise resolves the jobs survive whatever the store promises to survive. Jobs of one
    * call with equal priority are claimed in the order of the call.
+   *
+   * @throws `JOBS_ID_CONFLICT` (see `idConflict`), having stored nothing, where a `jobId` belongs to a
+   * job of another name or another payload text, also to one earlier in the call.
    */
   enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]>
 }
@@ -28,7 +33,13 @@ export interface JobSink {
 export interface LeaseStore {
   /**
    * Leases due jobs and begins an attempt of each. Within a tenant: higher priority first, then
-   * order of admission. No job has two current leases at any time.
+   * order of admission; with an ordering key, only the first of its key. No job has two current leases
+   * at any time, and none is leased beyond the limit of its key: a key counts what is leased, cancelled
+   * jobs that a worker still holds included, until it is settled or taken back.
+   *
+   * An adapter that gives up a call (see {@link CallOptions}) without knowing whether it was applied
+   * gives back what it may have leased, as a release does, once it can: a worker that never heard of a
+   * lease is not a worker that was lost.
    */
   claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult>
 
@@ -47,6 +58,8 @@ export interface LeaseStore {
    * order of the input. A settlement repeated because its reply was lost answers `settled` again, as
    * long as the job is retained and has not been claimed since.
    *
+   * A `retry` or `fail` adds to the job's `failures`.
+   *
    * With `claim`, claims in the same round trip, after the settlements.
    */
   settle(
@@ -60,7 +73,8 @@ export interface LeaseStore {
   /**
    * A bounded piece of upkeep, safe to run from any number of processes: takes back leases that have
    * expired (the attempt is returned, `lostLeases` counts one more, and the job is a suspect until an
-   * attempt of it completes or fails; giving it back does not count) and deletes history past its retention.
+   * attempt of it completes or fails; giving it back does not count; `failures` notes it) and deletes
+   * history past its retention.
    *
    * `nextInMs` tells when the store next has something to do by itself, `null` for never.
    */
@@ -80,6 +94,12 @@ export interface JobFilter {
   /** A tenant, `null` for jobs without one, absent for all. */
   readonly tenantId?: string | null
   readonly names?: readonly string[]
+  /** Jobs one of whose keys (unique, ordering, concurrency) begins so. */
+  readonly keyPrefix?: string
+  /** Members of that group. */
+  readonly groupId?: string
+  /** Jobs that the schedule of that id made. */
+  readonly scheduleId?: string
 }
 
 /** The statuses a job is reported with; see `docs/concepts.md` for the life of a job. */
@@ -114,14 +134,15 @@ export interface JobCatalog {
   /**
    * Ends jobs that have not ended. A waiting job is never claimed afterwards. A running one is
    * `cancelled` at once and later settlements are refused; its lease stays until its worker settles
-   * or the lease expires. `unchanged`: it had already ended; see `job.state`.
+   * or the lease expires, and so does its hold on an ordering or concurrency key (a unique key is free
+   * at once). `unchanged`: it had already ended; see `job.state`.
    */
   cancel(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]>
 
   /**
    * Begins a new generation of failed or cancelled jobs: `pending`, due now, at the end of its
-   * priority, no attempts, no lost leases. `unchanged` for any other state, and for a cancelled job
-   * whose worker still holds it.
+   * priority and of its ordering key, no attempts, no lost leases. `unchanged` for any other state, and
+   * for a cancelled job whose worker still holds it; `keyTaken` where another job holds its unique key.
    */
   retry(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]>
 
@@ -132,6 +153,7 @@ export interface JobCatalog {
 /** What an operator's action did to one job; `job` is its record afterwards (for a removal, the last). */
 export type ActionResult =
   | { readonly status: 'changed' | 'unchanged'; readonly job: JobRecord }
+  | { readonly status: 'keyTaken'; readonly job: JobRecord; readonly holderId: string }
   | { readonly status: 'notFound' }
 
 /** Which part of a store an operator's control governs: a queue, or one tenant in it. */
@@ -166,6 +188,8 @@ export interface StoreCapabilities {
   readonly uniqueKeys: boolean
   readonly orderingKeys: boolean
   readonly concurrencyKeys: boolean
+  readonly groups: boolean
+  readonly schedules: boolean
 }
 
 /**
@@ -177,7 +201,8 @@ export interface StoreCapabilities {
  * - Text arrives checked and serialised; a store keeps it as it is.
  * - A store may be used by any number of processes at once.
  */
-export interface JobStore extends JobSink, LeaseStore, JobCatalog, JobControls {
+export interface JobStore
+  extends JobSink, LeaseStore, JobCatalog, JobControls, GroupStore, ScheduleStore {
   /** The adapter's name, for logs and errors: `memory`, `postgres`, `redis`. */
   readonly name: string
   readonly capabilities: StoreCapabilities

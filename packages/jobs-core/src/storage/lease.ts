@@ -29,8 +29,8 @@ export interface ClaimRequest {
   /** Names the claiming process in the record of its leases; unique per process. */
   readonly worker: string
   /**
-   * `false`: only jobs whose last lease did not end with its worker. `true`: at most one job, and
-   * only one whose last lease did. A job that kills its process is so found alone.
+   * `false`: only jobs whose last lease did not end with its worker. `true`: at most one job, for a
+   * slot, and only one whose last lease did. A job that kills its process is so found alone.
    */
   readonly suspects: boolean
 }
@@ -64,6 +64,8 @@ export interface AttemptReport {
   readonly progress?: string
   /** Lines to append; the store keeps the newest {@link MAX_LOG_LINES}. */
   readonly log?: readonly string[]
+  /** To be remembered: added to the job's `effects`; a key that is there keeps its value. */
+  readonly effects?: Readonly<Record<string, string>>
 }
 
 /** How many log lines a store keeps per job. */

@@ -1,4 +1,6 @@
-import type { JobRecord } from './job-record.ts'
+import { JobsError } from '../errors.ts'
+import type { JobRecord, ScheduledTick } from './job-record.ts'
+import type { UniqueKey } from './unique-key.ts'
 
 /**
  * A job on its way into a store: checked, serialised, its policy reduced to what the caller said.
@@ -14,7 +16,8 @@ export interface NewJob {
   readonly priority: number
   /**
    * The caller's own id, unique per queue and tenant while the job is retained. Without one the
-   * store makes an id that `parseJobId` reads.
+   * store makes an id that `parseJobId` reads. Its payload is then in canonical form, so that two
+   * payloads are the same if and only if their texts are.
    */
   readonly jobId?: string
   /** First start this long after the store's now. At most one of `delayMs` and `runAt` is set. */
@@ -24,12 +27,29 @@ export interface NewJob {
   readonly maxAttempts?: number
   readonly retryDelayMs?: number
   readonly timeoutMs?: number
-  /** Needs the capability `uniqueKeys`. */
-  readonly uniqueKey?: string
-  /** One at a time per key, in order of admission. Needs the capability `orderingKeys`. */
+  /** JSON text of an object of strings: travels with the job through its retries. */
+  readonly headers?: string
+  /**
+   * Needs the capability `uniqueKeys`. `replace` and `debounce` come without a `jobId`; `debounce`
+   * comes with `delayMs`, which is its window.
+   */
+  readonly unique?: UniqueKey
+  /**
+   * One at a time per tenant and key, in order of admission: the order in which the store first saw
+   * them, whatever their priority. A delayed, retrying or released job keeps its place and blocks its
+   * key. Needs the capability `orderingKeys`; not beside `concurrencyKey`.
+   */
   readonly orderingKey?: string
-  /** At most so many at a time per key. Needs the capability `concurrencyKeys`. */
+  /**
+   * At most `concurrencyLimit` leased at a time per tenant and key. Among the waiting jobs of a key the
+   * one that is next by priority and admission decides, by its own limit, whether one may be claimed.
+   * Needs the capability `concurrencyKeys`.
+   */
   readonly concurrencyKey?: string
+  /** From 1; given if and only if `concurrencyKey` is. */
+  readonly concurrencyLimit?: number
+  /** Set for a job that a schedule makes. */
+  readonly schedule?: ScheduledTick
 }
 
 /** What became of one {@link NewJob}. */
@@ -40,5 +60,23 @@ export type EnqueueResult =
       readonly createdAt: number
       readonly runAt: number
     }
-  /** The `jobId` was taken: nothing was stored, and here is the job that holds it. */
+  /** The `jobId` or the unique key was taken: nothing was stored, and here is the job that holds it. */
   | { readonly status: 'existing'; readonly job: JobRecord }
+  /** The job that held the unique key was waiting, and now is this one, under the id it had. */
+  | { readonly status: 'replaced'; readonly job: JobRecord }
+
+/**
+ * The error with which a store refuses a call of `enqueue`, storing nothing of it, because a `jobId`
+ * belongs to a job of another name or payload.
+ *
+ * @param index - the job's place in the call; named only where the call has several.
+ */
+export function idConflict(jobs: readonly NewJob[], index: number, holderName: string): JobsError {
+  const { jobId, queue, name } = jobs[index]!
+  const which = jobs.length === 1 ? '' : `job ${index} of the batch: `
+  const why = holderName === name ? 'its payload differs' : `its name is ${holderName}`
+  return new JobsError(
+    'JOBS_ID_CONFLICT',
+    `${which}job id ${jobId} belongs to another job of queue ${queue}: ${why}`,
+  )
+}

@@ -19,6 +19,8 @@ export interface Settlement {
   readonly followUps: readonly NewJob[]
   /** Keep no history of this job once it has ended. */
   readonly discard: boolean
+  /** Replaces the job's headers, where the attempt changed them. */
+  readonly headers?: string
 }
 
 /**
@@ -26,8 +28,17 @@ export interface Settlement {
  * - `settled`: recorded, now or by an earlier call with the same token whose reply was lost.
  * - `cancelled`: the job had been cancelled; nothing was recorded, and its slot is free now.
  * - `lost`: the lease was no longer current; nothing was changed.
+ * - {@link FollowUpConflict}: a follow-up was refused; nothing was changed, and the lease is still held.
  */
-export type SettleResult = 'settled' | 'cancelled' | 'lost'
+export type SettleResult = 'settled' | 'cancelled' | 'lost' | FollowUpConflict
+
+/** A follow-up's `jobId` belongs to a job of another name or payload. */
+export interface FollowUpConflict {
+  readonly status: 'conflict'
+  /** The follow-up's place among the settlement's. */
+  readonly index: number
+  readonly holderName: string
+}
 
 const NO_JOBS: readonly NewJob[] = []
 

@@ -1,20 +1,24 @@
-import { EnqueueBatcher } from '../queue/enqueue-batcher.ts'
+import { EnqueueBatcher } from './enqueue-batcher.ts'
 import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
 import type { JobStore, WakeUp } from '../storage/job-store.ts'
 import type { ClaimRequest, ClaimResult, Lease, LeaseState } from '../storage/lease.ts'
+import { JobEvents } from '../events/queue-events.ts'
+import { JobWatcher } from './job-watcher.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
-import { MAINTENANCE_LIMIT, MaintenanceLoop } from './maintenance-loop.ts'
+import { Scheduler } from '../schedule/scheduler.ts'
+import { MAINTENANCE_LIMIT, maintenanceLoop } from './maintenance-loop.ts'
 import { Reporter } from './reporter.ts'
 import { Settler } from './settler.ts'
 import { callStore } from './store-calls.ts'
+import type { SupervisedLoop } from './supervised-loop.ts'
 import { TurnTaker } from './turn-taker.ts'
 
-/** Progress and log lines are for people: an outcome waits no longer than this for them. */
+/** An outcome waits no longer than this for what its attempt reported. */
 const REPORT_DEADLINE_MS = 1_000
 
 /**
  * Everything one process does with one store, shared by all its queues and processors: the batchers,
- * the lease keeper and the maintenance loop exist once per store however many queues use it.
+ * the lease keeper, the maintenance loop and the scheduler exist once per store however many queues use it.
  */
 export class StoreSession {
   readonly store: JobStore
@@ -23,9 +27,12 @@ export class StoreSession {
   readonly settler: Settler
   readonly reporter: Reporter
   readonly keeper: LeaseKeeper
+  readonly events: JobEvents
+  readonly scheduler: Scheduler
+  readonly watcher: JobWatcher
   readonly #ports: RuntimePorts
   readonly #worker: string
-  readonly #maintenance: MaintenanceLoop
+  readonly #maintenance: SupervisedLoop
   readonly #listeners = new Map<string, Set<() => void>>()
   #unsubscribe: (() => void) | null = null
   #processors = 0
@@ -34,6 +41,14 @@ export class StoreSession {
     this.store = store
     this.#ports = ports
     this.#worker = worker
+    this.events = new JobEvents(ports.clock, logger)
+    this.watcher = new JobWatcher({
+      clock: ports.clock,
+      timers: ports.timers,
+      logger,
+      events: this.events,
+      get: (refs) => this.call('get', (options) => store.get(refs, options)),
+    })
     this.turns = new TurnTaker(ports.clock, ports.timers)
     this.enqueuer = new EnqueueBatcher(
       (jobs) => this.call('enqueue', (options) => store.enqueue(jobs, options)),
@@ -58,7 +73,8 @@ export class StoreSession {
       logger,
       extend: (leases, leaseMs, deadlineMs) => this.extend(leases, leaseMs, deadlineMs),
     })
-    this.#maintenance = new MaintenanceLoop(() => this.maintain(), ports.timers, logger)
+    this.#maintenance = maintenanceLoop(() => this.maintain(), ports.timers, logger)
+    this.scheduler = new Scheduler(this, ports, logger)
   }
 
   /** A call to the store under the usual deadline. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isSamePayload } from '../../src/queue/same-payload.ts'
+import { canonicalJson } from '../../src/job/canonical-json.ts'
 
 test.each([
   ['{"a":1,"b":2}', '{"b":2,"a":1}'],
@@ -8,8 +8,7 @@ test.each([
   ['"\\u0041"', '"A"'],
   ['null', 'null'],
 ])('%s says the same as %s', (left, right) => {
-  expect(isSamePayload(left, right)).toBe(true)
-  expect(isSamePayload(right, left)).toBe(true)
+  expect(canonicalJson(left)).toBe(canonicalJson(right))
 })
 
 test.each([
@@ -24,6 +23,10 @@ test.each([
   ['""', 'null'],
   ['{"toString":1}', '{"valueOf":1}'],
 ])('%s does not say the same as %s', (left, right) => {
-  expect(isSamePayload(left, right)).toBe(false)
-  expect(isSamePayload(right, left)).toBe(false)
+  expect(canonicalJson(left)).not.toBe(canonicalJson(right))
+})
+
+test('a canonical text says what the text said', () => {
+  const text = '{"b":[{"d":1,"c":{}}],"a":null,"10":1.5,"9":"","é":true}'
+  expect(JSON.parse(canonicalJson(text))).toEqual(JSON.parse(text))
 })

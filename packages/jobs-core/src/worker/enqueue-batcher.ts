@@ -1,5 +1,5 @@
 import type { JobsError } from '../errors.ts'
-import type { TurnTaker } from '../worker/turn-taker.ts'
+import type { TurnTaker } from './turn-taker.ts'
 import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
 
 interface Call {
@@ -72,11 +72,13 @@ export class EnqueueBatcher {
     } catch (error) {
       // The store refused the batch for good: somebody's job is at fault, and only that caller is to
       // hear of it. An error worth a retry is about the store, and may hide an applied write.
-      const blameless = batch.length > 1 && !(error as JobsError).retryable
-      for (const call of batch) {
-        if (blameless) await this.#sendBatch([call])
-        else call.reject(error)
+      if (batch.length > 1 && !(error as JobsError).retryable) {
+        const half = batch.length >> 1
+        await this.#sendBatch(batch.slice(0, half))
+        await this.#sendBatch(batch.slice(half))
+        return
       }
+      for (const call of batch) call.reject(error)
     }
   }
 }

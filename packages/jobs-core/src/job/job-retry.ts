@@ -1,32 +1,6 @@
 import { type Backoff, DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
-import type { AnyJobDefinition } from '../job/define-job.ts'
-import { definitionOf } from '../job/definition-registry.ts'
 import type { JobRecord } from '../storage/job-record.ts'
-import type { JobHandler } from './job-handler.ts'
-
-/** A handler and what governs its attempts, resolved once when it is registered. */
-export interface RegisteredHandler {
-  readonly handler: JobHandler<never, unknown>
-  /** Absent for a bare function. */
-  readonly definition: AnyJobDefinition | undefined
-  readonly retry: RetryConfig
-  readonly timeoutMs: number | null
-  readonly discard: boolean
-}
-
-/** A handler with its definition's policy; a bare function gets the defaults. */
-export function registered(
-  handler: JobHandler<never, unknown>,
-  definition: AnyJobDefinition | undefined = definitionOf(handler),
-): RegisteredHandler {
-  return {
-    handler,
-    definition,
-    retry: retryOf(definition),
-    timeoutMs: definition?.options?.timeout ?? null,
-    discard: definition?.discard ?? false,
-  }
-}
+import type { AnyJobDefinition } from './define-job.ts'
 
 /** The retry policy of a definition, with the defaults filled in. */
 export function retryOf(definition: AnyJobDefinition | undefined): RetryConfig {

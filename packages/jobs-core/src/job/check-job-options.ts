@@ -20,10 +20,14 @@ const KNOWN = new Set([
   'tenantId',
   'metadata',
   'jobId',
+  'headers',
+  'uniqueKey',
+  'orderingKey',
+  'concurrencyKey',
 ])
 
 /**
- * Checks everything about job options but the metadata's content.
+ * Checks everything about job options but their keys and the content of metadata and headers.
  *
  * @throws {@link JobsError} `JOBS_INVALID_OPTION`, `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID`
  */
@@ -92,7 +96,8 @@ export function retryAfterMs(value: unknown, now: number): number | null {
   return wholeMs(Math.max(0, ms))
 }
 
-function isRecord(value: unknown): boolean {
+/** Whether a value is an object and no array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

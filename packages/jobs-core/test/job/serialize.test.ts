@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS, type JobsError } from '@cgk/jobs-core'
 import { describe, expect, test } from 'vitest'
-import { serialize } from '../../src/job/value.ts'
+import { serialize } from '../../src/job/serialize.ts'
 
 function refusal(value: unknown, limits = DEFAULT_LIMITS): JobsError {
   try {

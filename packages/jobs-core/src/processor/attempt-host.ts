@@ -1,0 +1,41 @@
+import type { QueueEvents } from '../events/queue-events.ts'
+import type { JobLimits } from '../limits.ts'
+import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
+import type { NewJobFactory } from '../queue/new-job-factory.ts'
+import type { RuntimePorts } from '../runtime/ports.ts'
+import type { FollowUpConflict, SettleResult } from '../storage/settlement.ts'
+import type { StoreSession } from '../worker/store-session.ts'
+import type { Attempt } from './attempt.ts'
+
+/** What an attempt needs of its processor, and whom it tells. */
+export interface AttemptHost {
+  readonly ports: RuntimePorts
+  readonly session: StoreSession
+  readonly events: QueueEvents
+  readonly limits: JobLimits
+  readonly newJobs: NewJobFactory
+  readonly leaseMs: number
+  readonly timeoutGraceMs: number
+  /** What runs around handlers, outermost first. Replaced, never changed, when one is added. */
+  readonly middleware: readonly HandlerMiddleware[]
+  /** The attempt has begun: it takes a slot. */
+  started(attempt: Attempt): void
+  /** The attempt needs its slot no longer. */
+  finished(attempt: Attempt): void
+  /** The store has answered; `ending` says what it was told. */
+  ended(attempt: Attempt, ending: Ending, result: SettleAnswer): void
+}
+
+/** How an attempt ended, for those who want to hear of it. */
+export type Ending =
+  | { readonly type: 'completed'; readonly data: unknown }
+  | {
+      readonly type: 'failed'
+      readonly error: Error
+      /** When the next attempt follows; `null` after the last. */
+      readonly delayMs: number | null
+    }
+  | { readonly type: 'released'; readonly delayMs: number }
+
+/** A store's answer that ends an attempt. */
+export type SettleAnswer = Exclude<SettleResult, FollowUpConflict>

@@ -1,0 +1,29 @@
+import { currentTenant } from '@cgk/core'
+import { checkJobId, checkTenantId } from '../job/names.ts'
+import type { JobLimits } from '../limits.ts'
+import type { JobRef } from '../storage/job-record.ts'
+import type { JobAddress } from './job-queue.ts'
+
+/** @throws {@link JobsError} `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID` */
+export function jobRefOf(queue: string, job: JobAddress, limits: JobLimits, what?: string): JobRef {
+  // An object says itself whose job it is. A job without a tenant must not turn, inside of one, into
+  // that tenant's job of the same id.
+  const { id, tenantId } =
+    typeof job === 'string' ? { id: job, tenantId: currentTenant() } : (job ?? { id: job })
+  return {
+    queue,
+    id: checkJobId(id, limits.idLength, what),
+    tenantId: checkScope(tenantId ?? null),
+  }
+}
+
+/** A tenant, or `null` for what has none. @throws {@link JobsError} `JOBS_INVALID_TENANT_ID` */
+export function checkScope(tenantId: string | null): string | null {
+  return tenantId === null ? null : checkTenantId(tenantId)
+}
+
+/** A ref as messages name it. */
+export function describeRef(ref: JobRef): string {
+  const whose = ref.tenantId === null ? 'no tenant' : `tenant ${ref.tenantId}`
+  return `${ref.id} (queue ${ref.queue}, ${whose})`
+}

@@ -1,0 +1,69 @@
+import { JobsError } from '../errors.ts'
+import type { JobRequest } from '../job/job-request.ts'
+import type { Job } from '../job/job.ts'
+import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
+import type { QueueParts } from './queue-parts.ts'
+
+/** Takes jobs into one queue: through its middleware, past the checks, into the store. */
+export class JobEnqueuer {
+  readonly #parts: QueueParts
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts
+  }
+
+  one(request: JobRequest): Promise<Job<unknown>> {
+    return this.#parts.middleware.active ? this.#passOne(request) : this.#storeOne(request)
+  }
+
+  many(requests: readonly JobRequest[]): Promise<Job<unknown>[]> {
+    const { middleware } = this.#parts
+    const store = (jobs: readonly JobRequest[]): Promise<Job<unknown>[]> => this.#storeMany(jobs)
+    return middleware.active ? middleware.run(requests, store) : store(requests)
+  }
+
+  async #passOne(request: JobRequest): Promise<Job<unknown>> {
+    const [job] = await this.#parts.middleware.run([request], async ([changed]) => [
+      await this.#storeOne(changed!),
+    ])
+    return job!
+  }
+
+  async #storeOne({ job, payload, options }: JobRequest): Promise<Job<unknown>> {
+    const { newJobs, session } = this.#parts
+    const created = newJobs.create(job, payload, options)
+    const newJob = created instanceof Promise ? await created : created
+    const [result] = await session.enqueuer.enqueue([newJob])
+    return this.#stored(job, newJob, result!)
+  }
+
+  async #storeMany(requests: readonly JobRequest[]): Promise<Job<unknown>[]> {
+    const { newJobs, session } = this.#parts
+    const created = await Promise.all(
+      requests.map(async (request: JobRequest | null | undefined, index) => {
+        try {
+          const { job, payload, options } = (request ?? {}) as JobRequest
+          return await newJobs.create(job, payload, options)
+        } catch (cause) {
+          const { code, message, retryable } = cause as JobsError
+          throw new JobsError(code, `job ${index} of the batch: ${message}`, { retryable, cause })
+        }
+      }),
+    )
+    if (created.length === 0) return []
+    const results = await session.enqueuer.enqueue(created)
+    return created.map((newJob, index) =>
+      this.#stored(requests[index]!.job, newJob, results[index]!),
+    )
+  }
+
+  #stored(job: JobRequest['job'], newJob: NewJob, result: EnqueueResult): Job<unknown> {
+    const { viewer, events } = this.#parts
+    const stored = viewer.showEnqueued(job, newJob, result)
+    if (result.status === 'enqueued' && events.hears('enqueued'))
+      events.emit('enqueued', stored, {})
+    if (result.status === 'replaced' && events.hears('replaced'))
+      events.emit('replaced', stored, {})
+    return stored
+  }
+}

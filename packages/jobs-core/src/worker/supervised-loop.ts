@@ -1,0 +1,62 @@
+import type { CancelTimer, JobsLogger, Timers } from '../runtime/ports.ts'
+import { RetryPause } from './retry-pause.ts'
+
+/** What a {@link SupervisedLoop} does again and again. */
+export interface LoopTask {
+  /** What it is, for the log. */
+  readonly name: string
+  /** Does one round; resolves with the milliseconds until the next, 0 for at once. */
+  readonly round: () => Promise<number>
+}
+
+/** Repeats a task while anybody needs it; an error is reported, and the round repeated. */
+export class SupervisedLoop {
+  readonly #task: LoopTask
+  readonly #timers: Timers
+  readonly #logger: JobsLogger
+  readonly #pause: RetryPause
+  #users = 0
+  #cancelTimer: CancelTimer | null = null
+  #running = false
+
+  constructor(task: LoopTask, timers: Timers, logger: JobsLogger) {
+    this.#task = task
+    this.#timers = timers
+    this.#logger = logger
+    this.#pause = new RetryPause(timers)
+  }
+
+  start(): void {
+    this.#users += 1
+    if (this.#users === 1 && !this.#running) void this.#run()
+  }
+
+  stop(): void {
+    this.#users -= 1
+    if (this.#users > 0) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    this.#pause.cancel()
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    try {
+      const waitMs = await this.#task.round()
+      this.#pause.reset()
+      this.#next(waitMs)
+    } catch (error) {
+      this.#logger.warn(`${this.#task.name} failed; it is repeated`, { error })
+      if (this.#users > 0) this.#pause.before(() => void this.#run())
+    }
+    this.#running = false
+  }
+
+  #next(waitMs: number): void {
+    if (this.#users === 0) return
+    this.#cancelTimer = this.#timers.after(waitMs, () => {
+      this.#cancelTimer = null
+      void this.#run()
+    })
+  }
+}
