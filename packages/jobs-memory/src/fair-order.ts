@@ -5,6 +5,9 @@ import { SortedQueue } from './sorted-queue.ts'
 /** What one claim adds to a lane's virtual time. Whole numbers, so that no order hangs on rounding. */
 const SCALE = 1_000_000
 
+/** What is claimed ahead of its time is a convenience, not worth a walk over every lane. */
+const MOST_PASSED = 64
+
 /**
  * Whose turn it is: start-time fair queuing over the lanes that have something to claim.
  *
@@ -41,11 +44,38 @@ export class FairOrder {
   take(): Job | undefined {
     const lane = this.#eligible.pop()
     if (lane === undefined) return undefined
+    this.#charge(lane)
+    const job = lane.takeReady()
+    if (lane.hasReady) this.#eligible.push(lane)
+    return job
+  }
+
+  /**
+   * Takes up to `count` jobs that no key governs. Lanes that have no such job are passed over and lose
+   * nothing by it.
+   */
+  takeUnkeyed(count: number): Job[] {
+    const jobs: Job[] = []
+    const passed: Lane[] = []
+    while (jobs.length < count && passed.length < MOST_PASSED) {
+      const lane = this.#eligible.pop()
+      if (lane === undefined) break
+      const job = lane.ready.pop()
+      if (job === undefined) {
+        passed.push(lane)
+        continue
+      }
+      this.#charge(lane)
+      jobs.push(job)
+      if (lane.hasReady) this.#eligible.push(lane)
+    }
+    for (const lane of passed) this.#eligible.push(lane)
+    return jobs
+  }
+
+  #charge(lane: Lane): void {
     this.#virtualTime = lane.virtualTime
     lane.virtualTime += SCALE
-    const job = lane.ready.pop()
-    if (lane.ready.size > 0) this.#eligible.push(lane)
-    return job
   }
 
   /**

@@ -1,8 +1,17 @@
-import type { ClaimedJob, JobRecord, NewJob, StoredError } from '@cgk/jobs-core'
+import {
+  MAX_FAILURES,
+  type ClaimedJob,
+  type GroupLinks,
+  type JobRecord,
+  type NewJob,
+  type StoredError,
+} from '@cgk/jobs-core'
 import type { LoggedItem, Page } from './creation-log.ts'
+import { extrasOf, NO_FAILURES, type Extras } from './extras.ts'
 import type { Lane } from './lane.ts'
 import type { QueueItem, SortedQueue } from './sorted-queue.ts'
-import { PENDING, type Standing } from './standing.ts'
+import { CANCELLED, COMPLETED, FAILED, PENDING, type Standing } from './standing.ts'
+import { makeTies, type Ties } from './ties.ts'
 
 /**
  * What became of the token a job was last claimed with.
@@ -18,14 +27,10 @@ export interface Job extends QueueItem<Job>, LoggedItem<Job> {
   readonly id: string
   /** Whether the producer chose the id. */
   readonly isNamed: boolean
-  readonly name: string
-  readonly payload: string
-  readonly metadata: string | null
-  readonly priority: number
+  name: string
+  payload: string
+  priority: number
   readonly createdAt: number
-  readonly maxAttempts: number | null
-  readonly retryDelayMs: number | null
-  readonly timeoutMs: number | null
   standing: Standing
   updatedAt: number
   runAt: number
@@ -40,7 +45,10 @@ export interface Job extends QueueItem<Job>, LoggedItem<Job> {
   result: string | null
   error: StoredError | null
   progress: string | null
-  /** Replaced, never changed: records share it. */
+  extras: Extras
+  /** `null` for a job that nothing binds to others. */
+  ties: Ties | null
+  worker: string | null
   log: readonly string[]
   /** Order of admission within its tenant; 0 until it is first admitted. */
   admission: number
@@ -63,19 +71,23 @@ export interface Job extends QueueItem<Job>, LoggedItem<Job> {
 const NO_LINES: readonly string[] = Object.freeze([])
 
 /** A job that has just been enqueued and is nowhere yet. */
-export function createJob(lane: Lane, id: string, input: NewJob, now: number, runAt: number): Job {
+export function createJob(
+  lane: Lane,
+  id: string,
+  input: NewJob,
+  now: number,
+  runAt: number,
+  group: GroupLinks | null,
+): Job {
+  const extras = extrasOf(input, group)
   return {
     lane,
     id,
     isNamed: input.jobId !== undefined,
     name: input.name,
     payload: input.payload,
-    metadata: input.metadata ?? null,
     priority: input.priority,
     createdAt: now,
-    maxAttempts: input.maxAttempts ?? null,
-    retryDelayMs: input.retryDelayMs ?? null,
-    timeoutMs: input.timeoutMs ?? null,
     standing: PENDING,
     updatedAt: now,
     runAt,
@@ -89,6 +101,9 @@ export function createJob(lane: Lane, id: string, input: NewJob, now: number, ru
     result: null,
     error: null,
     progress: null,
+    extras,
+    ties: extras.keys === null && group === null ? null : tiesOf(input),
+    worker: null,
     log: NO_LINES,
     admission: 0,
     token: '',
@@ -103,11 +118,35 @@ export function createJob(lane: Lane, id: string, input: NewJob, now: number, ru
   }
 }
 
+function tiesOf({ concurrencyLimit = 0 }: NewJob): Ties {
+  const ties = makeTies()
+  ties.concurrencyLimit = concurrencyLimit
+  return ties
+}
+
+/** Makes a waiting job another, which keeps its id, its creation and its place in the order. */
+export function becomeJob(job: Job, input: NewJob, now: number, runAt: number): void {
+  forgetAttempts(job)
+  job.name = input.name
+  job.payload = input.payload
+  job.priority = input.priority
+  job.extras = extrasOf(input, null)
+  job.ties!.concurrencyLimit = input.concurrencyLimit ?? 0
+  job.worker = null
+  job.updatedAt = now
+  job.runAt = runAt
+}
+
 /** Makes a job what it was before its first attempt, as the next generation. */
 export function beginGeneration(job: Job, now: number): void {
+  forgetAttempts(job)
   job.generation++
   job.updatedAt = now
   job.runAt = now
+  job.admission = 0
+}
+
+function forgetAttempts(job: Job): void {
   job.startedAt = null
   job.endedAt = null
   job.attempts = 0
@@ -118,18 +157,18 @@ export function beginGeneration(job: Job, now: number): void {
   job.error = null
   job.progress = null
   job.log = NO_LINES
-  job.admission = 0
 }
 
-/** A copy of the job as it is now, without its log. */
-export function toRecord(job: Job, log: readonly string[] = NO_LINES): JobRecord {
+/** A copy of the job as it is now; log, failures and effects only in full. */
+export function toRecord(job: Job, inFull = false): JobRecord {
+  const { extras } = job
   return {
     queue: job.lane.queue.name,
     tenantId: job.lane.tenantId,
     id: job.id,
     name: job.name,
     payload: job.payload,
-    metadata: job.metadata,
+    metadata: extras.metadata,
     priority: job.priority,
     state: job.standing.state,
     createdAt: job.createdAt,
@@ -141,25 +180,33 @@ export function toRecord(job: Job, log: readonly string[] = NO_LINES): JobRecord
     releases: job.releases,
     lostLeases: job.lostLeases,
     generation: job.generation,
-    maxAttempts: job.maxAttempts,
-    retryDelayMs: job.retryDelayMs,
-    timeoutMs: job.timeoutMs,
+    maxAttempts: extras.maxAttempts,
+    retryDelayMs: extras.retryDelayMs,
+    timeoutMs: extras.timeoutMs,
     result: job.result,
     error: job.error,
     progress: job.progress,
-    log,
+    log: inFull ? job.log : NO_LINES,
+    headers: extras.headers,
+    keys: extras.keys,
+    group: extras.group,
+    schedule: extras.schedule,
+    worker: job.worker,
+    failures: inFull ? extras.failures : NO_FAILURES,
+    effects: inFull ? extras.effects : null,
   }
 }
 
 /** {@link toRecord} with the token. Written out, because a spread costs more than all of a claim. */
 export function toClaimedJob(job: Job): ClaimedJob {
+  const { extras } = job
   return {
     queue: job.lane.queue.name,
     tenantId: job.lane.tenantId,
     id: job.id,
     name: job.name,
     payload: job.payload,
-    metadata: job.metadata,
+    metadata: extras.metadata,
     priority: job.priority,
     state: job.standing.state,
     createdAt: job.createdAt,
@@ -171,13 +218,44 @@ export function toClaimedJob(job: Job): ClaimedJob {
     releases: job.releases,
     lostLeases: job.lostLeases,
     generation: job.generation,
-    maxAttempts: job.maxAttempts,
-    retryDelayMs: job.retryDelayMs,
-    timeoutMs: job.timeoutMs,
+    maxAttempts: extras.maxAttempts,
+    retryDelayMs: extras.retryDelayMs,
+    timeoutMs: extras.timeoutMs,
     result: job.result,
     error: job.error,
     progress: job.progress,
     log: NO_LINES,
+    headers: extras.headers,
+    keys: extras.keys,
+    group: extras.group,
+    schedule: extras.schedule,
+    worker: job.worker,
+    failures: NO_FAILURES,
+    effects: extras.effects,
     token: job.token,
   }
+}
+
+export function hasEnded({ standing }: Job): boolean {
+  return standing === COMPLETED || standing === FAILED || standing === CANCELLED
+}
+
+/** Notes how the attempt that ends now failed; `null` for one that was lost. */
+export function noteFailure(job: Job, error: StoredError | null, now: number): void {
+  const { attempts: attempt, extras, generation } = job
+  const failure = {
+    attempt,
+    generation,
+    startedAt: job.startedAt!,
+    endedAt: now,
+    worker: job.worker!,
+    error,
+  }
+  const failures = Object.freeze([...extras.failures, failure].slice(-MAX_FAILURES))
+  job.extras = { ...extras, failures }
+}
+
+/** Adds to what attempts said to remember; what is there stays. */
+export function rememberEffects(job: Job, effects: Readonly<Record<string, string>>): void {
+  job.extras = { ...job.extras, effects: Object.freeze({ ...effects, ...job.extras.effects }) }
 }

@@ -1,12 +1,15 @@
 import type { Random } from '@cgk/jobs-core'
+import { ConcurrencyGate } from './concurrency-gate.ts'
 import { CreationLog } from './creation-log.ts'
 import { FairOrder } from './fair-order.ts'
 import type { History } from './history.ts'
 import { JobIds, serialIn } from './job-ids.ts'
 import type { Job } from './job.ts'
-import { Lane } from './lane.ts'
+import { byPriorityThenAdmission, Lane } from './lane.ts'
+import { OrderingLine } from './ordering-line.ts'
 import { SortedQueue } from './sorted-queue.ts'
 import { emptyTally, PENDING, RETRYING, SCHEDULED, type Standing, type Tally } from './standing.ts'
+import type { WakeUps } from './wake-ups.ts'
 
 /** One queue: where each of its jobs waits or rests, and how many there are of each standing. */
 export class QueueState {
@@ -21,14 +24,21 @@ export class QueueState {
   readonly #emptied = new Set<Lane>()
   readonly #pausedTenants = new Set<string | null>()
   readonly #fairOrder = new FairOrder()
-  readonly #delayed = new SortedQueue<Job>((a, b) => a.runAt - b.runAt || a.serial - b.serial)
+  readonly #delayed = new SortedQueue<Job>(byTimeThenSerial)
+  /** Delayed too, and kept back by a key whatever the time. */
+  readonly #dormant = new SortedQueue<Job>(byTimeThenSerial)
   /** The lanes that have suspects and are not paused, the one whose turn it is first. */
   readonly #suspectLanes = new Set<Lane>()
+  #turns = 0
+  /** Ended jobs whose unique key is held for longer, by the end of its window. */
+  readonly #retained = new SortedQueue<Job>((a, b) => a.ties!.retainedUntil - b.ties!.retainedUntil)
+  readonly #wakeUps: WakeUps
   #admissions = 0
 
-  constructor(name: string, history: History, random: Random) {
+  constructor(name: string, history: History, random: Random, wakeUps: WakeUps) {
     this.name = name
     this.history = history
+    this.#wakeUps = wakeUps
     this.#ids = new JobIds(random)
   }
 
@@ -57,6 +67,11 @@ export class QueueState {
   /** The jobs made before the one with the serial given, newest first. */
   newestFirst(before: number): Iterable<Job> {
     return this.#log.newestFirst(before)
+  }
+
+  /** A place in ordering lines, behind all places taken before. */
+  takeTurn(): number {
+    return this.#turns++
   }
 
   /** An id for the job to be added next. */
@@ -90,6 +105,22 @@ export class QueueState {
     if (lane.size === 0) this.#emptied.add(lane)
   }
 
+  /** Keeps an ended job as long as the window of its unique key lasts. */
+  retain(job: Job, until: number): void {
+    job.ties!.retainedUntil = until
+    this.#retained.push(job)
+  }
+
+  /** Gives up a job whose key is held no longer. */
+  takeRetained(now: number): Job | undefined {
+    return this.nextReleaseAt <= now ? this.#retained.pop() : undefined
+  }
+
+  /** When the first of those windows ends; `Infinity` for never. */
+  get nextReleaseAt(): number {
+    return this.#retained.peek()?.ties!.retainedUntil ?? Infinity
+  }
+
   /** Lets go of tenants without jobs, so that those who never come back take no room. */
   dropEmptyLanes(): void {
     for (const lane of this.#emptied) {
@@ -113,33 +144,111 @@ export class QueueState {
   }
 
   /**
-   * Lets a job wait until it is due, and tells whether claimers should hear of it: it may be claimed at
-   * once, or is due before all that they know of.
+   * Lets a job wait until it is due. Claimers hear of it if it may be claimed at once, or is due before
+   * all that they know of.
    */
-  wait(job: Job, now: number): boolean {
+  wait(job: Job, now: number): void {
     if (job.runAt <= now) {
-      this.#admit(job)
-      return this.#isOpen(job.lane)
+      if (this.#arrive(job)) this.#hint(job.lane)
+      return
     }
     this.stand(job, job.attempts > 0 ? RETRYING : SCHEDULED)
-    this.#delayed.push(job)
-    return this.#delayed.peek() === job
+    if (!mayRunInTime(job)) this.#dormant.push(job)
+    else this.#delay(job)
   }
 
   /** Takes a job out of whatever it waits or rests in. */
   withdraw(job: Job): void {
+    this.#takeOut(job)
+    const gate = job.ties?.gate
+    if (gate != null && gate.withdrawn(job)) this.#hint(job.lane)
+  }
+
+  /** A job was claimed. */
+  granted(job: Job): void {
+    job.ties?.gate?.granted(job)
+  }
+
+  /** The lease of a job has ended. */
+  released(job: Job): void {
+    const gate = job.ties?.gate
+    if (gate != null && gate.released(job)) this.#hint(job.lane)
+  }
+
+  /** A job with an ordering or a concurrency key begins to live. */
+  enterGate(job: Job): void {
     const { lane } = job
-    job.home?.remove(job)
-    if (lane.ready.size === 0) this.#fairOrder.leave(lane)
-    if (lane.suspects.size === 0) this.#suspectLanes.delete(lane)
+    const { keys } = job.extras
+    if (keys === null || (keys.ordering === null && keys.concurrency === null)) return
+    const name = keys.ordering === null ? `c${keys.concurrency}` : `o${keys.ordering}`
+    const gates = (lane.gates ??= new Map())
+    let gate = gates.get(name)
+    if (gate === undefined) {
+      const Gate = keys.ordering === null ? ConcurrencyGate : OrderingLine
+      gates.set(name, (gate = new Gate(this, name)))
+    }
+    job.ties!.gate = gate
+    gate.enter(job)
+  }
+
+  /** A job has ended that no worker holds, or is to have other keys. */
+  leaveGate(job: Job): void {
+    const { lane, ties } = job
+    const gate = ties?.gate
+    if (gate == null) return
+    ties!.gate = null
+    if (gate.leave(job)) this.#hint(lane)
+    if (gate.isEmpty) lane.gates!.delete(gate.name)
+  }
+
+  /** Offers a job to claimers. For gates alone, which keep others back. */
+  expose(job: Job): void {
+    const { lane } = job
+    if (job.isSuspect) {
+      lane.suspects.push(job)
+      if (!lane.paused) this.#suspectLanes.add(lane)
+      return
+    }
+    if (job.ties?.gate == null) lane.ready.push(job)
+    else (lane.keyed ??= new SortedQueue(byPriorityThenAdmission)).push(job)
+    if (!lane.paused) this.#fairOrder.enter(lane)
+  }
+
+  /** Takes back what was offered; whether it was. For gates alone. */
+  conceal(job: Job): boolean {
+    const { home, lane } = job
+    if (home === null || (home !== lane.keyed && home !== lane.suspects)) return false
+    this.#takeOut(job)
+    return true
+  }
+
+  /** Claimers are to look when the job's time comes; whether that is before all they know of. */
+  rouse(job: Job): boolean {
+    if (job.home !== this.#dormant || !mayRunInTime(job)) return false
+    this.#dormant.remove(job)
+    this.#delayed.push(job)
+    return this.#delayed.peek() === job
+  }
+
+  /** Claimers are not to look when the job's time comes. */
+  lull(job: Job): void {
+    if (job.home !== this.#delayed) return
+    this.#delayed.remove(job)
+    this.#dormant.push(job)
   }
 
   /** Makes ready what has come due. To be called before anything that depends on it. */
   promote(now: number): void {
-    for (let next = this.#delayed.peek(); next !== undefined; next = this.#delayed.peek()) {
-      if (next.runAt > now) return
-      this.#delayed.remove(next)
-      this.#admit(next)
+    for (;;) {
+      const delayed = this.#delayed.peek()
+      const dormant = this.#dormant.peek()
+      const next =
+        delayed === undefined || (dormant !== undefined && byTimeThenSerial(dormant, delayed) < 0)
+          ? dormant
+          : delayed
+      if (next === undefined || next.runAt > now) return
+      next.home!.remove(next)
+      this.#arrive(next)
     }
   }
 
@@ -159,6 +268,11 @@ export class QueueState {
   /** Takes the job whose turn it is. The queue must not be paused. */
   takeReady(): Job | undefined {
     return this.#fairOrder.take()
+  }
+
+  /** Takes jobs that no key governs, in their turn. The queue must not be paused. */
+  takeUnkeyed(count: number): Job[] {
+    return this.#fairOrder.takeUnkeyed(count)
   }
 
   /** Takes the next suspect, the tenants taking turns. The queue must not be paused. */
@@ -189,24 +303,47 @@ export class QueueState {
     const lane = this.#lanes.get(tenantId)
     if (lane === undefined || !lane.paused) return
     lane.paused = false
-    if (lane.ready.size > 0) this.#fairOrder.enter(lane)
+    if (lane.hasReady) this.#fairOrder.enter(lane)
     if (lane.suspects.size > 0) this.#suspectLanes.add(lane)
   }
 
-  #admit(job: Job): void {
-    const { lane } = job
+  /** A job's time has come. Whether something may be claimed now that could not be before. */
+  #arrive(job: Job): boolean {
     this.stand(job, job.attempts > 0 ? RETRYING : PENDING)
     if (job.admission === 0) job.admission = ++this.#admissions
-    if (job.isSuspect) {
-      lane.suspects.push(job)
-      if (!lane.paused) this.#suspectLanes.add(lane)
-      return
+    const { ties } = job
+    if (ties !== null) {
+      if (ties.hold?.successor === job) return false
+      if (ties.gate !== null) return ties.gate.offer(job)
     }
-    lane.ready.push(job)
-    if (!lane.paused) this.#fairOrder.enter(lane)
+    this.expose(job)
+    return true
   }
 
-  #isOpen(lane: Lane): boolean {
-    return !this.paused && !lane.paused
+  #delay(job: Job): void {
+    this.#delayed.push(job)
+    if (this.#delayed.peek() === job) this.#wakeUps.ready(this.name)
   }
+
+  #takeOut(job: Job): void {
+    const { lane } = job
+    job.home?.remove(job)
+    if (!lane.hasReady) this.#fairOrder.leave(lane)
+    if (lane.suspects.size === 0) this.#suspectLanes.delete(lane)
+  }
+
+  #hint(lane: Lane): void {
+    if (!this.paused && !lane.paused) this.#wakeUps.ready(this.name)
+  }
+}
+
+function byTimeThenSerial(a: Job, b: Job): number {
+  return a.runAt - b.runAt || a.serial - b.serial
+}
+
+/** Whether nothing but its time keeps a waiting job back, as things stand. */
+function mayRunInTime(job: Job): boolean {
+  const { ties } = job
+  if (ties === null) return true
+  return ties.hold?.successor !== job && (ties.gate === null || ties.gate.admits(job))
 }

@@ -184,7 +184,8 @@ describe('the memory store', () => {
           expect(jobs, `${status} at step ${step}`).toHaveLength(count)
         }
         const { jobs } = await store.list({ ...scope, limit: 1e6 })
-        expect(await store.get(jobs)).toEqual(jobs)
+        const records = await store.get(jobs)
+        expect(records.map((record) => ({ ...record, failures: [] }))).toEqual(jobs)
       }
     }
   })

@@ -1,0 +1,5 @@
+export type { AdvanceOptions } from './clockwork.ts'
+export { createTestJobs } from './create-test-jobs.ts'
+export type { ExpectedTenant } from './expectations.ts'
+export type { PartOf } from './partial-match.ts'
+export type { RunOptions, TestJobs, TestJobsConfig, TestProcessorConfig } from './test-jobs.ts'
