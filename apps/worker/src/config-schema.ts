@@ -1,5 +1,5 @@
 import { parseTenantId } from '@cgk/core'
-import type { JobStore } from '@cgk/jobs-core'
+import type { JobStore, ScheduleSpec } from '@cgk/jobs-core'
 import * as v from 'valibot'
 import type { JobSource, WorkerConfig, WorkerHook } from './config.ts'
 import { messageOf } from './exit-error.ts'
@@ -21,10 +21,17 @@ const JobSources = v.array(
   'must be an array',
 )
 
+// What is in it the queue itself checks.
+const Schedule = v.custom<ScheduleSpec>(
+  (value) => typeof value === 'object' && value !== null,
+  'must be an object',
+)
+
 const Queue = settings({
   concurrency: v.optional(wholeNumber(CONCURRENCY)),
   store: v.optional(v.string('must be the name of a store')),
   jobs: v.optional(JobSources),
+  schedules: v.optional(v.pipe(plainObject('must be an object'), v.record(v.string(), Schedule))),
 })
 
 const Health = settings({

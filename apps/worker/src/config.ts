@@ -1,4 +1,4 @@
-import type { AnyJobDefinition, JobStore } from '@cgk/jobs-core'
+import type { AnyJobDefinition, JobStore, ScheduleSpec } from '@cgk/jobs-core'
 import type { LogLevel } from './log-level.ts'
 import type { RunningWorker } from './running-worker.ts'
 
@@ -19,6 +19,11 @@ export interface QueueConfig {
   readonly store?: string | undefined
   /** Jobs of this queue alone, beside those of {@link WorkerConfig.jobs}. */
   readonly jobs?: readonly JobSource[] | undefined
+  /**
+   * Schedules by id, made or changed when a worker starts. One that is no longer listed goes on until
+   * it is removed (`queue.schedules.remove`), since another worker may list it.
+   */
+  readonly schedules?: Readonly<Record<string, ScheduleSpec>> | undefined
 }
 
 /** Where the health endpoints listen. */
@@ -55,7 +60,11 @@ export interface WorkerConfig {
   readonly queues?: Readonly<Record<string, QueueConfig>> | undefined
   /** The jobs that every queue can run. */
   readonly jobs?: readonly JobSource[] | undefined
-  /** The only tenants whose jobs a file may hold. @defaultValue any */
+  /**
+   * The only tenants whose jobs a file may hold, and those of schedules with `forEach: 'tenant'`.
+   *
+   * @defaultValue any, and none
+   */
   readonly tenants?: readonly string[] | undefined
   /** @defaultValue off, unless the command line or the environment names a port */
   readonly health?: HealthConfig | false | undefined

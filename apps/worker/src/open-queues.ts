@@ -25,7 +25,13 @@ export function openQueues(
     try {
       queues.set(
         name,
-        createJobQueue({ name, store: stores.get(store)!, jobs, ...(runtime && { runtime }) }),
+        createJobQueue({
+          name,
+          store: stores.get(store)!,
+          jobs,
+          ...(settings.tenants && { tenants: [...settings.tenants] }),
+          ...(runtime && { runtime }),
+        }),
       )
     } catch (error) {
       if (isJobsError(error)) throw usageError(error.message, { cause: error })

@@ -7,6 +7,7 @@ import {
 } from '@cgk/jobs-core'
 import type { Logger } from 'pino'
 import type { WorkerHooks } from './config.ts'
+import { declareSchedules } from './declare-schedules.ts'
 import { enqueueFile, type RunningCounts } from './enqueue-file.ts'
 import { EXIT } from './exit-codes.ts'
 import { usageError } from './exit-error.ts'
@@ -44,6 +45,7 @@ export async function runWorker(request: RunRequest): Promise<number> {
   try {
     const runtime = createRuntime(systemPorts, jobsLogger(logger))
     const queues = openQueues(loaded, stores, runtime)
+    await declareSchedules(loaded, queues)
     const processors = makeProcessors(loaded, queues, logger)
     return await new WorkerRun(request, { stores, queues, processors }).run()
   } finally {

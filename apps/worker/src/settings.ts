@@ -1,3 +1,4 @@
+import type { ScheduleSpec } from '@cgk/jobs-core'
 import type { JobSource, StoreSource, WorkerConfig, WorkerHooks } from './config.ts'
 import { usageError } from './exit-error.ts'
 import type { LogLevel } from './log-level.ts'
@@ -16,6 +17,8 @@ interface QueueSettings {
   /** A key of {@link Settings.stores}. */
   readonly store: string
   readonly jobs: readonly JobSource[]
+  /** By id. */
+  readonly schedules: Readonly<Record<string, ScheduleSpec>>
 }
 
 /** A config with its defaults filled in and the overrides applied. */
@@ -52,6 +55,7 @@ export function resolveSettings(sources: {
       concurrency: overrides.concurrency ?? queue.concurrency ?? DEFAULT_CONCURRENCY,
       store: queue.store ?? onlyStore ?? ONLY_STORE,
       jobs: [...(config.jobs ?? []), ...(queue.jobs ?? [])],
+      schedules: queue.schedules ?? {},
     })
   }
   const health = config.health === false ? undefined : config.health
