@@ -1,7 +1,8 @@
 import type { CallOptions, JobRef, JobStore, Lease } from '@cgk/jobs-core'
 import { complete } from '@cgk/jobs-core'
 import { claimRequest } from './claim-jobs.ts'
-import { newJob, QUEUE } from './new-job.ts'
+import { GROUP, newGroup } from './new-group.ts'
+import { newJob, QUEUE, TENANT } from './new-job.ts'
 
 /** One way to call a store. */
 export interface StoreCall {
@@ -9,8 +10,22 @@ export interface StoreCall {
   readonly call: (store: JobStore, options?: CallOptions) => Promise<unknown>
 }
 
-/** Every call of the port but `close`, each with a request that would do something. */
-export function everyCall(waiting: JobRef, lease: Lease): readonly StoreCall[] {
+const SCHEDULE = { queue: QUEUE, tenantId: TENANT, id: 'nightly' }
+
+/** Every call of the port but `close` that the store supports, each with a request that would do something. */
+export function everyCall(
+  { capabilities }: JobStore,
+  waiting: JobRef,
+  lease: Lease,
+): readonly StoreCall[] {
+  return [
+    ...jobCalls(waiting, lease),
+    ...(capabilities.groups ? GROUP_CALLS : []),
+    ...(capabilities.schedules ? SCHEDULE_CALLS : []),
+  ]
+}
+
+function jobCalls(waiting: JobRef, lease: Lease): readonly StoreCall[] {
   return [
     { operation: 'enqueue', call: (store, options) => store.enqueue([newJob()], options) },
     { operation: 'claim', call: (store, options) => store.claim(claimRequest(), options) },
@@ -46,3 +61,50 @@ export function everyCall(waiting: JobRef, lease: Lease): readonly StoreCall[] {
     { operation: 'ping', call: (store, options) => store.ping(options) },
   ]
 }
+
+const GROUP_CALLS: readonly StoreCall[] = [
+  {
+    operation: 'enqueueGroups',
+    call: (store, options) => store.enqueueGroups([newGroup({ members: [newJob()] })], options),
+  },
+  { operation: 'getGroups', call: (store, options) => store.getGroups([GROUP], options) },
+]
+
+const SCHEDULE_CALLS: readonly StoreCall[] = [
+  {
+    operation: 'putSchedule',
+    call: (store, options) =>
+      store.putSchedule(
+        { ...SCHEDULE, spec: '{}', paused: false, nextAt: 0, expected: null },
+        options,
+      ),
+  },
+  { operation: 'getSchedules', call: (store, options) => store.getSchedules([SCHEDULE], options) },
+  {
+    operation: 'listSchedules',
+    call: (store, options) => store.listSchedules({ queue: QUEUE, limit: 10 }, options),
+  },
+  {
+    operation: 'dueSchedules',
+    call: (store, options) => store.dueSchedules({ queues: [QUEUE], limit: 10 }, options),
+  },
+  {
+    operation: 'advanceSchedules',
+    call: (store, options) =>
+      store.advanceSchedules(
+        [
+          {
+            ...SCHEDULE,
+            expected: { revision: 1, nextAt: 0 },
+            nextAt: null,
+            ticks: [{ tickAt: 0, jobs: [newJob()] }],
+          },
+        ],
+        options,
+      ),
+  },
+  {
+    operation: 'removeSchedules',
+    call: (store, options) => store.removeSchedules([SCHEDULE], options),
+  },
+]

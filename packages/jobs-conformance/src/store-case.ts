@@ -1,4 +1,4 @@
-import type { JobStore } from '@cgk/jobs-core'
+import type { JobStore, StoreCapabilities } from '@cgk/jobs-core'
 import type { OpenOptions, OpenStore, StoreHarness } from './harness.ts'
 
 /** One claim of the contract and its check. Plain data, so that any runner can run it. */
@@ -47,4 +47,17 @@ export function storeCase(
       }
     },
   }
+}
+
+/** Makes cases that do not apply to a store without one of the capabilities. */
+export function caseNeeding(...needed: readonly (keyof StoreCapabilities)[]): typeof storeCase {
+  return (name, check, options) =>
+    storeCase(name, check, {
+      ...options,
+      skip(store) {
+        const missing = needed.filter((capability) => !store.capabilities[capability])
+        if (missing.length > 0) return `the store declines ${missing.join(', ')}`
+        return options?.skip?.(store) ?? null
+      },
+    })
 }

@@ -1,10 +1,16 @@
 import { allCases, checkModel, type StoreHarness } from '@cgk/jobs-conformance'
 import { describe, expect, test } from 'vitest'
+import { attempts } from './broken-stores/attempts.ts'
 import { claiming } from './broken-stores/claiming.ts'
+import { concurrencyKeys } from './broken-stores/concurrency-keys.ts'
 import { enqueueing } from './broken-stores/enqueueing.ts'
+import { followUps } from './broken-stores/follow-ups.ts'
+import { groups } from './broken-stores/groups.ts'
 import { operating } from './broken-stores/operating.ts'
+import { orderingKeys } from './broken-stores/ordering-keys.ts'
 import { settling } from './broken-stores/settling.ts'
 import { StoreWrapper } from './broken-stores/store-wrapper.ts'
+import { uniqueKeys } from './broken-stores/unique-keys.ts'
 import { harnessOf } from './broken-stores/broken-store.ts'
 
 /** The cases that a store fails, as `operation: claim`. */
@@ -31,21 +37,28 @@ test('a wrapper that breaks nothing passes every case', async () => {
 })
 
 describe('the suite catches a store', () => {
-  test.for([...enqueueing, ...claiming, ...settling, ...operating])(
-    '$fault',
-    { timeout: 60_000 },
-    async ({ caughtBy, caughtByModel, harness }, { annotate }) => {
-      expect(names).toEqual(expect.arrayContaining([...caughtBy]))
-      const failed = await failedCases(harness)
-      await annotate(`caught by ${failed.length} cases: ${failed.join(' · ')}`)
-      expect(failed).toEqual(expect.arrayContaining([...caughtBy]))
+  test.for([
+    ...enqueueing,
+    ...claiming,
+    ...settling,
+    ...operating,
+    ...attempts,
+    ...uniqueKeys,
+    ...orderingKeys,
+    ...concurrencyKeys,
+    ...groups,
+    ...followUps,
+  ])('$fault', { timeout: 60_000 }, async ({ caughtBy, caughtByModel, harness }, { annotate }) => {
+    expect(names).toEqual(expect.arrayContaining([...caughtBy]))
+    const failed = await failedCases(harness)
+    await annotate(`caught by ${failed.length} cases: ${failed.join(' · ')}`)
+    expect(failed).toEqual(expect.arrayContaining([...caughtBy]))
 
-      const run = checkModel(harness, { runs: 100, seed: 1, endOnFailure: true })
-      const verdict = await run.then(
-        () => 'passed',
-        () => 'failed',
-      )
-      if (caughtByModel) expect(verdict, 'the model').toBe('failed')
-    },
-  )
+    const run = checkModel(harness, { runs: 100, seed: 1, endOnFailure: true })
+    const verdict = await run.then(
+      () => 'passed',
+      () => 'failed',
+    )
+    if (caughtByModel) expect(verdict, 'the model').toBe('failed')
+  })
 })

@@ -121,5 +121,7 @@ function job(own: { id: string; name: string; result: unknown }): Job<unknown> {
     releases: 0,
     lostLeases: 0,
     generation: 1,
+    headers: {},
+    failures: [],
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../claim-jobs.ts'
 import { loseWorker } from '../lose-worker.ts'
 import { enqueueAll, enqueueOne, ERROR, newJob, newJobs, OTHER_TENANT } from '../new-job.ts'
+import { listed } from '../listed.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
 
 export const cancelCases: CaseGroup = {
@@ -125,7 +126,7 @@ export const cancelCases: CaseGroup = {
       const before = await store.get(refs)
       const results = await store.cancel(refs)
 
-      expect(results).toEqual(before.map((job) => ({ status: 'unchanged', job })))
+      expect(results).toEqual(before.map((job) => ({ status: 'unchanged', job: listed(job!) })))
       expect(before.map((job) => job?.state)).toEqual(['completed', 'failed', 'cancelled'])
       expect(await store.get(refs)).toEqual(before)
     }),

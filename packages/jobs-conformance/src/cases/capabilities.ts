@@ -3,15 +3,28 @@ import { complete } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { claimJobs, claimOne, stateOf } from '../claim-jobs.ts'
 import { expectRefusal } from '../expect-refusal.ts'
+import { GROUP, newGroup } from '../new-group.ts'
 import { enqueueOne, newJob, QUEUE } from '../new-job.ts'
 import { storeCase, type CaseGroup, type StoreCase } from '../store-case.ts'
 
 type Capability = keyof StoreCapabilities
 
-const OPTIONS: readonly { readonly capability: Capability; readonly option: keyof NewJob }[] = [
-  { capability: 'uniqueKeys', option: 'uniqueKey' },
-  { capability: 'orderingKeys', option: 'orderingKey' },
-  { capability: 'concurrencyKeys', option: 'concurrencyKey' },
+const OPTIONS: readonly {
+  readonly capability: Capability
+  readonly option: string
+  readonly given: Partial<NewJob>
+}[] = [
+  {
+    capability: 'uniqueKeys',
+    option: 'uniqueKey',
+    given: { unique: { key: 'key', ifTaken: 'keep' } },
+  },
+  { capability: 'orderingKeys', option: 'orderingKey', given: { orderingKey: 'key' } },
+  {
+    capability: 'concurrencyKeys',
+    option: 'concurrencyKey',
+    given: { concurrencyKey: 'key', concurrencyLimit: 1 },
+  },
 ]
 
 function whereSupported(capability: Capability): (store: JobStore) => string | null {
@@ -21,11 +34,11 @@ function whereSupported(capability: Capability): (store: JobStore) => string | n
 export const capabilitiesCases: CaseGroup = {
   operation: 'capabilities',
   cases: [
-    ...OPTIONS.map(({ capability, option }): StoreCase =>
+    ...OPTIONS.map(({ capability, option, given }): StoreCase =>
       storeCase(
         `without ${capability} a job with ${option} is refused, and its whole batch`,
         async ({ store }) => {
-          const batch = [newJob({ jobId: 'first' }), newJob({ [option]: 'key' }), newJob()]
+          const batch = [newJob({ jobId: 'first' }), newJob(given), newJob()]
           await expectRefusal(store.enqueue(batch), 'JOBS_UNSUPPORTED')
 
           expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0 })
@@ -35,13 +48,13 @@ export const capabilitiesCases: CaseGroup = {
       ),
     ),
 
-    ...OPTIONS.map(({ capability, option }): StoreCase =>
+    ...OPTIONS.map(({ capability, option, given }): StoreCase =>
       storeCase(
         `without ${capability} a follow-up with ${option} is refused before anything is settled`,
         async ({ store }) => {
           await enqueueOne(store)
           const job = await claimOne(store)
-          const settlement = complete(job, null, { followUps: [newJob({ [option]: 'key' })] })
+          const settlement = complete(job, null, { followUps: [newJob(given)] })
           await expectRefusal(store.settle({ settlements: [settlement] }), 'JOBS_UNSUPPORTED')
 
           expect(await stateOf(store, job)).toBe('running')
@@ -49,6 +62,18 @@ export const capabilitiesCases: CaseGroup = {
         },
         { skip: whereSupported(capability) },
       ),
+    ),
+
+    storeCase(
+      'without groups a group is refused and nothing of it stored',
+      async ({ store }) => {
+        const group = newGroup({ members: [newJob()] })
+        await expectRefusal(store.enqueueGroups([group]), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.getGroups([GROUP]), 'JOBS_UNSUPPORTED')
+
+        expect(await claimJobs(store)).toEqual([])
+      },
+      { skip: whereSupported('groups') },
     ),
   ],
 }

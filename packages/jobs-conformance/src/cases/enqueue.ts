@@ -10,6 +10,7 @@ import {
   stateOf,
 } from '../claim-jobs.ts'
 import { enqueueAll, enqueueOne, newJob, newJobs, only, OTHER_TENANT, QUEUE } from '../new-job.ts'
+import { expectRefusal } from '../expect-refusal.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
 
 /** Texts that a store must return as they are, although each means something to some parser. */
@@ -229,23 +230,65 @@ export const enqueueCases: CaseGroup = {
       'a taken job id stores nothing and answers with the job that has it',
       async (open) => {
         const { store } = open
-        const ref = await enqueueOne(store, { jobId: 'invoice-7', payload: '{"first":true}' })
+        const ref = await enqueueOne(store, { jobId: 'invoice-7' })
         const [result] = await store.enqueue([
-          newJob({ jobId: 'invoice-7', payload: '{"second":true}', priority: 50, delayMs: 9_000 }),
+          newJob({ jobId: 'invoice-7', priority: 50, delayMs: 9_000 }),
         ])
 
         expect(result).toEqual({ status: 'existing', job: await read(store, ref) })
-        expect(await read(store, ref)).toMatchObject({ payload: '{"first":true}', priority: 0 })
+        expect(await read(store, ref)).toMatchObject({ priority: 0 })
         expect((await store.counts({ queue: QUEUE })).pending).toBe(1)
         expect(await claimJobs(store)).toHaveLength(1)
       },
     ),
 
+    storeCase(
+      'a job id of a job with another payload or name refuses the whole call and stores nothing',
+      async ({ store }) => {
+        const ref = await enqueueOne(store, { jobId: 'invoice-7', payload: '{"first":true}' })
+        for (const other of [{ payload: '{"first":false}' }, { name: 'cancel-invoice' }]) {
+          const call = store.enqueue([
+            newJob(),
+            newJob({ jobId: 'new' }),
+            newJob({ payload: '{"first":true}', jobId: 'invoice-7', ...other }),
+          ])
+          await expectRefusal(call, 'JOBS_ID_CONFLICT')
+        }
+
+        expect(await read(store, ref)).toMatchObject({ payload: '{"first":true}' })
+        expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 1 })
+        expect(idsOf(await claimJobs(store))).toEqual(['invoice-7'])
+      },
+    ),
+
+    storeCase('an ended job still refuses its id to another payload', async ({ store }) => {
+      await enqueueOne(store, { jobId: 'invoice-7' })
+      await settleOne(store, complete(await claimOne(store)))
+
+      await expectRefusal(
+        store.enqueue([newJob({ jobId: 'invoice-7', payload: '"another"' })]),
+        'JOBS_ID_CONFLICT',
+      )
+      expect(await claimJobs(store)).toEqual([])
+    }),
+
+    storeCase('two jobs of one call under one id refuse the call', async ({ store }) => {
+      await expectRefusal(
+        store.enqueue([
+          newJob({ jobId: 'twin', payload: '1' }),
+          newJob({ jobId: 'other' }),
+          newJob({ jobId: 'twin', payload: '2' }),
+        ]),
+        'JOBS_ID_CONFLICT',
+      )
+      expect(await claimJobs(store)).toEqual([])
+    }),
+
     storeCase('a job id used twice in one batch makes one job, the first', async ({ store }) => {
       const results = await store.enqueue([
         newJob({ jobId: 'twin', payload: '1' }),
         newJob({ jobId: 'other' }),
-        newJob({ jobId: 'twin', payload: '2' }),
+        newJob({ jobId: 'twin', payload: '1', priority: 3 }),
       ])
 
       expect(results.map((result) => result.status)).toEqual(['enqueued', 'enqueued', 'existing'])
@@ -336,15 +379,15 @@ export const enqueueCases: CaseGroup = {
       const results = await Promise.all(
         Array.from({ length: 10 }, async (_, index) => {
           const handle = handles[index % 2] ?? open.store
-          return only(await handle.enqueue([newJob({ jobId: 'raced', payload: `${index}` })]))
+          return only(await handle.enqueue([newJob({ jobId: 'raced', priority: index })]))
         }),
       )
       const winner = only(await claimJobs(open.store))
 
       expect(results.filter((result) => result.status === 'enqueued')).toHaveLength(1)
       for (const [index, result] of results.entries()) {
-        const payload = result.status === 'existing' ? result.job.payload : `${index}`
-        expect(payload).toBe(winner.payload)
+        const priority = result.status === 'existing' ? result.job.priority : index
+        expect(priority).toBe(winner.priority)
       }
     }),
 

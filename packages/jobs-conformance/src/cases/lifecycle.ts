@@ -22,7 +22,11 @@ export const lifecycleCases: CaseGroup = {
       await enqueueAll(store, newJobs(2, 'job'))
       const job = await claimOne(store)
       await store.close()
-      for (const { operation, call } of everyCall({ ...refOf(job), id: 'job-1' }, leaseOf(job))) {
+      for (const { operation, call } of everyCall(
+        store,
+        { ...refOf(job), id: 'job-1' },
+        leaseOf(job),
+      )) {
         await expectRefusal(call(store), 'JOBS_STORE_CLOSED').catch((cause: unknown) => {
           throw new Error(`${operation} on a closed store`, { cause })
         })
@@ -41,7 +45,7 @@ export const lifecycleCases: CaseGroup = {
       const job = await claimOne(store, { slots: 1, leaseMs: 5_000 })
       const refs = [waiting, refOf(job)]
       const before = await store.get(refs)
-      for (const { operation, call } of everyCall(waiting, leaseOf(job))) {
+      for (const { operation, call } of everyCall(store, waiting, leaseOf(job))) {
         const refused = call(store, { signal: AbortSignal.abort() })
         await expectRefusal(refused, 'JOBS_STORE_TIMEOUT').catch((cause: unknown) => {
           throw new Error(`${operation} with an aborted signal`, { cause })
@@ -60,7 +64,7 @@ export const lifecycleCases: CaseGroup = {
       await enqueueAll(store, newJobs(2, 'job'))
       const job = await claimOne(store)
       const { signal } = new AbortController()
-      for (const { call } of everyCall({ ...refOf(job), id: 'job-1' }, leaseOf(job))) {
+      for (const { call } of everyCall(store, { ...refOf(job), id: 'job-1' }, leaseOf(job))) {
         await call(store, { signal })
       }
     }),

@@ -2,6 +2,7 @@ import { complete, fail, release, retry, type JobRef, type JobStore } from '@cgk
 import { expect } from 'vitest'
 import { claimJobs, claimOne, idsOf, read, refOf, settleOne, stateOf } from '../claim-jobs.ts'
 import { enqueueAll, enqueueOne, ERROR, newJob, newJobs, only, OTHER_TENANT } from '../new-job.ts'
+import { listed } from '../listed.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
 
 /** Enqueues a job and fails its first attempt for good. */
@@ -61,7 +62,7 @@ export const retryCases: CaseGroup = {
         log: [],
       }
       expect(await read(store, job)).toMatchObject(expected)
-      expect(result).toEqual({ status: 'changed', job: await read(store, job) })
+      expect(result).toEqual({ status: 'changed', job: listed(await read(store, job)) })
       expect(await claimOne(store)).toMatchObject({ id: job.id, generation: 2, attempts: 1 })
     }),
 
@@ -91,7 +92,9 @@ export const retryCases: CaseGroup = {
       const refs = [completed, running, retrying, { ...refOf(running), id: 'scheduled' }].map(refOf)
       const before = await store.get(refs)
 
-      expect(await store.retry(refs)).toEqual(before.map((job) => ({ status: 'unchanged', job })))
+      expect(await store.retry(refs)).toEqual(
+        before.map((job) => ({ status: 'unchanged', job: listed(job!) })),
+      )
       expect(await store.get(refs)).toEqual(before)
       expect(await claimJobs(store)).toEqual([])
     }),

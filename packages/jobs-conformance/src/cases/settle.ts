@@ -461,20 +461,42 @@ export const settleCases: CaseGroup = {
     ),
 
     storeCase(
-      'a follow-up whose id is taken is left out and the outcome recorded',
+      'a follow-up that is there already is left out and the outcome recorded',
       async (open) => {
         const { store } = open
-        const taken = await enqueueOne(store, { jobId: 'taken', delayMs: 60_000, payload: '"old"' })
+        const taken = await enqueueOne(store, { jobId: 'taken', delayMs: 60_000 })
         await enqueueOne(store, { jobId: 'parent' })
         const parent = await claimOne(store)
         const settlement = complete(parent, '1', {
-          followUps: [newJob({ jobId: 'taken', payload: '"new"' }), newJob({ jobId: 'fresh' })],
+          followUps: [newJob({ jobId: 'taken', priority: 5 }), newJob({ jobId: 'fresh' })],
         })
 
         expect(await settleOne(store, settlement)).toBe('settled')
         expect(await stateOf(store, parent)).toBe('completed')
-        expect(await read(store, taken)).toMatchObject({ state: 'pending', payload: '"old"' })
+        expect(await read(store, taken)).toMatchObject({ state: 'pending', priority: 0 })
         expect(idsOf(await claimJobs(store))).toEqual(['fresh'])
+      },
+    ),
+
+    storeCase(
+      'a follow-up whose id belongs to another job refuses its settlement, and the lease stays',
+      async ({ store }) => {
+        await enqueueOne(store, { jobId: 'taken', delayMs: 60_000, payload: '"old"' })
+        await enqueueAll(store, newJobs(2, 'parent'))
+        const [first, second] = await claimJobs(store)
+        if (first === undefined || second === undefined) throw new Error('expected two jobs')
+        const followUps = [newJob({ name: 'fresh' }), newJob({ jobId: 'taken', payload: '"new"' })]
+        const { results } = await store.settle({
+          settlements: [complete(first, '1', { followUps }), complete(second, '2')],
+        })
+
+        expect(results).toEqual([
+          { status: 'conflict', index: 1, holderName: 'send-invoice' },
+          'settled',
+        ])
+        expect(await stateOf(store, first)).toBe('running')
+        expect(await claimJobs(store)).toEqual([])
+        expect(await settleOne(store, fail(first, ERROR))).toBe('settled')
       },
     ),
 

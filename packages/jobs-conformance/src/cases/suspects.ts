@@ -41,6 +41,16 @@ export const suspectsCases: CaseGroup = {
       },
     ),
 
+    storeCase('a suspect is handed out for a slot, never to be prefetched', async (open) => {
+      const { store } = open
+      await enqueueAll(store, newJobs(1, 'suspect'))
+      await loseWorker(open)
+
+      const result = await store.claim(claimRequest({ slots: 0, prefetch: 5, suspects: true }))
+      expect(result).toMatchObject({ jobs: [], hasSuspects: true })
+      expect(await claimJobs(store, { suspects: true })).toHaveLength(1)
+    }),
+
     storeCase('suspects are handed out one at a time, whatever the slots', async (open) => {
       const { store } = open
       await enqueueAll(store, newJobs(3, 'suspect'))

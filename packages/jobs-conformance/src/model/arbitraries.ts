@@ -1,4 +1,12 @@
-import type { ClaimRequest, ControlScope, JobStatus, NewJob } from '@cgk/jobs-core'
+import type {
+  ClaimRequest,
+  ControlScope,
+  JobFilter,
+  JobStatus,
+  NewJob,
+  StoreCapabilities,
+  UniqueKey,
+} from '@cgk/jobs-core'
 import fc, { type Arbitrary } from 'fast-check'
 
 /** Few of everything, so that runs collide: same ids, same tenants, same instants. */
@@ -6,8 +14,17 @@ export const QUEUES: readonly string[] = ['orders', 'mails']
 export const TENANTS: readonly (string | null)[] = ['acme', 'globex', null]
 const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
 const NAMES: readonly string[] = ['send', 'sync']
-const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3', 'id-4']
+const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3']
+export const GROUP_IDS: readonly string[] = ['group-1', 'group-2']
+const KEYS: readonly string[] = ['key-1', 'key-2']
 const TEXTS: readonly string[] = ['{"b":1,"a":1.0}', '"🚀"', 'null']
+
+const payload: Arbitrary<string> = fc.oneof(
+  { arbitrary: fc.constant('null'), weight: 3 },
+  { arbitrary: fc.constantFrom(...TEXTS), weight: 1 },
+)
+/** Tells a job from all others of a run. */
+const mark: Arbitrary<string> = fc.stringMatching(/^"[0-9a-f]{8}"$/)
 
 // Time moves by multiples of ten and bounds end in five, so that no lease and no retention is ever
 // looked at in the very millisecond it ends in: the contract does not say what holds then.
@@ -15,7 +32,7 @@ const DELAYS_MS: readonly number[] = [0, 0, 0, 10, 10, 500, 4_000, 2 ** 31 + 10]
 const LEASES_MS: readonly number[] = [1_005, 1_005, 5_005, 30_005]
 const ADVANCES_MS: readonly number[] = [10, 500, 1_000, 4_000, 10_000, 40_000, 2 ** 31]
 
-const queue: Arbitrary<string> = fc.oneof(
+export const queue: Arbitrary<string> = fc.oneof(
   { arbitrary: fc.constant('orders'), weight: 9 },
   { arbitrary: fc.constant('mails'), weight: 1 },
 )
@@ -44,6 +61,7 @@ export interface DrawnJob extends Omit<NewJob, 'runAt'> {
 const jobOptions = fc.record(
   {
     metadata: fc.constantFrom(...TEXTS),
+    headers: fc.constantFrom('{}', '{"trace":"1"}'),
     maxAttempts: fc.integer({ min: 1, max: 5 }),
     retryDelayMs: fc.constant(100),
     timeoutMs: fc.constant(1_000),
@@ -53,7 +71,7 @@ const jobOptions = fc.record(
 
 const jobId: Arbitrary<Pick<DrawnJob, 'jobId'>> = fc.oneof(
   { arbitrary: fc.constant({}), weight: 3 },
-  { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 1 },
+  { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 2 },
 )
 
 const when: Arbitrary<Pick<DrawnJob, 'delayMs' | 'runInMs'>> = fc.oneof(
@@ -67,30 +85,98 @@ const priority = fc.oneof(
   { arbitrary: fc.constantFrom(-5, 1, 7), weight: 2 },
 )
 
-/** A job of any queue and tenant. */
-export const drawnJob: Arbitrary<DrawnJob> = fc
-  .tuple(
-    fc.record({
-      queue,
-      tenantId,
-      name: fc.constantFrom(...NAMES),
-      payload: fc.constantFrom(...TEXTS),
-      priority,
-    }),
-    jobOptions,
-    jobId,
-    when,
-  )
-  .map(([job, options, named, due]) => ({ ...job, ...options, ...named, ...due }))
+const unique: Arbitrary<UniqueKey> = fc.oneof(
+  fc.record(
+    {
+      key: fc.constantFrom(...KEYS),
+      ifTaken: fc.constant('keep' as const),
+      windowMs: fc.constantFrom(505, 4_005, 30_005),
+    },
+    { requiredKeys: ['key', 'ifTaken'] },
+  ),
+  fc.record({ key: fc.constantFrom(...KEYS), ifTaken: fc.constant('replace' as const) }),
+  fc.record(
+    {
+      key: fc.constantFrom(...KEYS),
+      ifTaken: fc.constant('debounce' as const),
+      maxWaitMs: fc.constantFrom(5, 500, 4_000),
+    },
+    { requiredKeys: ['key', 'ifTaken'] },
+  ),
+)
 
-/** A follow-up: its queue and tenant are its parent's, its id is drawn so that the model knows it. */
-export const drawnFollowUp: Arbitrary<Pick<NewJob, 'name' | 'payload' | 'priority' | 'jobId'>> =
-  fc.record({
-    name: fc.constantFrom(...NAMES),
-    payload: fc.constantFrom(...TEXTS),
-    priority,
-    jobId: fc.oneof(fc.constantFrom(...JOB_IDS), fc.stringMatching(/^follow-[0-9a-f]{6}$/)),
+/** The keys a store knows, and jobs without any: drawn for jobs that may have them. */
+function keys(able: StoreCapabilities): Arbitrary<Partial<DrawnJob>> {
+  const key = fc.constantFrom(...KEYS)
+  const concurrency = fc.record({
+    concurrencyKey: key,
+    concurrencyLimit: fc.integer({ min: 1, max: 2 }),
   })
+  const ruling: Arbitrary<Partial<DrawnJob>>[] = [fc.constant({})]
+  if (able.orderingKeys) ruling.push(fc.record({ orderingKey: key }))
+  if (able.concurrencyKeys) ruling.push(concurrency)
+  const named: Arbitrary<Partial<DrawnJob>>[] = [fc.constant({})]
+  if (able.uniqueKeys) named.push(fc.record({ unique }))
+  return fc.tuple(fc.oneof(...ruling), fc.oneof(...named)).map(([a, b]) => ({ ...a, ...b }))
+}
+
+/** What the port rules out: a key that may be taken over has no id, and debounce needs its window. */
+function sound({ jobId: id, ...job }: DrawnJob): DrawnJob {
+  const named = id === undefined ? job : { ...job, jobId: id }
+  if (job.unique === undefined || job.unique.ifTaken === 'keep') return named
+  if (job.unique.ifTaken === 'replace') return job
+  const { runInMs: _, ...debounced } = job
+  return { ...debounced, delayMs: job.delayMs ?? 500 }
+}
+
+/** A job of any queue and tenant. */
+export function drawnJob(able: StoreCapabilities): Arbitrary<DrawnJob> {
+  return fc
+    .tuple(
+      fc.record({
+        queue,
+        tenantId,
+        name: fc.constantFrom(...NAMES),
+        payload,
+        priority,
+      }),
+      jobOptions,
+      jobId,
+      when,
+      keys(able),
+    )
+    .map((parts) => sound(Object.assign({}, ...parts) as DrawnJob))
+}
+
+/** A job made at the end of another, of its queue and tenant; without an id its metadata tells it. */
+export type DrawnFollowUp = Omit<DrawnJob, 'queue' | 'tenantId' | 'runInMs'>
+
+export function drawnFollowUp(able: StoreCapabilities): Arbitrary<DrawnFollowUp> {
+  return fc
+    .tuple(
+      fc.record({ name: fc.constantFrom(...NAMES), payload, priority, metadata: mark }),
+      fc.oneof(
+        { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 2 },
+        { arbitrary: keys(able), weight: 1 },
+      ),
+    )
+    .map((parts) => {
+      const job = Object.assign({ queue: '', tenantId: null }, ...parts) as DrawnJob
+      const { queue: _, tenantId: __, ...followUp } = sound(job)
+      return followUp
+    })
+}
+
+/** A member of a group, or what is made at its end. */
+export function drawnMember(able: StoreCapabilities): Arbitrary<DrawnFollowUp> {
+  const open = { ...able, uniqueKeys: false }
+  return drawnFollowUp(open).map(withoutId)
+}
+
+export function withoutId<T extends { readonly jobId?: string }>(job: T): Omit<T, 'jobId'> {
+  const { jobId: _jobId, ...rest } = job
+  return rest
+}
 
 export const claimRequest: Arbitrary<ClaimRequest> = fc.record({
   queue,
@@ -120,15 +206,23 @@ const statuses: Arbitrary<JobStatus[]> = fc.uniqueArray(
   { minLength: 1, maxLength: 3 },
 )
 
-export const listFilter: Arbitrary<{
-  queue: string
-  tenantId?: string | null
-  names?: string[]
-  statuses?: JobStatus[]
-}> = fc.record(
-  { queue, tenantId, names: fc.constantFrom(['send'], ['sync', 'send'], ['other']), statuses },
-  { requiredKeys: ['queue'] },
-)
+export function listFilter(
+  able: StoreCapabilities,
+): Arbitrary<JobFilter & { statuses?: JobStatus[] }> {
+  const hasKeys = able.uniqueKeys || able.orderingKeys || able.concurrencyKeys
+  return fc.record(
+    {
+      queue,
+      tenantId,
+      names: fc.constantFrom(['send'], ['sync', 'send'], ['other']),
+      statuses,
+      ...(hasKeys ? { keyPrefix: fc.constantFrom('key', 'key-1', 'ey') } : {}),
+      ...(able.groups ? { groupId: fc.constantFrom(...GROUP_IDS) } : {}),
+      ...(able.schedules ? { scheduleId: fc.constantFrom('hourly-acme', 'hourly-null') } : {}),
+    },
+    { requiredKeys: ['queue'] },
+  )
+}
 
 /** The element a drawn number stands for; `undefined` from an empty list. */
 export function pick<T>(items: readonly T[], drawn: number): T | undefined {

@@ -1,8 +1,9 @@
+import type { StoreCapabilities } from '@cgk/jobs-core'
 import fc from 'fast-check'
 import { env } from 'node:process'
 import type { HistoryOptions, StoreHarness } from '../harness.ts'
-import { commands } from './commands.ts'
-import { ReferenceModel } from './reference-model.ts'
+import { commandsFor } from './commands/commands.ts'
+import { ModelState } from './model-state.ts'
 
 /** How far the model is taken. */
 export interface ModelOptions {
@@ -32,13 +33,14 @@ const HISTORY: HistoryOptions = {
  * path and the shortest trace found.
  */
 export async function checkModel(harness: StoreHarness, options: ModelOptions = {}): Promise<void> {
+  const able = await capabilitiesOf(harness)
   const property = fc.asyncProperty(
-    fc.commands(commands, { maxCommands: options.maxCommands ?? 100, size: 'max' }),
+    fc.commands(commandsFor(able), { maxCommands: options.maxCommands ?? 100, size: 'max' }),
     async (trace) => {
       const open = await harness.open({ history: HISTORY })
       try {
         const handles = [open.store, await open.another()]
-        const model = new ReferenceModel(await open.now(), HISTORY)
+        const model = new ModelState(await open.now(), HISTORY)
         await fc.asyncModelRun(() => ({ model, real: { open, handles } }), trace)
       } finally {
         await open.close()
@@ -51,6 +53,15 @@ export async function checkModel(harness: StoreHarness, options: ModelOptions = 
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.path === undefined ? {} : { path: options.path }),
   })
+}
+
+async function capabilitiesOf(harness: StoreHarness): Promise<StoreCapabilities> {
+  const open = await harness.open()
+  try {
+    return open.store.capabilities
+  } finally {
+    await open.close()
+  }
 }
 
 /**

@@ -1,4 +1,12 @@
-import type { JobRecord, JobRef, JobState, JobStatus, NewJob } from '@cgk/jobs-core'
+import type {
+  AttemptFailure,
+  GroupLinks,
+  JobRecord,
+  JobRef,
+  JobState,
+  JobStatus,
+  NewJob,
+} from '@cgk/jobs-core'
 
 /** A lease that the model knows to be current. */
 interface ModelLease {
@@ -27,20 +35,37 @@ export interface Place {
   readonly part: number
 }
 
+/** The cohort of jobs that never had to wait for their time: all of them are in order. */
+export const IN_ORDER = 'in order'
+
 /** A job as the contract says it must be by now. */
 export interface ModelJob {
-  readonly ref: JobRef
-  /** See {@link keyOf}. */
-  readonly key: string
-  readonly input: NewJob
+  ref: JobRef
+  /** The store made its id, and has not told it yet. */
+  isUnnamed: boolean
+  /** What it was enqueued with, or replaced by. */
+  input: NewJob
+  readonly group: GroupLinks | null
   readonly createdAt: number
   place: Place
+  /** Its turn when the store first saw it in this generation: the order of an ordering key. */
+  seenAt: number
+  /** When the first duplicate of a debounced burst came; `null` once the job has begun to run. */
+  burstAt: number | null
+  /** When the window of its unique key ends; `null` for a key that its end frees. */
+  keyUntil: number | null
+  /** Its unique key went to another job, while it lives (its window was over) or after its end. */
+  hasLostKey: boolean
+  /** It ended without a history to be kept, and stays only while something needs it. */
+  isDiscarded: boolean
   /** When the job last changed its state. */
   changedAt: number
   state: JobState
   runAt: number
   /** `undefined` where the contract leaves it open. */
   startedAt: number | null | undefined
+  /** When the last attempt was claimed, whatever the record still shows of it. */
+  attemptAt: number
   endedAt: number | null
   attempts: number
   releases: number
@@ -50,6 +75,10 @@ export interface ModelJob {
   error: JobRecord['error']
   progress: string | null
   log: string[]
+  headers: string | null
+  worker: string | null
+  failures: AttemptFailure[]
+  effects: Record<string, string>
   suspect: boolean
   lease: ModelLease | null
   /** The token whose settlement was recorded last, unless the job was claimed since. */
@@ -66,6 +95,16 @@ export interface ModelJob {
 /** Names a ref within the model. */
 export function keyOf(ref: JobRef): string {
   return JSON.stringify([ref.queue, ref.tenantId, ref.id])
+}
+
+/** Whether two refs (of jobs, groups or schedules) name the same. */
+export function sameRef(a: JobRef, b: JobRef): boolean {
+  return a.id === b.id && sameLane(a, b)
+}
+
+/** Whether both are of one queue and tenant. */
+export function sameLane(a: Omit<JobRef, 'id'>, b: Omit<JobRef, 'id'>): boolean {
+  return a.queue === b.queue && a.tenantId === b.tenantId
 }
 
 /** Whether the contract has `a` claimed before `b`, both being claimable and of one tenant. */

@@ -41,6 +41,25 @@ class PartialBatches extends StoreWrapper {
   }
 }
 
+/** As `ON CONFLICT DO NOTHING` that never looks at what is there. */
+class ConflictsUnseen extends StoreWrapper {
+  override async enqueue(jobs: readonly NewJob[], options?: CallOptions) {
+    const results: EnqueueResult[] = []
+    for (const job of jobs) results.push(await this.#enqueueOne(job, options))
+    return results
+  }
+
+  async #enqueueOne(job: NewJob, options?: CallOptions): Promise<EnqueueResult> {
+    const { queue, tenantId, jobId } = job
+    if (jobId !== undefined) {
+      const [record] = await this.inner.get([{ queue, tenantId, id: jobId }], options)
+      if (record != null)
+        return { status: 'existing', job: { ...record, log: [], failures: [], effects: null } }
+    }
+    return (await this.inner.enqueue([job], options))[0]!
+  }
+}
+
 /** As a unique key that lives with the waiting job and is dropped when it ends. */
 class ForgetfulIds extends StoreWrapper {
   override async enqueue(jobs: readonly NewJob[], options?: CallOptions) {
@@ -100,10 +119,19 @@ export const enqueueing: readonly BrokenStore[] = [
   {
     fault: 'that stores the first half of a batch it refuses',
     caughtBy: [
-      'capabilities: without uniqueKeys a job with uniqueKey is refused, and its whole batch',
+      'enqueue: a job id of a job with another payload or name refuses the whole call and stores nothing',
     ],
-    caughtByModel: false,
+    caughtByModel: true,
     harness: harnessOf(PartialBatches),
+  },
+  {
+    fault: 'that takes any job under an id for the same job',
+    caughtBy: [
+      'enqueue: a job id of a job with another payload or name refuses the whole call and stores nothing',
+      'enqueue: an ended job still refuses its id to another payload',
+    ],
+    caughtByModel: true,
+    harness: harnessOf(ConflictsUnseen),
   },
   {
     fault: 'that forgets a job id when its job ends',

@@ -84,7 +84,7 @@ export const operating: readonly BrokenStore[] = [
   {
     fault: "that shows a tenant another's jobs",
     caughtBy: ["get: a tenant cannot read another tenant's job"],
-    caughtByModel: false,
+    caughtByModel: true,
     harness: harnessOf(ReadsAcrossTenants),
   },
   {

@@ -194,7 +194,7 @@ export const settling: readonly BrokenStore[] = [
   {
     fault: 'that enqueues follow-ups again with a repeated settlement',
     caughtBy: ['settle: a settlement repeated enqueues its follow-ups once'],
-    caughtByModel: false,
+    caughtByModel: true,
     harness: harnessOf(FollowUpsTwice),
   },
   {

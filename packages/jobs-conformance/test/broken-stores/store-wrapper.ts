@@ -1,18 +1,24 @@
 import type {
   ActionResult,
+  AdvanceResult,
   AttemptReport,
   CallOptions,
   ClaimRequest,
   ClaimResult,
   ControlScope,
   EnqueueResult,
+  GroupRef,
   JobCounts,
   JobRecord,
   JobRef,
   JobStore,
   Lease,
   LeaseState,
+  NewGroup,
   NewJob,
+  ScheduleAdvance,
+  SchedulePut,
+  ScheduleRef,
   StoreCapabilities,
   WakeUp,
 } from '@cgk/jobs-core'
@@ -22,6 +28,9 @@ export type ListRequest = Parameters<JobStore['list']>[0]
 export type ListPage = Awaited<ReturnType<JobStore['list']>>
 export type SettleRequest = Parameters<JobStore['settle']>[0]
 export type SettleAnswer = Awaited<ReturnType<JobStore['settle']>>
+export type GroupsAnswer = Awaited<ReturnType<JobStore['enqueueGroups']>>
+export type PutAnswer = Awaited<ReturnType<JobStore['putSchedule']>>
+export type DueAnswer = Awaited<ReturnType<JobStore['dueSchedules']>>
 export type Upkeep = Awaited<ReturnType<JobStore['maintain']>>
 
 /** What the handles of one broken store share, as they share its data. */
@@ -123,6 +132,44 @@ export class StoreWrapper implements JobStore {
     return this.inner.isPaused(scope, options)
   }
 
+  enqueueGroups(groups: readonly NewGroup[], options?: CallOptions): Promise<GroupsAnswer> {
+    return this.inner.enqueueGroups(groups, options)
+  }
+
+  getGroups(refs: readonly GroupRef[], options?: CallOptions) {
+    return this.inner.getGroups(refs, options)
+  }
+
+  putSchedule(put: SchedulePut, options?: CallOptions): Promise<PutAnswer> {
+    return this.inner.putSchedule(put, options)
+  }
+
+  getSchedules(refs: readonly ScheduleRef[], options?: CallOptions) {
+    return this.inner.getSchedules(refs, options)
+  }
+
+  listSchedules(request: Parameters<JobStore['listSchedules']>[0], options?: CallOptions) {
+    return this.inner.listSchedules(request, options)
+  }
+
+  dueSchedules(
+    request: { readonly queues: readonly string[]; readonly limit: number },
+    options?: CallOptions,
+  ): Promise<DueAnswer> {
+    return this.inner.dueSchedules(request, options)
+  }
+
+  advanceSchedules(
+    advances: readonly ScheduleAdvance[],
+    options?: CallOptions,
+  ): Promise<readonly AdvanceResult[]> {
+    return this.inner.advanceSchedules(advances, options)
+  }
+
+  removeSchedules(refs: readonly ScheduleRef[], options?: CallOptions) {
+    return this.inner.removeSchedules(refs, options)
+  }
+
   subscribe(listener: (wakeUp: WakeUp) => void): () => void {
     return this.inner.subscribe?.(listener) ?? (() => {})
   }
@@ -143,7 +190,7 @@ export abstract class MisleadingStore extends StoreWrapper {
   override async enqueue(jobs: readonly NewJob[], options?: CallOptions) {
     const results = await this.inner.enqueue(jobs, options)
     return results.map((result) =>
-      result.status === 'existing' ? { ...result, job: this.show(result.job) } : result,
+      result.status !== 'enqueued' ? { ...result, job: this.show(result.job) } : result,
     )
   }
 

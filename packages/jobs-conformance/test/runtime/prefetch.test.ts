@@ -131,3 +131,39 @@ describe('jobs claimed ahead whose slot stays taken', () => {
     expect(await queue.counts()).toMatchObject({ running: 2, completed: 128 })
   })
 })
+
+describe('jobs with an ordering key', () => {
+  const keyed = (count: number, payload: unknown): Promise<unknown> =>
+    queue.enqueueMany(
+      Array.from({ length: count }, (_, index) => ({
+        job: 'job',
+        payload,
+        options: { orderingKey: `key-${index}` },
+      })),
+    )
+
+  test('which no slot is free for are not asked for again and again', async () => {
+    await enqueue(200, () => -1)
+    process.start({ queue, handlers, maxConcurrency: 2 })
+    await time.settle()
+    await keyed(10, 1_000)
+    await time.settle()
+    const before = calls()
+    await time.advance(900)
+    expect(calls() - before).toBeLessThanOrEqual(2)
+    await time.advance(5_000)
+    expect(await queue.counts()).toMatchObject({ completed: 210 })
+  })
+
+  test('follow one another without a poll or a hint', async () => {
+    const deaf = Object.assign(createMemoryStore({ clock: time.clock }), { subscribe: undefined })
+    const other = new SimulatedProcess(time, deaf).queue()
+    process.start({ queue: other, handlers, pollInterval: 60_000 })
+    for (let index = 0; index < 20; index++) {
+      await other.enqueue('job', 10, { orderingKey: 'one' })
+    }
+    await time.advance(60_000)
+    await time.advance(1_000)
+    expect(await other.counts()).toMatchObject({ completed: 20 })
+  })
+})

@@ -29,6 +29,14 @@ const OPERATIONS = [
   'pause',
   'resume',
   'isPaused',
+  'enqueueGroups',
+  'getGroups',
+  'putSchedule',
+  'getSchedules',
+  'listSchedules',
+  'dueSchedules',
+  'advanceSchedules',
+  'removeSchedules',
   'ping',
 ] as const satisfies readonly Operation[]
 
