@@ -32,19 +32,34 @@ export function runHandler(
     run(job, context, registered, middleware, owner)
     return
   }
-  const checked = (check: PayloadCheck): void => {
-    if (!owner.running) return
-    if (check.ok) {
-      const valid = check.payload === job.payload ? job : { ...job, payload: check.payload }
-      run(valid, context, registered, middleware, owner)
-    } else if (check.refused) owner.refused(check.error)
-    else owner.threw(check.error)
-  }
   const check = checkPayload(definition, job.payload)
-  if (check instanceof Promise) void check.then(checked)
-  else checked(check)
+  if (check instanceof Promise) {
+    void check.then((checked) => {
+      runChecked(job, checked, context, registered, middleware, owner)
+    })
+  } else {
+    runChecked(job, check, context, registered, middleware, owner)
+  }
 }
 
+function runChecked(
+  job: Job<unknown>,
+  check: PayloadCheck,
+  context: AttemptContext,
+  registered: RegisteredHandler,
+  middleware: readonly HandlerMiddleware[],
+  owner: HandlerRunOwner,
+): void {
+  if (!owner.running) return
+  if (check.ok) {
+    const valid = check.payload === job.payload ? job : { ...job, payload: check.payload }
+    run(valid, context, registered, middleware, owner)
+  } else if (check.refused) owner.refused(check.error)
+  else owner.threw(check.error)
+}
+
+// Functions that make closures are apart from those that every job passes through: a function that
+// may make one pays for it with each call.
 function run(
   job: Job<unknown>,
   context: AttemptContext,
@@ -52,29 +67,42 @@ function run(
   middleware: readonly HandlerMiddleware[],
   owner: HandlerRunOwner,
 ): void {
-  const handler = registered.handler as (job: Job<unknown>, context: AttemptContext) => unknown
+  const handler = registered.handler as Handler
   try {
     const returned =
       middleware.length === 0
         ? handler(job, context)
-        : runWithin(middleware, job, context, () => {
-            // A middleware may have taken its time.
-            if (owner.abortReason !== null) throw owner.abortReason
-            return handler(job, context)
-          })
-    if (isThenable(returned)) {
-      Promise.resolve(returned).then(
-        (value: unknown) => {
-          owner.returned(value)
-        },
-        (thrown: unknown) => {
-          owner.threw(thrown)
-        },
-      )
-    } else {
-      owner.returned(returned)
-    }
+        : callWithin(middleware, handler, job, context, owner)
+    if (isThenable(returned)) whenSettled(returned, owner)
+    else owner.returned(returned)
   } catch (thrown) {
     owner.threw(thrown)
   }
+}
+
+type Handler = (job: Job<unknown>, context: AttemptContext) => unknown
+
+function callWithin(
+  middleware: readonly HandlerMiddleware[],
+  handler: Handler,
+  job: Job<unknown>,
+  context: AttemptContext,
+  owner: HandlerRunOwner,
+): unknown {
+  return runWithin(middleware, job, context, () => {
+    // A middleware may have taken its time.
+    if (owner.abortReason !== null) throw owner.abortReason
+    return handler(job, context)
+  })
+}
+
+function whenSettled(returned: PromiseLike<unknown>, owner: HandlerRunOwner): void {
+  Promise.resolve(returned).then(
+    (value: unknown) => {
+      owner.returned(value)
+    },
+    (thrown: unknown) => {
+      owner.threw(thrown)
+    },
+  )
 }
