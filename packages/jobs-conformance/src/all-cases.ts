@@ -15,6 +15,9 @@ import { historyCases } from './cases/history.ts'
 import { leasesCases } from './cases/leases.ts'
 import { lifecycleCases } from './cases/lifecycle.ts'
 import { listCases } from './cases/list.ts'
+import { scheduleListingCases } from './cases/schedule-listing.ts'
+import { scheduleTicksCases } from './cases/schedule-ticks.ts'
+import { schedulesCases } from './cases/schedules.ts'
 import { nestedGroupsCases } from './cases/nested-groups.ts'
 import { orderingKeyFreeingCases } from './cases/ordering-key-freeing.ts'
 import { orderingKeysCases } from './cases/ordering-keys.ts'
@@ -68,6 +71,9 @@ export const allCases: readonly CaseGroup[] = [
   groupCountingCases,
   nestedGroupsCases,
   groupHistoryCases,
+  schedulesCases,
+  scheduleTicksCases,
+  scheduleListingCases,
   filtersCases,
   capabilitiesCases,
   wakeUpCases,

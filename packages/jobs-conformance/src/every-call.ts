@@ -2,15 +2,14 @@ import type { CallOptions, JobRef, JobStore, Lease } from '@cgk/jobs-core'
 import { complete } from '@cgk/jobs-core'
 import { claimRequest } from './claim-jobs.ts'
 import { GROUP, newGroup } from './new-group.ts'
-import { newJob, QUEUE, TENANT } from './new-job.ts'
+import { newJob, QUEUE } from './new-job.ts'
+import { newSchedule, SCHEDULE } from './new-schedule.ts'
 
 /** One way to call a store. */
 export interface StoreCall {
   readonly operation: string
   readonly call: (store: JobStore, options?: CallOptions) => Promise<unknown>
 }
-
-const SCHEDULE = { queue: QUEUE, tenantId: TENANT, id: 'nightly' }
 
 /** Every call of the port but `close` that the store supports, each with a request that would do something. */
 export function everyCall(
@@ -73,11 +72,7 @@ const GROUP_CALLS: readonly StoreCall[] = [
 const SCHEDULE_CALLS: readonly StoreCall[] = [
   {
     operation: 'putSchedule',
-    call: (store, options) =>
-      store.putSchedule(
-        { ...SCHEDULE, spec: '{}', paused: false, nextAt: 0, expected: null },
-        options,
-      ),
+    call: (store, options) => store.putSchedule(newSchedule(), options),
   },
   { operation: 'getSchedules', call: (store, options) => store.getSchedules([SCHEDULE], options) },
   {

@@ -5,6 +5,7 @@ import { claimJobs, claimOne, stateOf } from '../claim-jobs.ts'
 import { expectRefusal } from '../expect-refusal.ts'
 import { GROUP, newGroup } from '../new-group.ts'
 import { enqueueOne, newJob, QUEUE } from '../new-job.ts'
+import { newSchedule, SCHEDULE } from '../new-schedule.ts'
 import { storeCase, type CaseGroup, type StoreCase } from '../store-case.ts'
 
 type Capability = keyof StoreCapabilities
@@ -74,6 +75,19 @@ export const capabilitiesCases: CaseGroup = {
         expect(await claimJobs(store)).toEqual([])
       },
       { skip: whereSupported('groups') },
+    ),
+
+    storeCase(
+      'without schedules every call about them is refused',
+      async ({ store }) => {
+        await expectRefusal(store.putSchedule(newSchedule()), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.getSchedules([SCHEDULE]), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.listSchedules({ queue: QUEUE, limit: 1 }), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.dueSchedules({ queues: [QUEUE], limit: 1 }), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.advanceSchedules([]), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.removeSchedules([SCHEDULE]), 'JOBS_UNSUPPORTED')
+      },
+      { skip: whereSupported('schedules') },
     ),
   ],
 }
