@@ -8,6 +8,7 @@ import { followUps } from './broken-stores/follow-ups.ts'
 import { groups } from './broken-stores/groups.ts'
 import { operating } from './broken-stores/operating.ts'
 import { orderingKeys } from './broken-stores/ordering-keys.ts'
+import { schedules } from './broken-stores/schedules.ts'
 import { settling } from './broken-stores/settling.ts'
 import { StoreWrapper } from './broken-stores/store-wrapper.ts'
 import { uniqueKeys } from './broken-stores/unique-keys.ts'
@@ -48,6 +49,7 @@ describe('the suite catches a store', () => {
     ...concurrencyKeys,
     ...groups,
     ...followUps,
+    ...schedules,
   ])('$fault', { timeout: 60_000 }, async ({ caughtBy, caughtByModel, harness }, { annotate }) => {
     expect(names).toEqual(expect.arrayContaining([...caughtBy]))
     const failed = await failedCases(harness)
