@@ -1,0 +1,27 @@
+import * as cancellableSequence from './cancellable-sequence.ts'
+import * as catalogueSync from './catalogue-sync.ts'
+import * as orderFanOut from './order-fan-out.ts'
+import * as pacedEmail from './paced-email.ts'
+import * as reconciliation from './reconciliation.ts'
+
+const KINDS: Readonly<Record<string, (say: (line: string) => void) => Promise<void>>> = {
+  'order-fan-out': orderFanOut.story,
+  reconciliation: reconciliation.story,
+  'catalogue-sync': catalogueSync.story,
+  'paced-email': pacedEmail.story,
+  'cancellable-sequence': cancellableSequence.story,
+}
+
+const [kind] = process.argv.slice(2)
+if (kind !== undefined && KINDS[kind] === undefined) {
+  console.error(`There is no "${kind}". There are: ${Object.keys(KINDS).join(', ')}`)
+  process.exitCode = 1
+} else {
+  for (const [name, story] of Object.entries(KINDS)) {
+    if (kind !== undefined && kind !== name) continue
+    console.log(`\n${name}`)
+    await story((line) => {
+      console.log(`  ${line}`)
+    })
+  }
+}
