@@ -3,6 +3,10 @@ import * as catalogueSync from './catalogue-sync.ts'
 import * as orderFanOut from './order-fan-out.ts'
 import * as pacedEmail from './paced-email.ts'
 import * as reconciliation from './reconciliation.ts'
+import * as creatorPayouts from './creator-payouts.ts'
+import * as opsCron from './ops-cron.ts'
+import * as smsQuietHours from './sms-quiet-hours.ts'
+import * as webhooks from './webhooks.ts'
 
 const KINDS: Readonly<Record<string, (say: (line: string) => void) => Promise<void>>> = {
   'order-fan-out': orderFanOut.story,
@@ -10,6 +14,10 @@ const KINDS: Readonly<Record<string, (say: (line: string) => void) => Promise<vo
   'catalogue-sync': catalogueSync.story,
   'paced-email': pacedEmail.story,
   'cancellable-sequence': cancellableSequence.story,
+  webhooks: webhooks.story,
+  'sms-quiet-hours': smsQuietHours.story,
+  'ops-cron': opsCron.story,
+  'creator-payouts': creatorPayouts.story,
 }
 
 const [kind] = process.argv.slice(2)
