@@ -1,11 +1,14 @@
+import * as analytics from './analytics.ts'
 import * as cancellableSequence from './cancellable-sequence.ts'
 import * as catalogueSync from './catalogue-sync.ts'
+import * as creatorPayouts from './creator-payouts.ts'
+import * as mediaBatches from './media-batches.ts'
+import * as opsCron from './ops-cron.ts'
 import * as orderFanOut from './order-fan-out.ts'
 import * as pacedEmail from './paced-email.ts'
 import * as reconciliation from './reconciliation.ts'
-import * as creatorPayouts from './creator-payouts.ts'
-import * as opsCron from './ops-cron.ts'
 import * as smsQuietHours from './sms-quiet-hours.ts'
+import * as subscriptionBilling from './subscription-billing.ts'
 import * as webhooks from './webhooks.ts'
 
 const KINDS: Readonly<Record<string, (say: (line: string) => void) => Promise<void>>> = {
@@ -14,6 +17,9 @@ const KINDS: Readonly<Record<string, (say: (line: string) => void) => Promise<vo
   'catalogue-sync': catalogueSync.story,
   'paced-email': pacedEmail.story,
   'cancellable-sequence': cancellableSequence.story,
+  'subscription-billing': subscriptionBilling.story,
+  'media-batches': mediaBatches.story,
+  analytics: analytics.story,
   webhooks: webhooks.story,
   'sms-quiet-hours': smsQuietHours.story,
   'ops-cron': opsCron.story,

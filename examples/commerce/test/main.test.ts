@@ -13,6 +13,7 @@ it('tells every story', async () => {
   expect(stdout).toContain('five changes, 1 sync')
   expect(stdout).toContain('asked for twice, mailed 1 time')
   expect(stdout).toContain('cart_2: reminder 3')
+  expect(stdout.match(/^[a-z-]+$/gm)).toHaveLength(12)
 })
 
 it('names the kinds there are for one that is not', async () => {

@@ -1,0 +1,44 @@
+import { createTestJobs } from '@cgk/jobs-memory/testing'
+import { expect, it, vi } from 'vitest'
+import { billingJobs, type Charge, scheduleBilling } from '../src/subscription-billing.ts'
+
+const DAY = 24 * 3_600_000
+
+function billing() {
+  return {
+    dueOn: vi.fn(async (tenantId: string, _date: string) => [`${tenantId}-1`, `${tenantId}-2`]),
+    charge: vi.fn(async (_charge: Charge, _idempotencyKey: string) => {}),
+  }
+}
+
+it('charges each day of the tenant at six of its morning', async () => {
+  const ours = billing()
+  const jobs = billingJobs(ours)
+  await using shop = createTestJobs({ jobs: Object.values(jobs), at: '2026-01-05T20:59:59Z' })
+  await scheduleBilling(shop.queue, jobs, 'acme', 'Asia/Tokyo')
+  await shop.runUntilIdle()
+  expect(ours.dueOn).not.toHaveBeenCalled()
+  await shop.advance(1_000)
+
+  expect(ours.dueOn.mock.calls).toEqual([['acme', '2026-01-06']])
+  await shop.advance(DAY)
+  expect(ours.charge.mock.calls.map(([{ subscription, date }]) => [subscription, date])).toEqual([
+    ['acme-1', '2026-01-06'],
+    ['acme-2', '2026-01-06'],
+    ['acme-1', '2026-01-07'],
+    ['acme-2', '2026-01-07'],
+  ])
+})
+
+it('charges a subscription once for a day, though the look for it is repeated', async () => {
+  const ours = billing()
+  const jobs = billingJobs(ours)
+  await using shop = createTestJobs({ jobs: Object.values(jobs) })
+  const payload = { timezone: 'UTC' }
+  await shop.queue.enqueue(jobs.billDay, payload, { tenantId: 'acme' })
+  await shop.queue.enqueue(jobs.billDay, payload, { tenantId: 'acme' })
+  await shop.runUntilIdle()
+
+  expect(ours.dueOn).toHaveBeenCalledTimes(2)
+  expect(ours.charge).toHaveBeenCalledTimes(2)
+})
