@@ -1,6 +1,6 @@
-import type { GroupRef, NewGroup, Outcome } from '@cgk/jobs-core'
+import { complete, fail, type GroupRef, type NewGroup, type Outcome } from '@cgk/jobs-core'
 import { expect } from 'vitest'
-import { claimJobs, claimOne, refOf } from '../claim-jobs.ts'
+import { claimEverything, claimJobs, claimOne, refOf, settleOne } from '../claim-jobs.ts'
 import {
   enqueueGroups,
   GROUP,
@@ -101,6 +101,25 @@ export const nestedGroupsCases: CaseGroup = {
         }
       },
     ),
+
+    groupCase('an operator may retry a failed callback, which then counts anew', async (open) => {
+      const { store } = open
+      const [members] = await enqueueGroups(store, family())
+      const isNested = ({ name }: { readonly name: string }): boolean => name.startsWith('nested')
+      const claimed = await claimEverything(store)
+      for (const job of claimed.filter(isNested)) await settleOne(store, complete(job))
+      const callback = await claimOne(store)
+      await settleOne(store, fail(callback, ERROR))
+      expect(await readGroup(store)).toMatchObject({ completed: 0, failed: 1 })
+      expect(await store.retry([refOf(callback)])).toMatchObject([{ status: 'changed' }])
+      expect(await readGroup(store)).toMatchObject({ completed: 0, failed: 0 })
+      await settleOne(store, complete(claimed.find(({ id }) => id === members![0]!.id)!))
+      expect(await runAll(store)).toEqual(['nested-completed'])
+
+      expect(await readGroup(store)).toMatchObject({ completed: 2, failed: 0 })
+      expect(await readGroup(store, NESTED)).toMatchObject({ completed: 2, failed: 0 })
+      expect(await runAll(store)).toEqual(['all-completed'])
+    }),
 
     groupCase('a callback that runs and is cancelled counts once', async ({ store }) => {
       await enqueueGroups(store, family())

@@ -16,12 +16,13 @@ import {
 } from '../claim-jobs.ts'
 import { expectHint, withoutWakeUps } from '../expect-hint.ts'
 import { loseWorker } from '../lose-worker.ts'
-import { enqueueOne, ERROR, newJob, QUEUE } from '../new-job.ts'
+import { enqueueOne, ERROR, newJob, only, QUEUE } from '../new-job.ts'
 import { enqueueAny, enqueueReplacing, holderOf, KEEP, REPLACE, takeKey } from '../unique-jobs.ts'
 import type { OpenStore } from '../harness.ts'
 import { caseNeeding, type CaseGroup } from '../store-case.ts'
 
 const uniqueCase = caseNeeding('uniqueKeys')
+const lineCase = caseNeeding('uniqueKeys', 'orderingKeys')
 
 /** A running holder with a job that waits for its key. */
 async function follow(open: OpenStore, delayMs = 0) {
@@ -70,6 +71,19 @@ export const uniqueKeySuccessorCases: CaseGroup = {
 
       const claimed = await claimEverything(store)
       expect(claimed.map(({ id, payload }) => [id, payload])).toEqual([[successor.id, '"newer"']])
+    }),
+
+    uniqueCase('a duplicate becomes the successor also while the holder waits', async (open) => {
+      const { store, holder, successor } = await follow(open)
+      await settleOne(store, retry(holder, ERROR, 1_000))
+      const replaced = await enqueueReplacing(store, { payload: '"newer"' })
+      expect(replaced).toMatchObject({ id: successor.id, payload: '"newer"' })
+      await open.advance(1_000)
+      const again = await claimOne(store)
+      expect(again).toMatchObject({ id: holder.id, payload: '"holder"' })
+      await settleOne(store, complete(again))
+
+      expect(await claimOne(store)).toMatchObject({ id: successor.id, payload: '"newer"' })
     }),
 
     uniqueCase('whatever ends the holder, the successor has the key at once', async (open) => {
@@ -272,6 +286,22 @@ export const uniqueKeySuccessorCases: CaseGroup = {
         expect(job.payload).toBe(`${round}`)
         await settleOne(store, complete(job))
       }
+    }),
+
+    lineCase('a successor that waits for its key blocks its line', async ({ store }) => {
+      const line = { orderingKey: 'customer-1' }
+      await takeKey(store)
+      const holder = await claimOne(store)
+      const successor = await takeKey(store, { unique: REPLACE, ...line })
+      const behind = await enqueueOne(store, line)
+      await enqueueReplacing(store, { payload: '"newer"', ...line })
+      expect(await claimJobs(store)).toEqual([])
+      await settleOne(store, complete(holder))
+      const first = only(await claimJobs(store))
+      expect(first).toMatchObject({ id: successor.id, payload: '"newer"' })
+      await settleOne(store, complete(first))
+
+      expect((await claimOne(store)).id).toBe(behind.id)
     }),
 
     uniqueCase(
