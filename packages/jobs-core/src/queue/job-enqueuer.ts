@@ -38,23 +38,30 @@ export class JobEnqueuer {
   }
 
   async #storeMany(requests: readonly JobRequest[]): Promise<Job<unknown>[]> {
-    const { newJobs, session } = this.#parts
-    const created = await Promise.all(
-      requests.map(async (request: JobRequest | null | undefined, index) => {
-        try {
-          const { job, payload, options } = (request ?? {}) as JobRequest
-          return await newJobs.create(job, payload, options)
-        } catch (cause) {
-          const { code, message, retryable } = cause as JobsError
-          throw new JobsError(code, `job ${index} of the batch: ${message}`, { retryable, cause })
-        }
-      }),
-    )
+    const { session } = this.#parts
+    const made = requests.map((request, index) => this.#create(request, index))
+    // Without a schema that takes its time, no job costs a promise.
+    const created = made.some((job) => job instanceof Promise)
+      ? await Promise.all(made.map((job) => Promise.resolve(job)))
+      : (made as NewJob[])
     if (created.length === 0) return []
     const results = await session.enqueuer.enqueue(created)
     return created.map((newJob, index) =>
       this.#stored(requests[index]!.job, newJob, results[index]!),
     )
+  }
+
+  /** What one of a batch becomes; an error, which rejects, says which job it is about. */
+  #create(request: JobRequest | null | undefined, index: number): NewJob | Promise<NewJob> {
+    try {
+      const { job, payload, options } = (request ?? {}) as JobRequest
+      const created = this.#parts.newJobs.create(job, payload, options)
+      return created instanceof Promise
+        ? created.catch((cause: unknown) => Promise.reject(ofBatch(cause, index)))
+        : created
+    } catch (cause) {
+      return Promise.reject(ofBatch(cause, index))
+    }
   }
 
   #stored(job: JobRequest['job'], newJob: NewJob, result: EnqueueResult): Job<unknown> {
@@ -66,4 +73,9 @@ export class JobEnqueuer {
       events.emit('replaced', stored, {})
     return stored
   }
+}
+
+function ofBatch(cause: unknown, index: number): JobsError {
+  const { code, message, retryable } = cause as JobsError
+  return new JobsError(code, `job ${index} of the batch: ${message}`, { retryable, cause })
 }
