@@ -98,14 +98,15 @@ export class ScheduleBook {
     enqueuer: Enqueuer,
     now: number,
   ): readonly AdvanceResult[] {
-    for (const { ticks } of advances) {
-      const jobs = ticks.flatMap((tick) => tick.jobs)
+    for (const advance of advances) {
+      if (this.#current(advance) === undefined) continue
+      const jobs = advance.ticks.flatMap((tick) => tick.jobs)
       const conflict = enqueuer.findConflict(jobs)
       if (conflict !== null) throw idConflict(jobs, conflict.index, conflict.holderName)
     }
     return advances.map((advance) => {
-      const row = this.get(advance)
-      if (row === undefined || row.paused || !row.is(advance.expected)) return { status: 'stale' }
+      const row = this.#current(advance)
+      if (row === undefined) return { status: 'stale' }
       const jobs: EnqueueResult[] = []
       for (const tick of advance.ticks) {
         const results = enqueuer.enqueue(tick.jobs, now)
@@ -134,6 +135,12 @@ export class ScheduleBook {
 
   clear(): void {
     this.#queues.clear()
+  }
+
+  /** The schedule, if it still is what the author of the advance saw. */
+  #current(advance: ScheduleAdvance): ScheduleRow | undefined {
+    const row = this.get(advance)
+    return row === undefined || row.paused || !row.is(advance.expected) ? undefined : row
   }
 
   #queueOf(name: string): QueueSchedules {

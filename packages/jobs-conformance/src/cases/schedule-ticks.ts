@@ -90,6 +90,20 @@ export const scheduleTicksCases: CaseGroup = {
       expect(await claimEverything(store)).toHaveLength(1)
     }),
 
+    scheduleCase(
+      'an advance that is stale is stale, whatever ids its jobs have',
+      async ({ store }) => {
+        const seen = await putNew(store)
+        await enqueueOne(store, { jobId: 'taken', payload: '"another"' })
+        const jobs = [tickJob(seen, 0, { jobId: 'taken' })]
+        const stale = nextTick(seen, {
+          expected: { revision: 2, nextAt: 0 },
+          ticks: [{ tickAt: 0, jobs }],
+        })
+        expect(await store.advanceSchedules([stale])).toEqual([{ status: 'stale' }])
+      },
+    ),
+
     scheduleCase('who saw another revision, a pause or nothing is refused', async ({ store }) => {
       const seen = await putNew(store)
       const changed = await change(store, seen, { spec: '"changed"' })
