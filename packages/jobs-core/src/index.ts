@@ -28,7 +28,7 @@ export {
   type JobSuccess,
   snooze,
 } from './job/job-result.ts'
-export { DEFAULT_LIMITS, type JobLimits } from './limits.ts'
+export { DEFAULT_SIZES, type SizeLimits } from './size-limits.ts'
 export type {
   EnqueueContext,
   EnqueueMiddleware,

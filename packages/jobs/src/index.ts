@@ -33,7 +33,7 @@ export {
   type JobFailure,
   type JobGroup,
   type JobHandler,
-  type JobLimits,
+  type SizeLimits,
   type JobListFilter,
   type JobOptions,
   type JobPage,

@@ -242,8 +242,8 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['an unknown tenancy', { tenancy: 'maybe' }, /^tenancy must be 'optional' or 'required'$/],
   [
     'a limit of 0',
-    { limits: { depth: 0 } },
-    /^limits\.depth must be a whole number from 1, not 0$/,
+    { sizes: { depth: 0 } },
+    /^sizes\.depth must be a whole number from 1, not 0$/,
   ],
 ])('a queue with %s is refused', async (_name, config, says) => {
   const error = await refusal(() =>

@@ -147,9 +147,9 @@ test('exactly 64 levels and exactly 256 KiB are stored and come back', async () 
   }
 })
 
-describe('limits are configurable', () => {
+describe('sizes are configurable', () => {
   test('per queue, for payloads, results and metadata', async () => {
-    const small = process.queue({ limits: { payloadBytes: 10, depth: 2 } })
+    const small = process.queue({ sizes: { payloadBytes: 10, depth: 2 } })
     expect(await refusal(() => small.enqueue('job', 'x'.repeat(9)))).toMatchObject({
       code: 'JOBS_VALUE_TOO_LARGE',
       message: expect.stringContaining('is 11 bytes of JSON; the limit is 10') as string,
@@ -174,7 +174,7 @@ describe('limits are configurable', () => {
   })
 
   test('upwards too', async () => {
-    const large = process.queue({ limits: { payloadBytes: 1_000_000, depth: 100 } })
+    const large = process.queue({ sizes: { payloadBytes: 1_000_000, depth: 100 } })
     let deep: unknown = 'x'.repeat(300_000)
     for (let level = 0; level < 100; level++) deep = [deep]
     const { id } = await large.enqueue('job', deep)
@@ -182,7 +182,7 @@ describe('limits are configurable', () => {
   })
 
   test('for names and ids', async () => {
-    const short = process.queue({ limits: { nameLength: 3, idLength: 4 } })
+    const short = process.queue({ sizes: { nameLength: 3, idLength: 4 } })
     await short.enqueue('abc', 1, { jobId: 'abcd' })
     expect(await refusal(() => short.enqueue('abcd', 1))).toMatchObject({
       code: 'JOBS_INVALID_JOB_NAME',

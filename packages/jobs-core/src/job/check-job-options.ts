@@ -1,5 +1,5 @@
 import { JobsError } from '../errors.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { JobOptions } from './job.ts'
 import { checkJobId, checkTenantId, describe } from './names.ts'
 
@@ -31,7 +31,7 @@ const KNOWN = new Set([
  *
  * @throws {@link JobsError} `JOBS_INVALID_OPTION`, `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID`
  */
-export function checkJobOptions(options: JobOptions, limits: JobLimits): void {
+export function checkJobOptions(options: JobOptions, sizes: SizeLimits): void {
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', 'must be an object', options)
   }
@@ -56,7 +56,7 @@ export function checkJobOptions(options: JobOptions, limits: JobLimits): void {
   if (retryDelay !== undefined) checkDuration('retryDelay', retryDelay)
   if (timeout !== undefined) checkDuration('timeout', timeout, 1)
   if (tenantId !== undefined) checkTenantId(tenantId)
-  if (jobId !== undefined) checkJobId(jobId, limits.idLength)
+  if (jobId !== undefined) checkJobId(jobId, sizes.idLength)
   const { metadata } = options
   if (metadata !== undefined && !isRecord(metadata)) {
     // Without the value: metadata is the caller's data, as the payload is.

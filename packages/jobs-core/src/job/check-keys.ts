@@ -1,5 +1,5 @@
 import { JobsError } from '../errors.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import { checkDuration } from './check-job-options.ts'
 import type { JobOptions } from './job.ts'
 import { checkKey, describe } from './names.ts'
@@ -14,7 +14,7 @@ type KeyOptions = Pick<
  *
  * @throws {@link JobsError} `JOBS_INVALID_KEY`, `JOBS_INVALID_OPTION`
  */
-export function checkKeys(options: KeyOptions, { keyLength }: Pick<JobLimits, 'keyLength'>): void {
+export function checkKeys(options: KeyOptions, { keyLength }: Pick<SizeLimits, 'keyLength'>): void {
   const { uniqueKey, orderingKey, concurrencyKey } = options
   if (uniqueKey !== undefined) checkUniqueKey(uniqueKey, options, keyLength)
   if (orderingKey !== undefined) {

@@ -1,6 +1,6 @@
 import { DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
-import { DEFAULT_LIMITS } from '../limits.ts'
+import { DEFAULT_SIZES } from '../size-limits.ts'
 import type { JobHandler } from '../processor/job-handler.ts'
 import type { AnyJobDefinition, JobDefaults } from './define-job.ts'
 import { checkDuration, checkInteger, checkJobOptions } from './check-job-options.ts'
@@ -27,7 +27,7 @@ const MAX_CONCURRENCY_LIMIT = 10_000
 /** @throws {@link JobsError} `JOBS_INVALID_JOB_NAME`, `JOBS_INVALID_OPTION` */
 export function checkDefinition(definition: AnyJobDefinition): void {
   const { handler, options, retry, schema, validate, concurrencyLimit } = definition
-  const name = checkJobName(definition.name, DEFAULT_LIMITS.nameLength)
+  const name = checkJobName(definition.name, DEFAULT_SIZES.nameLength)
   checkHandler(name, handler)
   if (options !== undefined) checkPresets(name, options)
   if (retry !== undefined) checkRetry(retry)
@@ -61,7 +61,7 @@ const PRESETS: Readonly<Record<keyof JobDefaults, true>> = {
 }
 
 function checkPresets(name: string, options: JobDefaults): void {
-  checkJobOptions(options, DEFAULT_LIMITS)
+  checkJobOptions(options, DEFAULT_SIZES)
   for (const option of Object.keys(options)) {
     if (Object.hasOwn(PRESETS, option)) continue
     throw new JobsError(

@@ -1,5 +1,5 @@
 import { JobsError, type JobsErrorCode } from '../errors.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 
 type Segment = string | number
 
@@ -24,9 +24,9 @@ interface Violation {
 export function serialize(
   value: unknown,
   subject: string,
-  limits: Pick<JobLimits, 'payloadBytes' | 'depth'>,
+  sizes: Pick<SizeLimits, 'payloadBytes' | 'depth'>,
 ): string {
-  const { depth, payloadBytes } = limits
+  const { depth, payloadBytes } = sizes
   const walk: Walk = { depth, ancestors: [], bytesLeft: payloadBytes * FAR_TOO_LARGE }
   let found: Violation | null
   let text = ''
@@ -38,11 +38,11 @@ export function serialize(
     found = { ...violation('JOBS_VALUE_UNSUPPORTED', 'threw while it was read'), cause }
   }
   if (walk.bytesLeft < 0)
-    throw tooLarge(subject, `more than ${payloadBytes * FAR_TOO_LARGE}`, limits)
+    throw tooLarge(subject, `more than ${payloadBytes * FAR_TOO_LARGE}`, sizes)
   if (found !== null) throw toError(found, subject)
   if (text.length * 3 > payloadBytes) {
     const bytes = utf8Length(text)
-    if (bytes > payloadBytes) throw tooLarge(subject, String(bytes), limits)
+    if (bytes > payloadBytes) throw tooLarge(subject, String(bytes), sizes)
   }
   return text
 }
@@ -196,7 +196,7 @@ function toError(found: Violation, subject: string): JobsError {
 function tooLarge(
   subject: string,
   bytes: string,
-  { payloadBytes }: Pick<JobLimits, 'payloadBytes'>,
+  { payloadBytes }: Pick<SizeLimits, 'payloadBytes'>,
 ): JobsError {
   return new JobsError(
     'JOBS_VALUE_TOO_LARGE',

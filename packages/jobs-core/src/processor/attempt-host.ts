@@ -1,5 +1,5 @@
 import type { QueueEvents } from '../events/queue-events.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
@@ -12,7 +12,7 @@ export interface AttemptHost {
   readonly ports: RuntimePorts
   readonly session: StoreSession
   readonly events: QueueEvents
-  readonly limits: JobLimits
+  readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly leaseMs: number
   readonly timeoutGraceMs: number

@@ -180,7 +180,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
   }
 
   #read(value: unknown): Reading {
-    const reading = readResult(value, this.host.limits)
+    const reading = readResult(value, this.host.sizes)
     if (reading.type === 'failure') return reading
     try {
       this.#context?.changedHeaders()

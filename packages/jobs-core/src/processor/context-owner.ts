@@ -5,7 +5,7 @@ import type { AttemptHost } from './attempt-host.ts'
 /** What the parts of a handler's context ask of its attempt. */
 export interface ContextOwner {
   readonly lease: ClaimedJob
-  readonly host: Pick<AttemptHost, 'ports' | 'session' | 'limits'>
+  readonly host: Pick<AttemptHost, 'ports' | 'session' | 'sizes'>
   /** What the handler says once its attempt is over is dropped. */
   readonly running: boolean
   /** Why the attempt was aborted; `null` while it was not. */

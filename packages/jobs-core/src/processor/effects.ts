@@ -33,7 +33,7 @@ export class Effects {
 
   async #begin(key: string, effect: Effect<unknown>): Promise<unknown> {
     const { lease, host, running, abortReason } = this.#owner
-    checkKey('the key of once', key, host.limits.keyLength)
+    checkKey('the key of once', key, host.sizes.keyLength)
     const remembered = lease.effects
     if (remembered !== null && Object.hasOwn(remembered, key)) {
       return JSON.parse(remembered[key]!) as unknown

@@ -5,7 +5,7 @@ import { isDuration, retryAfterMs, wholeMs } from '../job/check-job-options.ts'
 import type { JobResult } from '../job/job-result.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import { serialize } from '../job/serialize.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
 import type { Lease } from '../storage/lease.ts'
 import { fail, retry, type Settlement } from '../storage/settlement.ts'
@@ -27,15 +27,15 @@ export type Reading =
   | { readonly type: 'failure'; readonly error: Error }
 
 /** Reads a handler's return value; never throws. */
-export function readResult(value: unknown, limits: JobLimits): Reading {
+export function readResult(value: unknown, sizes: SizeLimits): Reading {
   try {
-    return read(value, limits)
+    return read(value, sizes)
   } catch (error) {
     return { type: 'failure', error: asError(error) }
   }
 }
 
-function read(value: unknown, limits: JobLimits): Reading {
+function read(value: unknown, sizes: SizeLimits): Reading {
   if (typeof value !== 'object' || value === null || !('success' in value)) {
     return failure(
       'Jobs must return JobResult: { success: true, data } or { success: false, error }',
@@ -46,7 +46,7 @@ function read(value: unknown, limits: JobLimits): Reading {
     const followUps = result.followUps ?? []
     if (!Array.isArray(followUps)) return failure('followUps of a JobResult must be an array')
     const { data } = result
-    const text = data === undefined ? null : serialize(data, 'result', limits)
+    const text = data === undefined ? null : serialize(data, 'result', sizes)
     return { type: 'success', data, result: text, followUps }
   }
   if ('snoozeMs' in result) {

@@ -34,7 +34,7 @@ export function processJobs(config: ProcessorConfig): JobProcessor {
     queue: config.queue.name,
     runtime: internals.runtime,
     session: internals.session,
-    limits: internals.limits,
+    sizes: internals.sizes,
     newJobs: internals.newJobs,
     tickJobs: internals.tickJobs,
     maxConcurrency: whole(

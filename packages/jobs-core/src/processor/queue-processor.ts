@@ -1,6 +1,6 @@
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { CancelTimer, JobsLogger, RuntimePorts } from '../runtime/ports.ts'
@@ -24,7 +24,7 @@ export interface QueueProcessorConfig {
   readonly queue: string
   readonly runtime: JobsRuntime
   readonly session: StoreSession
-  readonly limits: JobLimits
+  readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly tickJobs: TickJobFactory
   readonly maxConcurrency: number
@@ -40,7 +40,7 @@ export interface QueueProcessorConfig {
 export class QueueProcessor implements JobProcessor, AttemptHost {
   readonly ports: RuntimePorts
   readonly session: StoreSession
-  readonly limits: JobLimits
+  readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly leaseMs: number
   readonly timeoutGraceMs: number
@@ -63,12 +63,12 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#config = config
     this.ports = runtime.ports
     this.session = session
-    this.limits = config.limits
+    this.sizes = config.sizes
     this.newJobs = config.newJobs
     this.leaseMs = leaseMs
     this.timeoutGraceMs = config.timeoutGraceMs
     this.events = session.events.of(queue)
-    this.#handlers = new HandlerRegistry(config.limits.nameLength)
+    this.#handlers = new HandlerRegistry(config.sizes.nameLength)
     this.#announcer = new OutcomeAnnouncer(config.callbacks, this.events, logger)
     this.#claims = new ClaimLoop({
       queue,

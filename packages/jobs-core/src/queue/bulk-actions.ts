@@ -38,9 +38,9 @@ export class BulkActions {
     selection: JobSelection,
     { preview = false }: BulkOptions,
   ): Promise<BulkAnswer> {
-    const { name, session, limits, viewer } = this.#parts
+    const { name, session, sizes, viewer } = this.#parts
     checkNarrow(selection)
-    const filter = checkSelection(name, selection, limits)
+    const filter = checkSelection(name, selection, sizes)
     const statuses = checkChangeable(action, filter.statuses ?? MEANT[action])
     const answer = { matched: 0, changed: 0, jobs: [] as Job<unknown>[] }
     let cursor: string | null | undefined

@@ -2,7 +2,7 @@ import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition, JobsOf } from '../job/define-job.ts'
 import { checkDefinition } from '../job/definition-registry.ts'
 import { checkQueueName, checkTenantId } from '../job/names.ts'
-import { type JobLimits, resolveLimits } from '../limits.ts'
+import { type SizeLimits, resolveSizes } from '../size-limits.ts'
 import { EnqueueChain } from '../middleware/enqueue-middleware.ts'
 import { type JobsRuntime, processRuntime } from '../runtime/jobs-runtime.ts'
 import { type TenantSource, TickJobFactory } from '../schedule/tick-jobs.ts'
@@ -29,8 +29,8 @@ export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[]
    * asked at each tick, by whichever process fires it.
    */
   readonly tenants?: TenantSource
-  /** How large things may be. @defaultValue each one's, see {@link JobLimits} */
-  readonly limits?: Partial<JobLimits>
+  /** How large things may be. @defaultValue each one's, see {@link SizeLimits} */
+  readonly sizes?: Partial<SizeLimits>
   /** `pollInterval` of processors of this queue object that say nothing else. */
   readonly pollInterval?: number
   /** `maxConcurrency` of processors of this queue object that say nothing else. */
@@ -65,13 +65,13 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
   if (tenancy !== 'optional' && tenancy !== 'required') {
     throw new JobsError('JOBS_INVALID_CONFIG', "tenancy must be 'optional' or 'required'")
   }
-  const limits = resolveLimits(config.limits)
+  const sizes = resolveSizes(config.sizes)
   const definitions = new Map<string, AnyJobDefinition>()
   for (const definition of config.jobs ?? []) {
     checkDefinition(definition)
     definitions.set(definition.name, definition)
   }
-  const newJobs = new NewJobFactory({ queue: name, definitions, limits, tenancy })
+  const newJobs = new NewJobFactory({ queue: name, definitions, sizes, tenancy })
   const tickJobs = new TickJobFactory(newJobs, checkTenants(config.tenants))
   const session = runtime.sessionWith(store)
   const leases = new ManualLeases(name, session, runtime.ports, definitions)
@@ -80,7 +80,7 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
     name,
     session,
     runtime,
-    limits,
+    sizes,
     newJobs,
     viewer,
     leases,
@@ -92,7 +92,7 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
   return attachInternals(queue, {
     runtime,
     session,
-    limits,
+    sizes,
     newJobs,
     tickJobs,
     pollInterval,

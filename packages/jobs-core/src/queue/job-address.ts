@@ -1,18 +1,18 @@
 import { currentTenant } from '@cgk/core'
 import { checkJobId, checkTenantId } from '../job/names.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { JobRef } from '../storage/job-record.ts'
 import type { JobAddress } from './job-queue.ts'
 
 /** @throws {@link JobsError} `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID` */
-export function jobRefOf(queue: string, job: JobAddress, limits: JobLimits, what?: string): JobRef {
+export function jobRefOf(queue: string, job: JobAddress, sizes: SizeLimits, what?: string): JobRef {
   // An object says itself whose job it is. A job without a tenant must not turn, inside of one, into
   // that tenant's job of the same id.
   const { id, tenantId } =
     typeof job === 'string' ? { id: job, tenantId: currentTenant() } : (job ?? { id: job })
   return {
     queue,
-    id: checkJobId(id, limits.idLength, what),
+    id: checkJobId(id, sizes.idLength, what),
     tenantId: checkScope(tenantId ?? null),
   }
 }

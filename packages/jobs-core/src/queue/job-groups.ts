@@ -65,19 +65,19 @@ export class JobGroups {
   }
 
   async get(group: JobAddress): Promise<JobGroup | null> {
-    const { name, session, limits } = this.#parts
-    const refs = [jobRefOf(name, group, limits, 'group id')]
+    const { name, session, sizes } = this.#parts
+    const refs = [jobRefOf(name, group, sizes, 'group id')]
     const [record] = await session.call('getGroups', (call) => session.store.getGroups(refs, call))
     return record == null ? null : groupFromRecord(record)
   }
 
   #newGroups(plan: readonly PlannedGroup[], options: GroupOptions): Promise<readonly NewGroup[]> {
-    const { limits, newJobs, runtime } = this.#parts
+    const { sizes, newJobs, runtime } = this.#parts
     const { random } = runtime.ports
     const { groupId, tenantId: given } = options
     if (given !== undefined) checkTenantId(given)
     const tenantId = newJobs.tenantOf(options)
-    const rootId = groupId === undefined ? null : checkJobId(groupId, limits.idLength, 'groupId')
+    const rootId = groupId === undefined ? null : checkJobId(groupId, sizes.idLength, 'groupId')
     const ids = plan.map((_, place) => (place === 0 ? rootId : null) ?? `group_${random.hex(24)}`)
     const make = (): Promise<readonly NewGroup[]> =>
       Promise.all(plan.map((group, place) => this.#newGroup(group, place, ids, tenantId)))

@@ -52,8 +52,8 @@ export class JobOperations {
     action: 'cancel' | 'retry' | 'remove',
     job: JobAddress,
   ): Promise<Exclude<ActionResult, { status: 'notFound' }>> {
-    const { name, session, limits } = this.#parts
-    const ref = jobRefOf(name, job, limits)
+    const { name, session, sizes } = this.#parts
+    const ref = jobRefOf(name, job, sizes)
     const [result] = await session.call(action, (call) => session.store[action]([ref], call))
     if (result === undefined || result.status === 'notFound') {
       throw new JobsError('JOBS_NOT_FOUND', `Job not found: ${describeRef(ref)}`)

@@ -18,19 +18,19 @@ export class JobReader {
   }
 
   async get(job: JobAddress): Promise<Job<unknown> | null> {
-    const { name, session, limits, viewer } = this.#parts
-    const refs = [jobRefOf(name, job, limits)]
+    const { name, session, sizes, viewer } = this.#parts
+    const refs = [jobRefOf(name, job, sizes)]
     const [record] = await session.call('get', (call) => session.store.get(refs, call))
     return record == null ? null : viewer.show(record)
   }
 
   async list(filter: JobStatus | JobListFilter): Promise<JobPage> {
-    const { name, session, limits, viewer } = this.#parts
+    const { name, session, sizes, viewer } = this.#parts
     const selection: JobListFilter = typeof filter === 'string' ? { status: filter } : filter
     const { limit = DEFAULT_PAGE, cursor } = selection
     checkInteger('limit', limit, 1, LARGEST_PAGE)
     const request = {
-      ...checkSelection(name, selection, limits, ['limit', 'cursor']),
+      ...checkSelection(name, selection, sizes, ['limit', 'cursor']),
       limit,
       ...(cursor !== undefined && { cursor }),
     }

@@ -1,7 +1,7 @@
 import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import { checkJobId, checkKey, describe } from '../job/names.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { JobFilter, JobStatus } from '../storage/job-store.ts'
 import { checkScope } from './job-address.ts'
 import type { JobSelection, TenantChoice } from './job-queue.ts'
@@ -21,7 +21,7 @@ const KNOWN = new Set(['tenantId', 'status', 'name', 'keyPrefix', 'groupId', 'sc
 export function checkSelection(
   queue: string,
   selection: JobSelection,
-  limits: JobLimits,
+  sizes: SizeLimits,
   others: readonly string[] = [],
 ): CheckedSelection {
   for (const property of Object.keys(selection)) {
@@ -34,11 +34,11 @@ export function checkSelection(
     ...(status !== undefined && { statuses: checkStatuses(listOf(status)) }),
     ...(name !== undefined && { names: listOf(name) }),
     ...(keyPrefix !== undefined && {
-      keyPrefix: checkKey('keyPrefix', keyPrefix, limits.keyLength),
+      keyPrefix: checkKey('keyPrefix', keyPrefix, sizes.keyLength),
     }),
-    ...(groupId !== undefined && { groupId: checkJobId(groupId, limits.idLength, 'groupId') }),
+    ...(groupId !== undefined && { groupId: checkJobId(groupId, sizes.idLength, 'groupId') }),
     ...(scheduleId !== undefined && {
-      scheduleId: checkJobId(scheduleId, limits.idLength, 'scheduleId'),
+      scheduleId: checkJobId(scheduleId, sizes.idLength, 'scheduleId'),
     }),
   }
 }

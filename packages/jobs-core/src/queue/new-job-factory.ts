@@ -10,7 +10,7 @@ import { checkKeys } from '../job/check-keys.ts'
 import { checkHeaders } from '../job/check-headers.ts'
 import { checkJobName, describe } from '../job/names.ts'
 import { serialize } from '../job/serialize.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { NewJob } from '../storage/new-job.ts'
 
 /** Whether a queue takes jobs without a tenant. */
@@ -22,18 +22,18 @@ const NO_OPTIONS: JobOptions = {}
 export class NewJobFactory {
   readonly #queue: string
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
-  readonly #limits: JobLimits
+  readonly #sizes: SizeLimits
   readonly #tenancy: Tenancy
 
   constructor(config: {
     readonly queue: string
     readonly definitions: ReadonlyMap<string, AnyJobDefinition>
-    readonly limits: JobLimits
+    readonly sizes: SizeLimits
     readonly tenancy: Tenancy
   }) {
     this.#queue = config.queue
     this.#definitions = config.definitions
-    this.#limits = config.limits
+    this.#sizes = config.sizes
     this.#tenancy = config.tenancy
   }
 
@@ -47,13 +47,13 @@ export class NewJobFactory {
     payload: unknown,
     options: JobOptions = NO_OPTIONS,
   ): NewJob | Promise<NewJob> {
-    const name = checkJobName(typeof job === 'string' ? job : job?.name, this.#limits.nameLength)
+    const name = checkJobName(typeof job === 'string' ? job : job?.name, this.#sizes.nameLength)
     const definition = typeof job === 'string' ? this.#definitions.get(job) : job
     if (options !== NO_OPTIONS) {
-      checkJobOptions(options, this.#limits)
-      checkKeys(options, this.#limits)
+      checkJobOptions(options, this.#sizes)
+      checkKeys(options, this.#sizes)
     }
-    const text = serialize(payload, 'payload', this.#limits)
+    const text = serialize(payload, 'payload', this.#sizes)
     if (definition !== undefined && checksPayload(definition)) {
       const check = checkPayload(definition, payload)
       if (check instanceof Promise) {
@@ -102,7 +102,7 @@ export class NewJobFactory {
       name,
       payload: options.jobId === undefined ? payload : canonicalJson(payload),
       priority: options.priority ?? preset?.priority ?? 0,
-      ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#limits) }),
+      ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#sizes) }),
       ...(options.jobId !== undefined && { jobId: options.jobId }),
       ...(delay !== undefined && { delayMs: wholeMs(delay) }),
       ...(options.scheduledAt !== undefined && { runAt: options.scheduledAt.getTime() }),

@@ -1,5 +1,5 @@
 import { JobsError } from '../errors.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { StoreSession } from '../worker/store-session.ts'
@@ -9,7 +9,7 @@ import type { NewJobFactory } from './new-job-factory.ts'
 export interface QueueInternals {
   readonly runtime: JobsRuntime
   readonly session: StoreSession
-  readonly limits: JobLimits
+  readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly tickJobs: TickJobFactory
   readonly pollInterval: number | undefined

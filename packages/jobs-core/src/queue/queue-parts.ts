@@ -1,5 +1,5 @@
 import type { QueueEvents } from '../events/queue-events.ts'
-import type { JobLimits } from '../limits.ts'
+import type { SizeLimits } from '../size-limits.ts'
 import type { EnqueueChain } from '../middleware/enqueue-middleware.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { StoreSession } from '../worker/store-session.ts'
@@ -11,7 +11,7 @@ export interface QueueParts {
   readonly name: string
   readonly session: StoreSession
   readonly runtime: JobsRuntime
-  readonly limits: JobLimits
+  readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly viewer: JobViewer
   readonly events: QueueEvents

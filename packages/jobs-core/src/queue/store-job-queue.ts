@@ -132,8 +132,8 @@ export class StoreJobQueue implements JobQueue {
     job: JobAddress | Job<unknown, TResult>,
     options: WaitOptions = {},
   ): Promise<TResult> {
-    const { session, runtime, limits } = this.#parts
-    const ref = jobRefOf(this.name, job, limits)
+    const { session, runtime, sizes } = this.#parts
+    const ref = jobRefOf(this.name, job, sizes)
     const result = await waitForJob(ref, options, session.watcher, runtime.ports.timers)
     return result as TResult
   }
@@ -178,7 +178,7 @@ export class StoreJobQueue implements JobQueue {
     if (outcome !== 'completed' && outcome !== 'failed') {
       throw new JobsError('JOBS_INVALID_OPTION', "outcome must be 'completed' or 'failed'")
     }
-    const { id, tenantId } = jobRefOf(this.name, job, this.#parts.limits)
+    const { id, tenantId } = jobRefOf(this.name, job, this.#parts.sizes)
     const owner = { id, tenantId: typeof job === 'string' ? undefined : tenantId }
     await this.#parts.leases.end(owner, outcome === 'failed', error)
   }

@@ -52,8 +52,8 @@ export class StoreSchedules implements Schedules {
 
   /** As `JobQueue.schedule` says. */
   async put(id: string, spec: ScheduleSpec): Promise<Schedule> {
-    const { name, newJobs, tickJobs, limits } = this.#parts
-    checkJobId(id, limits.idLength, 'schedule id')
+    const { name, newJobs, tickJobs, sizes } = this.#parts
+    checkJobId(id, sizes.idLength, 'schedule id')
     const checked = checkAction(spec)
     const forAll = checked.forEach !== undefined
     if (forAll) checkForEach(tickJobs)
@@ -220,7 +220,7 @@ export class StoreSchedules implements Schedules {
   }
 
   #refOf(schedule: ScheduleAddress): ScheduleRef {
-    const { name, limits } = this.#parts
+    const { name, sizes } = this.#parts
     // As with jobs: an object says itself whose it is.
     const { id, tenantId } =
       typeof schedule === 'string'
@@ -229,7 +229,7 @@ export class StoreSchedules implements Schedules {
     return {
       queue: name,
       tenantId: checkScope(tenantId ?? null),
-      id: checkJobId(id, limits.idLength, 'schedule id'),
+      id: checkJobId(id, sizes.idLength, 'schedule id'),
     }
   }
 }

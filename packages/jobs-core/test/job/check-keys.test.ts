@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { checkKeys } from '../../src/job/check-keys.ts'
 import type { JobOptions } from '../../src/job/job.ts'
-import { DEFAULT_LIMITS } from '../../src/limits.ts'
+import { DEFAULT_SIZES } from '../../src/size-limits.ts'
 
-const check = (options: unknown): void => checkKeys(options as JobOptions, DEFAULT_LIMITS)
+const check = (options: unknown): void => checkKeys(options as JobOptions, DEFAULT_SIZES)
 
 test.each<JobOptions>([
   {},

@@ -1,10 +1,10 @@
-import { DEFAULT_LIMITS, type JobsError } from '@cgk/jobs-core'
+import { DEFAULT_SIZES, type JobsError } from '@cgk/jobs-core'
 import { describe, expect, test } from 'vitest'
 import { serialize } from '../../src/job/serialize.ts'
 
-function refusal(value: unknown, limits = DEFAULT_LIMITS): JobsError {
+function refusal(value: unknown, sizes = DEFAULT_SIZES): JobsError {
   try {
-    serialize(value, 'payload', limits)
+    serialize(value, 'payload', sizes)
   } catch (error) {
     return error as JobsError
   }
@@ -36,16 +36,16 @@ describe('serialize', () => {
     Object.assign(Object.create(null) as object, { a: 1 }),
   ]
   test.each(values.map((value) => ({ value })))('what passes comes back equal: $value', (given) => {
-    expect(JSON.parse(serialize(given.value, 'payload', DEFAULT_LIMITS))).toEqual(given.value)
+    expect(JSON.parse(serialize(given.value, 'payload', DEFAULT_SIZES))).toEqual(given.value)
   })
 
   test('properties that hold undefined are absent afterwards', () => {
-    expect(serialize({ a: undefined, b: 1 }, 'payload', DEFAULT_LIMITS)).toBe('{"b":1}')
+    expect(serialize({ a: undefined, b: 1 }, 'payload', DEFAULT_SIZES)).toBe('{"b":1}')
   })
 
   test('an object with toJSON is what that returns', () => {
     const value = { url: new URL('https://example.com/a'), money: { toJSON: () => ({ cents: 5 }) } }
-    expect(JSON.parse(serialize(value, 'payload', DEFAULT_LIMITS))).toEqual({
+    expect(JSON.parse(serialize(value, 'payload', DEFAULT_SIZES))).toEqual({
       url: 'https://example.com/a',
       money: { cents: 5 },
     })
@@ -74,7 +74,7 @@ describe('serialize', () => {
 
   test('an object used twice without a cycle passes', () => {
     const shared = { a: 1 }
-    expect(serialize([shared, shared], 'payload', DEFAULT_LIMITS)).toBe('[{"a":1},{"a":1}]')
+    expect(serialize([shared, shared], 'payload', DEFAULT_SIZES)).toBe('[{"a":1},{"a":1}]')
   })
 
   test('a value that unfolds without end is refused for its size in no time', () => {
@@ -84,7 +84,7 @@ describe('serialize', () => {
   })
 
   test('depth is counted in levels of arrays and objects, up to the limit and no further', () => {
-    expect(serialize(nested(64), 'payload', DEFAULT_LIMITS)).toHaveLength(129)
+    expect(serialize(nested(64), 'payload', DEFAULT_SIZES)).toHaveLength(129)
     expect(refusal(nested(65))).toMatchObject({
       code: 'JOBS_VALUE_TOO_DEEP',
       message: expect.stringContaining('64') as string,
@@ -92,15 +92,15 @@ describe('serialize', () => {
   })
 
   test('size is counted in UTF-8 bytes of the JSON text, up to the limit and no further', () => {
-    const limits = { ...DEFAULT_LIMITS, payloadBytes: 12 }
+    const sizes = { ...DEFAULT_SIZES, payloadBytes: 12 }
     for (const [fits, exceeds] of [
       ['a'.repeat(10), 'a'.repeat(11)],
       ['é'.repeat(5), `${'é'.repeat(5)}a`],
       ['€€€a', '€€€é'],
       ['😀😀aa', '😀😀aaa'],
     ] as const) {
-      expect(Buffer.byteLength(serialize(fits, 'payload', limits))).toBe(12)
-      expect(refusal(exceeds, limits)).toMatchObject({
+      expect(Buffer.byteLength(serialize(fits, 'payload', sizes))).toBe(12)
+      expect(refusal(exceeds, sizes)).toMatchObject({
         code: 'JOBS_VALUE_TOO_LARGE',
         message: expect.stringMatching(
           /^payload is 1[34] bytes of JSON; the limit is 12\b/,

@@ -1,6 +1,6 @@
 import { defineJob, type JobOptions, type NewJob } from '@cgk/jobs-core'
 import { expect, test } from 'vitest'
-import { resolveLimits } from '../../src/limits.ts'
+import { resolveSizes } from '../../src/size-limits.ts'
 import { NewJobFactory } from '../../src/queue/new-job-factory.ts'
 
 const limited = defineJob({
@@ -13,7 +13,7 @@ const limited = defineJob({
 const factory = new NewJobFactory({
   queue: 'default',
   definitions: new Map([[limited.name, limited]]),
-  limits: resolveLimits(),
+  sizes: resolveSizes(),
   tenancy: 'optional',
 })
 

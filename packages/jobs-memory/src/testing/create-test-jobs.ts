@@ -132,7 +132,7 @@ export function createTestJobs<const TDefinitions extends readonly AnyJobDefinit
         queueConfig: {
           name,
           ...(given.tenancy !== undefined && { tenancy: given.tenancy }),
-          ...(given.limits !== undefined && { limits: given.limits }),
+          ...(given.sizes !== undefined && { sizes: given.sizes }),
         },
         runtime,
         middleware,

@@ -18,7 +18,7 @@ export interface InlineRun {
   readonly definition: AnyJobDefinition
   readonly payload: unknown
   readonly options: JobOptions
-  readonly queueConfig: Pick<JobQueueConfig, 'name' | 'tenancy' | 'limits'>
+  readonly queueConfig: Pick<JobQueueConfig, 'name' | 'tenancy' | 'sizes'>
   readonly runtime: JobsRuntime
   readonly middleware: readonly HandlerMiddleware[]
   readonly logger: JobsLogger | undefined

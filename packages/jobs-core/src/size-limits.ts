@@ -1,7 +1,7 @@
 import { JobsError } from './errors.ts'
 
 /** How large things may be. Lengths are characters (UTF-16 units), sizes UTF-8 bytes of JSON. */
-export interface JobLimits {
+export interface SizeLimits {
   /** Of a payload, a result or a metadata object. @defaultValue 262144 (256 KiB) */
   readonly payloadBytes: number
   /** Nesting of arrays and objects in one. @defaultValue 64 */
@@ -15,7 +15,7 @@ export interface JobLimits {
 }
 
 /** What applies where a queue's configuration says nothing. */
-export const DEFAULT_LIMITS: JobLimits = Object.freeze({
+export const DEFAULT_SIZES: SizeLimits = Object.freeze({
   payloadBytes: 256 * 1024,
   depth: 64,
   nameLength: 200,
@@ -24,15 +24,15 @@ export const DEFAULT_LIMITS: JobLimits = Object.freeze({
 })
 
 /** Fills in the defaults. @throws {@link JobsError} `JOBS_INVALID_CONFIG` */
-export function resolveLimits(given: Partial<JobLimits> = {}): JobLimits {
-  const limits = { ...DEFAULT_LIMITS, ...given }
-  for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
+export function resolveSizes(given: Partial<SizeLimits> = {}): SizeLimits {
+  const sizes = { ...DEFAULT_SIZES, ...given }
+  for (const [name, value] of Object.entries(sizes) as [string, unknown][]) {
     if (!Number.isSafeInteger(value) || (value as number) < 1) {
       throw new JobsError(
         'JOBS_INVALID_CONFIG',
-        `limits.${name} must be a whole number from 1, not ${String(value)}`,
+        `sizes.${name} must be a whole number from 1, not ${String(value)}`,
       )
     }
   }
-  return limits
+  return sizes
 }
