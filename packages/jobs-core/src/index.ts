@@ -96,12 +96,11 @@ export {
   type ScheduledTick,
   type StoredError,
 } from './storage/job-record.ts'
+export type { JobControls } from './storage/job-controls.ts'
 export type {
   ActionResult,
   CallOptions,
-  ControlScope,
   JobCatalog,
-  JobControls,
   JobCounts,
   JobFilter,
   JobSink,
@@ -120,7 +119,21 @@ export {
   type LeaseState,
   MAX_LOG_LINES,
 } from './storage/lease.ts'
-export { type EnqueueResult, idConflict, type NewJob } from './storage/new-job.ts'
+export {
+  type Breaker,
+  DEFAULT_BREAKER,
+  DEFAULT_WEIGHT,
+  EACH_TENANT,
+  type LimitChange,
+  type Limits,
+  type LimitScope,
+  type LimitSource,
+  type LimitState,
+  type RateLimit,
+  type StoredLimits,
+  type TenantStanding,
+} from './storage/limits.ts'
+export { backlogFull, type EnqueueResult, idConflict, type NewJob } from './storage/new-job.ts'
 export type {
   AdvanceResult,
   ScheduleAdvance,
@@ -136,6 +149,7 @@ export {
   fail,
   type FollowUpConflict,
   type Outcome,
+  pauseLimiter,
   release,
   retry,
   type Settlement,

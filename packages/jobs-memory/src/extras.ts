@@ -20,6 +20,7 @@ export type Extras = Readonly<
     | 'timeoutMs'
     | 'headers'
     | 'keys'
+    | 'limiter'
     | 'group'
     | 'schedule'
     | 'failures'
@@ -36,6 +37,7 @@ const NO_EXTRAS: Extras = Object.freeze({
   timeoutMs: null,
   headers: null,
   keys: null,
+  limiter: null,
   group: null,
   schedule: null,
   failures: NO_FAILURES,
@@ -44,7 +46,7 @@ const NO_EXTRAS: Extras = Object.freeze({
 
 /** The extras that a job is enqueued with. */
 export function extrasOf(input: NewJob, group: GroupLinks | null): Extras {
-  const { metadata, maxAttempts, retryDelayMs, timeoutMs, headers, schedule } = input
+  const { metadata, maxAttempts, retryDelayMs, timeoutMs, headers, schedule, limiter } = input
   const keys = keysOf(input)
   const hasNone =
     keys === null &&
@@ -54,6 +56,7 @@ export function extrasOf(input: NewJob, group: GroupLinks | null): Extras {
     retryDelayMs === undefined &&
     timeoutMs === undefined &&
     headers === undefined &&
+    limiter === undefined &&
     schedule === undefined
   if (hasNone) return NO_EXTRAS
   return {
@@ -63,6 +66,7 @@ export function extrasOf(input: NewJob, group: GroupLinks | null): Extras {
     timeoutMs: timeoutMs ?? null,
     headers: headers ?? null,
     keys,
+    limiter: limiter ?? null,
     group,
     schedule: scheduleOf(schedule),
     failures: NO_FAILURES,

@@ -27,7 +27,7 @@ export class Leasing {
   claim(request: ClaimRequest, now: number): ClaimResult {
     const queue = this.#state.queues.get(request.queue)
     if (queue === undefined || queue.paused) {
-      return { jobs: [], nextDueInMs: null, hasSuspects: false }
+      return { jobs: [], nextDueInMs: null, awaitsRelease: false, hasSuspects: false }
     }
     queue.promote(now)
     const jobs = request.suspects
@@ -36,7 +36,7 @@ export class Leasing {
     const { hasSuspects, nextDueAt } = queue
     const hasMore = queue.hasReady || (request.suspects && hasSuspects)
     const nextDueInMs = nextDueAt === null ? null : nextDueAt - now
-    return { jobs, nextDueInMs: hasMore ? 0 : nextDueInMs, hasSuspects }
+    return { jobs, nextDueInMs: hasMore ? 0 : nextDueInMs, awaitsRelease: false, hasSuspects }
   }
 
   settle(settlement: Settlement, now: number): SettleResult {

@@ -10,7 +10,7 @@ import {
   type ClaimRequest,
   type ClaimResult,
   type Clock,
-  type ControlScope,
+  type LimitScope,
   type EnqueueResult,
   type GroupRecord,
   type GroupRef,
@@ -83,6 +83,7 @@ const CAPABILITIES: StoreCapabilities = Object.freeze({
   concurrencyKeys: true,
   groups: true,
   schedules: true,
+  limits: false,
 })
 
 /**
@@ -224,7 +225,7 @@ class MemoryStore implements JobStore {
     return this.#done(this.#act(refs, (job) => this.#transitions.remove(job, now)))
   }
 
-  async pause({ queue: name, tenantId }: ControlScope, options?: CallOptions): Promise<void> {
+  async pause({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<void> {
     this.#begin(options)
     const queue = this.#state.queueOf(name)
     if (tenantId === undefined) queue.paused = true
@@ -233,7 +234,7 @@ class MemoryStore implements JobStore {
     this.#state.wakeUps.send()
   }
 
-  async resume({ queue: name, tenantId }: ControlScope, options?: CallOptions): Promise<void> {
+  async resume({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<void> {
     const now = this.#begin(options)
     const queue = this.#state.queueOf(name)
     if (tenantId === undefined) queue.paused = false
@@ -243,11 +244,27 @@ class MemoryStore implements JobStore {
     this.#state.wakeUps.send()
   }
 
-  async isPaused({ queue: name, tenantId }: ControlScope, options?: CallOptions): Promise<boolean> {
+  async isPaused({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<boolean> {
     this.#begin(options)
     const queue = this.#state.queues.get(name)
     if (queue === undefined) return false
     return tenantId === undefined ? queue.paused : queue.isTenantPaused(tenantId)
+  }
+
+  async setLimits(): Promise<void> {
+    throw unsupported()
+  }
+
+  async getLimits(): ReturnType<JobStore['getLimits']> {
+    throw unsupported()
+  }
+
+  async listLimits(): ReturnType<JobStore['listLimits']> {
+    throw unsupported()
+  }
+
+  async listTenants(): ReturnType<JobStore['listTenants']> {
+    throw unsupported()
   }
 
   async enqueueGroups(
@@ -389,4 +406,8 @@ class MemoryStore implements JobStore {
       return { status: 'keyTaken', job: toRecord(job), holderId: done.id }
     })
   }
+}
+
+function unsupported(): JobsError {
+  return new JobsError('JOBS_UNSUPPORTED', 'the memory store has no limits yet')
 }

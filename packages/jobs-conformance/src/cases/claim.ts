@@ -64,6 +64,7 @@ export const claimCases: CaseGroup = {
       expect(await store.claim(claimRequest())).toEqual({
         jobs: [],
         nextDueInMs: null,
+        awaitsRelease: false,
         hasSuspects: false,
       })
     }),

@@ -29,6 +29,7 @@ export const settleAndClaimCases: CaseGroup = {
       expect(answer.claimed).toMatchObject({
         jobs: [{ id: 'job-1', state: 'running', attempts: 1, token: expect.any(String) }],
         nextDueInMs: 0,
+        awaitsRelease: false,
         hasSuspects: false,
       })
       expect(await stateOf(store, job)).toBe('completed')

@@ -1,6 +1,6 @@
 import type {
   ClaimRequest,
-  ControlScope,
+  LimitScope,
   JobFilter,
   JobStatus,
   NewJob,
@@ -188,7 +188,7 @@ export const claimRequest: Arbitrary<ClaimRequest> = fc.record({
 })
 
 /** A whole queue or one tenant of it. */
-export const controlScope: Arbitrary<ControlScope> = fc.oneof(
+export const controlScope: Arbitrary<LimitScope> = fc.oneof(
   { arbitrary: fc.record({ queue, tenantId }), weight: 2 },
   { arbitrary: fc.record({ queue }), weight: 1 },
 )

@@ -59,6 +59,7 @@ function expectedRecord(record: JobRecord, job: ModelJob, by: ShownBy): JobRecor
     log: by === 'get' ? job.log : [],
     headers: job.headers,
     keys: keysOf(job),
+    limiter: job.input.limiter ?? null,
     group: job.group,
     schedule: input.schedule ?? null,
     worker: job.worker,

@@ -1,4 +1,4 @@
-import type { ControlScope, JobRef, JobState, Lease, SettleResult } from '@cgk/jobs-core'
+import type { LimitScope, JobRef, JobState, Lease, SettleResult } from '@cgk/jobs-core'
 import type { HistoryOptions } from '../harness.ts'
 import { sameRef, type ModelJob, type Place } from './model-job.ts'
 import type { ModelGroup } from './model-group.ts'
@@ -23,7 +23,7 @@ export class ModelState {
   readonly given: { readonly lease: Lease; worker: string | null }[] = []
   /** Answers that were given to tokens; a job that is no longer retained may still give them. */
   readonly answers: Map<string, SettleResult> = new Map()
-  readonly paused: ControlScope[] = []
+  readonly paused: LimitScope[] = []
   groups: ModelGroup[] = []
   schedules: ModelSchedule[] = []
   #turns = 0
@@ -69,15 +69,15 @@ export class ModelState {
     return this.isScopePaused({ queue }) || this.isScopePaused({ queue, tenantId })
   }
 
-  isScopePaused(scope: ControlScope): boolean {
+  isScopePaused(scope: LimitScope): boolean {
     return this.paused.some((each) => sameScope(each, scope))
   }
 
-  pause(scope: ControlScope): void {
+  pause(scope: LimitScope): void {
     if (!this.isScopePaused(scope)) this.paused.push(scope)
   }
 
-  resume(scope: ControlScope): void {
+  resume(scope: LimitScope): void {
     const index = this.paused.findIndex((each) => sameScope(each, scope))
     if (index >= 0) this.paused.splice(index, 1)
   }
@@ -98,6 +98,6 @@ export class ModelState {
   }
 }
 
-function sameScope(a: ControlScope, b: ControlScope): boolean {
+function sameScope(a: LimitScope, b: LimitScope): boolean {
   return a.queue === b.queue && a.tenantId === b.tenantId
 }

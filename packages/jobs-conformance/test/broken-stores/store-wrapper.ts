@@ -5,7 +5,7 @@ import type {
   CallOptions,
   ClaimRequest,
   ClaimResult,
-  ControlScope,
+  LimitScope,
   EnqueueResult,
   GroupRef,
   JobCounts,
@@ -13,6 +13,7 @@ import type {
   JobRef,
   JobStore,
   Lease,
+  LimitChange,
   LeaseState,
   NewGroup,
   NewJob,
@@ -120,16 +121,32 @@ export class StoreWrapper implements JobStore {
     return this.inner.remove(refs, options)
   }
 
-  pause(scope: ControlScope, options?: CallOptions): Promise<void> {
+  pause(scope: LimitScope, options?: CallOptions): Promise<void> {
     return this.inner.pause(scope, options)
   }
 
-  resume(scope: ControlScope, options?: CallOptions): Promise<void> {
+  resume(scope: LimitScope, options?: CallOptions): Promise<void> {
     return this.inner.resume(scope, options)
   }
 
-  isPaused(scope: ControlScope, options?: CallOptions): Promise<boolean> {
+  isPaused(scope: LimitScope, options?: CallOptions): Promise<boolean> {
     return this.inner.isPaused(scope, options)
+  }
+
+  setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
+    return this.inner.setLimits(changes, options)
+  }
+
+  getLimits(scopes: readonly LimitScope[], options?: CallOptions) {
+    return this.inner.getLimits(scopes, options)
+  }
+
+  listLimits(request: Parameters<JobStore['listLimits']>[0], options?: CallOptions) {
+    return this.inner.listLimits(request, options)
+  }
+
+  listTenants(request: Parameters<JobStore['listTenants']>[0], options?: CallOptions) {
+    return this.inner.listTenants(request, options)
   }
 
   enqueueGroups(groups: readonly NewGroup[], options?: CallOptions): Promise<GroupsAnswer> {

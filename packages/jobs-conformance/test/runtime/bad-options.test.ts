@@ -240,11 +240,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['no store', { store: undefined }, /^queue default needs a store/],
   ['a store that is none', { store: {} }, /^queue default needs a store/],
   ['an unknown tenancy', { tenancy: 'maybe' }, /^tenancy must be 'optional' or 'required'$/],
-  [
-    'a limit of 0',
-    { sizes: { depth: 0 } },
-    /^sizes\.depth must be a whole number from 1, not 0$/,
-  ],
+  ['a limit of 0', { sizes: { depth: 0 } }, /^sizes\.depth must be a whole number from 1, not 0$/],
 ])('a queue with %s is refused', async (_name, config, says) => {
   const error = await refusal(() =>
     createJobQueue({ name: 'default', store: process.store, ...config } as {

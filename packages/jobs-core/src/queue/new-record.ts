@@ -44,6 +44,7 @@ export function newRecord(
           concurrency: concurrencyKey ?? null,
         }
       : null,
+    limiter: newJob.limiter ?? null,
     group,
     schedule: newJob.schedule ?? null,
     worker: null,

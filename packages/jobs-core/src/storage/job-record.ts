@@ -101,6 +101,7 @@ export interface JobRecord extends JobRef {
   /** JSON text of an object of strings. */
   readonly headers: string | null
   readonly keys: JobKeys | null
+  readonly limiter: string | null
   readonly group: GroupLinks | null
   readonly schedule: ScheduledTick | null
   /** The process that claimed the job last; `null` before the first claim. */

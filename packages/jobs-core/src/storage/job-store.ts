@@ -1,5 +1,6 @@
 import type { JobRecord, JobRef, JobState } from './job-record.ts'
 import type { AttemptReport, ClaimRequest, ClaimResult, Lease, LeaseState } from './lease.ts'
+import type { JobControls } from './job-controls.ts'
 import type { GroupStore } from './job-group.ts'
 import type { EnqueueResult, NewJob } from './new-job.ts'
 import type { ScheduleStore } from './schedule.ts'
@@ -23,8 +24,10 @@ export interface JobSink {
    * When the promise resolves the jobs survive whatever the store promises to survive. Jobs of one
    * call with equal priority are claimed in the order of the call.
    *
-   * @throws `JOBS_ID_CONFLICT` (see `idConflict`), having stored nothing, where a `jobId` belongs to a
-   * job of another name or another payload text, also to one earlier in the call.
+   * @throws having stored nothing: `JOBS_ID_CONFLICT` (see `idConflict`) where a `jobId` belongs to a
+   * job of another name or another payload text, also to one earlier in the call; `JOBS_BACKLOG_FULL`
+   * (see `backlogFull`) where a tenant's backlog has no room for its jobs of the call. Jobs that are
+   * there already need no room.
    */
   enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]>
 }
@@ -36,6 +39,21 @@ export interface LeaseStore {
    * order of admission; with an ordering key, only the first of its key. No job has two current leases
    * at any time, and none is leased beyond the limit of its key: a key counts what is leased, cancelled
    * jobs that a worker still holds included, until it is settled or taken back.
+   *
+   * A job is admissible when it is due, none of its scopes (see `LimitScope`) is paused and each
+   * has room: fewer leased than its concurrency, a token of its rate, a breaker that lets it. A lease
+   * takes from all of them together; a job that one of them keeps back takes from none, and stands in
+   * the way of no other.
+   *
+   * Among tenants: of the lanes of those that have something admissible, the one with the smallest
+   * virtual time is next, and each job it gives moves its virtual time on by the inverse of its weight.
+   * A lane that comes (back) is set to the present, the virtual time of the last one served, unless it
+   * is ahead of it: nobody saves up turns while idle, blocked or paused. Equal ones go in the order in
+   * which they came. Jobs without a tenant share a lane of weight 1. So, while two lanes `f` and `m`
+   * always have something admissible, `|N_f/w_f − N_m/w_m| ≤ 1/w_f + 1/w_m` of the jobs claimed, at each
+   * point between two jobs.
+   *
+   * @see Goyal, Vin, Cheng: Start-time Fair Queuing (SIGCOMM 1996)
    *
    * An adapter that gives up a call (see {@link CallOptions}) without knowing whether it was applied
    * gives back what it may have leased, as a release does, once it can: a worker that never heard of a
@@ -156,27 +174,10 @@ export type ActionResult =
   | { readonly status: 'keyTaken'; readonly job: JobRecord; readonly holderId: string }
   | { readonly status: 'notFound' }
 
-/** Which part of a store an operator's control governs: a queue, or one tenant in it. */
-export interface ControlScope {
-  readonly queue: string
-  /** `null` for the jobs without a tenant, absent for the whole queue. */
-  readonly tenantId?: string | null
-}
-
-/** The operator's controls; they persist as the jobs do and hold in every process. */
-export interface JobControls {
-  /** When this resolves, no later claim takes a job of the scope. Running jobs finish. */
-  pause(scope: ControlScope, options?: CallOptions): Promise<void>
-  /** Lifts exactly the pause of that scope. */
-  resume(scope: ControlScope, options?: CallOptions): Promise<void>
-  /** Whether that scope itself is paused. */
-  isPaused(scope: ControlScope, options?: CallOptions): Promise<boolean>
-}
-
 /**
  * A hint that a worker may want to look: `ready` that a job became claimable or is due sooner than any
- * other that waits for its time, `changed` that leases were cancelled or a pause began. Hints may be lost, doubled or wrong; losing all of them costs
- * latency and nothing else.
+ * other that waits for its time, `changed` that leases were cancelled or a pause began. Hints may be
+ * lost, doubled or wrong; losing all of them costs latency and nothing else.
  */
 export interface WakeUp {
   readonly queue: string
@@ -190,6 +191,8 @@ export interface StoreCapabilities {
   readonly concurrencyKeys: boolean
   readonly groups: boolean
   readonly schedules: boolean
+  /** Weights, limits, limiters and backlog quotas; pauses of queues and tenants are always there. */
+  readonly limits: boolean
 }
 
 /**

@@ -21,7 +21,7 @@ export interface ClaimRequest {
   readonly slots: number
   /**
    * Further jobs that may wait in the worker for a moment. A store hands these out only from what
-   * no limit, ordering key or concurrency key governs.
+   * no concurrency, rate, limiter, ordering key or concurrency key governs.
    */
   readonly prefetch: number
   /** How long the leases hide the jobs, from the store's now. */
@@ -41,9 +41,12 @@ export interface ClaimResult {
   readonly jobs: readonly ClaimedJob[]
   /**
    * In how many milliseconds the store knows that more can be claimed without anyone enqueuing:
-   * 0 when it stopped at the limit, `null` when nothing waits for a time.
+   * 0 when it stopped at the limit, `null` when nothing waits for a time. A rate, a pause of a limiter
+   * or a breaker that lets a job through again is such a time.
    */
   readonly nextDueInMs: number | null
+  /** Whether a job waits that only the end of a lease can make admissible: a concurrency is used up. */
+  readonly awaitsRelease: boolean
   /** Whether a suspect (see {@link ClaimRequest.suspects}) could be claimed now. */
   readonly hasSuspects: boolean
 }
@@ -51,7 +54,7 @@ export interface ClaimResult {
 /**
  * What a heartbeat learned of one lease.
  * - `held`: extended.
- * - `paused`: extended, but its queue or tenant is paused: a job that has not begun goes back.
+ * - `paused`: extended, but one of its scopes is paused: a job that has not begun goes back.
  * - `cancelled`: the job was cancelled while it ran; abort it and settle, which frees its slot.
  * - `lost`: the lease is no longer this worker's; abort at once.
  */

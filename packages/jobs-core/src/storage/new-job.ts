@@ -48,6 +48,11 @@ export interface NewJob {
   readonly concurrencyKey?: string
   /** From 1; given if and only if `concurrencyKey` is. */
   readonly concurrencyLimit?: number
+  /**
+   * The limiter, shared by all jobs of the tenant that name it, whatever their own name: see
+   * `LimitScope`. Needs the capability `limits`.
+   */
+  readonly limiter?: string
   /** Set for a job that a schedule makes. */
   readonly schedule?: ScheduledTick
 }
@@ -78,5 +83,24 @@ export function idConflict(jobs: readonly NewJob[], index: number, holderName: s
   return new JobsError(
     'JOBS_ID_CONFLICT',
     `${which}job id ${jobId} belongs to another job of queue ${queue}: ${why}`,
+  )
+}
+
+/**
+ * The error with which a store refuses a call of `enqueue` or `enqueueGroups`, storing nothing of it,
+ * because a tenant's backlog quota has no room for its jobs.
+ *
+ * @param waiting - how many of the tenant's jobs wait already.
+ * @param more - how many the call would add.
+ */
+export function backlogFull(
+  { queue, tenantId }: Pick<NewJob, 'queue' | 'tenantId'>,
+  { quota, waiting, more }: { quota: number; waiting: number; more: number },
+): JobsError {
+  const whose = tenantId === null ? 'the jobs without a tenant' : `tenant ${tenantId}`
+  return new JobsError(
+    'JOBS_BACKLOG_FULL',
+    `the backlog of ${whose} in queue ${queue} is full: ${waiting} jobs wait, ${more} more would pass its quota of ${quota}; enqueue again once some have run`,
+    { retryable: true },
   )
 }

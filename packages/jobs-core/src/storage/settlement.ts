@@ -7,8 +7,13 @@ export type Outcome =
   | { readonly type: 'complete'; readonly result: string | null }
   /** The attempt is spent; the job waits for another. */
   | { readonly type: 'retry'; readonly delayMs: number; readonly error: StoredError }
-  /** The attempt is given back: snooze, drain, unknown name. */
-  | { readonly type: 'release'; readonly delayMs: number }
+  /** The attempt is given back: snooze, drain, unknown name, an outside API that asks to wait. */
+  | {
+      readonly type: 'release'
+      readonly delayMs: number
+      /** No job of the job's limiter and tenant starts for so long; a longer pause stays. */
+      readonly pauseLimiterMs?: number
+    }
   | { readonly type: 'fail'; readonly error: StoredError }
 
 /** The end of one attempt, fenced by its lease. Make one with {@link complete} and its siblings. */
@@ -64,6 +69,15 @@ export function retry(lease: Lease, error: StoredError, delayMs: number): Settle
 /** The claim is given back; its attempt is not spent, and the job may be claimed after `delayMs`. */
 export function release(lease: Lease, delayMs = 0): Settlement {
   return { lease, outcome: { type: 'release', delayMs }, followUps: NO_JOBS, discard: false }
+}
+
+/**
+ * What is behind the job's limiter asks to wait: the claim is given back, and no job of the limiter and
+ * tenant starts before `pauseLimiterMs` have passed by the store's clock.
+ */
+export function pauseLimiter(lease: Lease, pauseLimiterMs: number): Settlement {
+  const outcome = { type: 'release', delayMs: 0, pauseLimiterMs } as const
+  return { lease, outcome, followUps: NO_JOBS, discard: false }
 }
 
 /** The job failed for good. */

@@ -7,7 +7,12 @@ export const MOST_ATTEMPTS = 50_000
 /** So many attempts, and others get a turn. */
 const TURN_AFTER = 1_000
 
-const NOTHING: ClaimResult = { jobs: [], nextDueInMs: null, hasSuspects: false }
+const NOTHING: ClaimResult = {
+  jobs: [],
+  nextDueInMs: null,
+  awaitsRelease: false,
+  hasSuspects: false,
+}
 
 /** Knows which jobs are held, and stops work that would never end. */
 export class ClaimLog {
