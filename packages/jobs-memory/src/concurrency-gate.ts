@@ -1,5 +1,6 @@
 import type { Job } from './job.ts'
 import type { KeyGate } from './key-gate.ts'
+import type { KeyScope } from './key-scope.ts'
 import { byPriorityThenAdmission } from './lane.ts'
 import type { QueueState } from './queue-state.ts'
 import { SortedQueue } from './sorted-queue.ts'
@@ -17,6 +18,7 @@ interface Candidates {
  */
 export class ConcurrencyGate implements KeyGate {
   readonly name: string
+  scope: KeyScope | null = null
   readonly #queue: QueueState
   readonly #sound: Candidates = makeCandidates()
   readonly #suspect: Candidates = makeCandidates()
@@ -30,6 +32,10 @@ export class ConcurrencyGate implements KeyGate {
 
   get isEmpty(): boolean {
     return this.#size === 0
+  }
+
+  get held(): number {
+    return this.#held
   }
 
   enter(): void {
@@ -65,6 +71,10 @@ export class ConcurrencyGate implements KeyGate {
     return this.#letAnyThrough()
   }
 
+  reconsider(): boolean {
+    return this.#letAnyThrough()
+  }
+
   /** A job that waits for its time stands in nobody's way; whether it may then run shows then. */
   admits(): boolean {
     return true
@@ -94,7 +104,7 @@ export class ConcurrencyGate implements KeyGate {
   }
 
   #hasRoom(job: Job): boolean {
-    return this.#held < job.ties!.concurrencyLimit
+    return this.#held < job.ties!.concurrencyLimit && (this.scope === null || this.scope.admits())
   }
 }
 

@@ -2,8 +2,14 @@ import type { Job } from './job.ts'
 import type { Lane } from './lane.ts'
 import { SortedQueue } from './sorted-queue.ts'
 
-/** What one claim adds to a lane's virtual time. Whole numbers, so that no order hangs on rounding. */
-const SCALE = 1_000_000
+/**
+ * What one claim adds to the virtual time of a lane of weight 1: the least common multiple of 1 to 20,
+ * so that the share of every such weight is a whole number, and no order hangs on rounding.
+ */
+const SCALE = 232_792_560
+
+/** Far enough from 2⁵³, the end of exact whole numbers. */
+const LATEST = 2 ** 52
 
 /** What is claimed ahead of its time is a convenience, not worth a walk over every lane. */
 const MOST_PASSED = 64
@@ -11,23 +17,30 @@ const MOST_PASSED = 64
 /**
  * Whose turn it is: start-time fair queuing over the lanes that have something to claim.
  *
- * The lane that has had least goes first, and among equals the one that became eligible first. A lane
- * that comes (back) is set to the present, so that it gains nothing by having been idle or paused.
+ * The lane that has had least for its weight goes first, and among equals the one that became eligible
+ * first. A lane that comes (back) is set to the present, so that it gains nothing by having been idle,
+ * paused or at its limit.
  *
  * @see Goyal, Vin, Cheng: Start-time Fair Queuing (SIGCOMM 1996)
  */
 export class FairOrder {
+  readonly #lanes: () => Iterable<Lane>
   readonly #eligible = new SortedQueue<Lane>(
     (a, b) => a.virtualTime - b.virtualTime || a.activation - b.activation,
   )
   #virtualTime = 0
   #activations = 0
 
+  /** @param lanes - all there are, eligible or not. */
+  constructor(lanes: () => Iterable<Lane>) {
+    this.#lanes = lanes
+  }
+
   get isEmpty(): boolean {
     return this.#eligible.size === 0
   }
 
-  /** Takes up a lane that is not paused and has something ready; again, nothing happens. */
+  /** Takes up a lane from which something may be claimed; again, nothing happens. */
   enter(lane: Lane): void {
     if (lane.home !== null) return
     lane.virtualTime = Math.max(lane.virtualTime, this.#virtualTime)
@@ -35,7 +48,7 @@ export class FairOrder {
     this.#eligible.push(lane)
   }
 
-  /** Drops a lane that is paused or has nothing ready; again, nothing happens. */
+  /** Drops a lane from which nothing may be claimed; again, nothing happens. */
   leave(lane: Lane): void {
     if (lane.home !== null) this.#eligible.remove(lane)
   }
@@ -51,16 +64,16 @@ export class FairOrder {
   }
 
   /**
-   * Takes up to `count` jobs that no key governs. Lanes that have no such job are passed over and lose
-   * nothing by it.
+   * Takes up to `count` jobs that neither a limit nor a key governs. Lanes that have no such job are
+   * passed over and lose nothing by it.
    */
-  takeUnkeyed(count: number): Job[] {
+  takeUngoverned(count: number): Job[] {
     const jobs: Job[] = []
     const passed: Lane[] = []
     while (jobs.length < count && passed.length < MOST_PASSED) {
       const lane = this.#eligible.pop()
       if (lane === undefined) break
-      const job = lane.ready.pop()
+      const job = lane.allowance.isLimited ? undefined : lane.ready.pop()
       if (job === undefined) {
         passed.push(lane)
         continue
@@ -73,16 +86,23 @@ export class FairOrder {
     return jobs
   }
 
-  #charge(lane: Lane): void {
-    this.#virtualTime = lane.virtualTime
-    lane.virtualTime += SCALE
-  }
-
   /**
    * Whether a lane that comes back may as well come as a new one: the present has caught up with it,
    * or nobody is there over whom it would gain a turn.
    */
   mayForget(lane: Lane): boolean {
     return this.isEmpty || lane.virtualTime <= this.#virtualTime
+  }
+
+  #charge(lane: Lane): void {
+    if (lane.virtualTime > LATEST) this.#rebase(lane.virtualTime)
+    this.#virtualTime = lane.virtualTime
+    lane.virtualTime += Math.round(SCALE / lane.weight)
+  }
+
+  /** Sets the present to 0. All lanes move alike, so that their order stays. */
+  #rebase(present: number): void {
+    for (const lane of this.#lanes()) lane.virtualTime = Math.max(0, lane.virtualTime - present)
+    this.#virtualTime = 0
   }
 }

@@ -2,9 +2,11 @@ import type {
   ClaimedJob,
   ClaimRequest,
   ClaimResult,
+  Outcome,
   Settlement,
   SettleResult,
 } from '@cgk/jobs-core'
+import type { Allowance } from './allowance.ts'
 import type { Enqueuer } from './enqueuer.ts'
 import { noteFailure, toClaimedJob, type Job } from './job.ts'
 import type { QueueState } from './queue-state.ts'
@@ -26,17 +28,19 @@ export class Leasing {
 
   claim(request: ClaimRequest, now: number): ClaimResult {
     const queue = this.#state.queues.get(request.queue)
-    if (queue === undefined || queue.paused) {
+    if (queue === undefined || queue.dispatch.allowance.paused) {
       return { jobs: [], nextDueInMs: null, awaitsRelease: false, hasSuspects: false }
     }
+    const { dispatch } = queue
     queue.promote(now)
     const jobs = request.suspects
       ? this.#claimSuspect(queue, request, now)
       : this.#claimReady(queue, request, now)
-    const { hasSuspects, nextDueAt } = queue
-    const hasMore = queue.hasReady || (request.suspects && hasSuspects)
+    const { hasReady, hasSuspects, awaitsRelease } = dispatch
+    const { nextDueAt } = queue
+    const hasMore = hasReady || (request.suspects && hasSuspects)
     const nextDueInMs = nextDueAt === null ? null : nextDueAt - now
-    return { jobs, nextDueInMs: hasMore ? 0 : nextDueInMs, awaitsRelease: false, hasSuspects }
+    return { jobs, nextDueInMs: hasMore ? 0 : nextDueInMs, awaitsRelease, hasSuspects }
   }
 
   settle(settlement: Settlement, now: number): SettleResult {
@@ -46,12 +50,14 @@ export class Leasing {
     // Not held: this settlement was recorded before, and its reply lost.
     if (job.leaseStage !== 'held') return job.leaseStage
     const transitions = this.#transitions
+    const limiter = job.lane.queue.dispatch.limiterOf(job)
     if (job.standing === CANCELLED) {
       transitions.endLease(job, 'cancelled', now)
       return 'cancelled'
     }
     const conflict = followUps.length > 0 ? this.#enqueuer.findConflict(followUps) : null
     if (conflict !== null) return { status: 'conflict', ...conflict }
+    if (limiter !== null) tell(limiter, outcome, now)
     transitions.endLease(job, 'settled', now)
     job.updatedAt = now
     if (headers !== undefined) job.extras = { ...job.extras, headers }
@@ -101,23 +107,23 @@ export class Leasing {
     return reclaimed
   }
 
-  #claimReady(queue: QueueState, request: ClaimRequest, now: number): ClaimedJob[] {
+  #claimReady({ dispatch }: QueueState, request: ClaimRequest, now: number): ClaimedJob[] {
     const jobs: ClaimedJob[] = []
     let job: Job | undefined
-    const nonce = queue.hasReady ? this.#state.random.hex(16) : ''
-    while (jobs.length < request.slots && (job = queue.takeReady()) !== undefined) {
+    const nonce = dispatch.hasReady ? this.#state.random.hex(16) : ''
+    while (jobs.length < request.slots && (job = dispatch.takeReady()) !== undefined) {
       jobs.push(this.#grant(job, request, now, nonce))
     }
-    if (request.prefetch > 0 && queue.hasReady) {
-      for (const plain of queue.takeUnkeyed(request.prefetch)) {
+    if (request.prefetch > 0 && dispatch.hasReady) {
+      for (const plain of dispatch.takeUngoverned(request.prefetch)) {
         jobs.push(this.#grant(plain, request, now, nonce))
       }
     }
     return jobs
   }
 
-  #claimSuspect(queue: QueueState, request: ClaimRequest, now: number): ClaimedJob[] {
-    const job = request.slots > 0 ? queue.takeSuspect() : undefined
+  #claimSuspect({ dispatch }: QueueState, request: ClaimRequest, now: number): ClaimedJob[] {
+    const job = request.slots > 0 ? dispatch.takeSuspect() : undefined
     return job === undefined ? [] : [this.#grant(job, request, now, this.#state.random.hex(16))]
   }
 
@@ -129,7 +135,24 @@ export class Leasing {
     job.updatedAt = now
     job.worker = request.worker
     this.#state.leases.grant(job, now + request.leaseMs, nonce)
-    queue.granted(job)
+    queue.granted(job, now)
     return toClaimedJob(job)
+  }
+}
+
+/** What an attempt tells of what is behind its limiter. */
+function tell(limiter: Allowance, outcome: Outcome, now: number): void {
+  switch (outcome.type) {
+    case 'complete':
+      limiter.succeeded()
+      return
+    case 'retry':
+      limiter.failed(now)
+      return
+    case 'fail':
+      if (outcome.error.retryable) limiter.failed(now)
+      return
+    case 'release':
+      if (outcome.pauseLimiterMs !== undefined) limiter.pauseUntil(now + outcome.pauseLimiterMs)
   }
 }

@@ -11,11 +11,13 @@ import {
   type ClaimResult,
   type Clock,
   type LimitScope,
+  type LimitState,
   type EnqueueResult,
   type GroupRecord,
   type GroupRef,
   type GroupStore,
   type JobCatalog,
+  type JobControls,
   type JobCounts,
   type JobRecord,
   type JobRef,
@@ -23,6 +25,7 @@ import {
   type Lease,
   type LeaseState,
   type LeaseStore,
+  type LimitChange,
   type NewGroup,
   type NewJob,
   type Random,
@@ -36,6 +39,7 @@ import {
   type StoreCapabilities,
   type WakeUp,
 } from '@cgk/jobs-core'
+import { checkBacklogs } from './backlog.ts'
 import { countJobs, listJobs } from './catalog.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { Groups } from './groups.ts'
@@ -45,6 +49,7 @@ import { Leasing } from './leasing.ts'
 import { ScheduleBook } from './schedule-book.ts'
 import { CANCELLED, RUNNING } from './standing.ts'
 import { StoreState } from './store-state.ts'
+import { limitStateOf, listTenants } from './tenants.ts'
 import { Transitions } from './transitions.ts'
 
 /** What {@link createMemoryStore} takes. */
@@ -83,7 +88,7 @@ const CAPABILITIES: StoreCapabilities = Object.freeze({
   concurrencyKeys: true,
   groups: true,
   schedules: true,
-  limits: false,
+  limits: true,
 })
 
 /**
@@ -124,6 +129,7 @@ class MemoryStore implements JobStore {
     const now = this.#begin(options)
     const conflict = this.#enqueuer.findConflict(jobs)
     if (conflict !== null) throw idConflict(jobs, conflict.index, conflict.holderName)
+    checkBacklogs(this.#state, jobs, now)
     return this.#done(this.#enqueuer.enqueue(jobs, now))
   }
 
@@ -141,7 +147,7 @@ class MemoryStore implements JobStore {
       if (job === undefined) return 'lost'
       this.#state.leases.extend(job, expiresAt)
       if (job.standing === CANCELLED) return 'cancelled'
-      return job.lane.paused || job.lane.queue.paused ? 'paused' : 'held'
+      return job.lane.queue.dispatch.isPaused(job) ? 'paused' : 'held'
     })
   }
 
@@ -225,46 +231,51 @@ class MemoryStore implements JobStore {
     return this.#done(this.#act(refs, (job) => this.#transitions.remove(job, now)))
   }
 
-  async pause({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<void> {
-    this.#begin(options)
-    const queue = this.#state.queueOf(name)
-    if (tenantId === undefined) queue.paused = true
-    else queue.pauseTenant(tenantId)
-    this.#state.wakeUps.changed(name)
-    this.#state.wakeUps.send()
+  pause(scope: LimitScope, options?: CallOptions): Promise<void> {
+    return this.setLimits([{ scope, source: 'operator', limits: { paused: true } }], options)
   }
 
-  async resume({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<void> {
+  resume(scope: LimitScope, options?: CallOptions): Promise<void> {
+    return this.setLimits([{ scope, source: 'operator', limits: { paused: null } }], options)
+  }
+
+  async isPaused(scope: LimitScope, options?: CallOptions): Promise<boolean> {
+    this.#begin(options)
+    return this.#state.queueOf(scope.queue).limits.effective(scope).paused
+  }
+
+  async setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
     const now = this.#begin(options)
-    const queue = this.#state.queueOf(name)
-    if (tenantId === undefined) queue.paused = false
-    else queue.resumeTenant(tenantId)
-    queue.promote(now)
-    if (queue.hasReady || queue.hasSuspects) this.#state.wakeUps.ready(name)
+    for (const change of changes) {
+      const { queue } = change.scope
+      this.#state.queueOf(queue).changeLimits(change, now)
+      if (change.limits.paused === true) this.#state.wakeUps.changed(queue)
+    }
     this.#state.wakeUps.send()
   }
 
-  async isPaused({ queue: name, tenantId }: LimitScope, options?: CallOptions): Promise<boolean> {
+  async getLimits(
+    scopes: readonly LimitScope[],
+    options?: CallOptions,
+  ): Promise<readonly LimitState[]> {
+    const now = this.#begin(options)
+    return scopes.map((scope) => limitStateOf(this.#state.queueOf(scope.queue), scope, now))
+  }
+
+  async listLimits(
+    { queue, tenantId, limit, cursor }: Parameters<JobControls['listLimits']>[0],
+    options?: CallOptions,
+  ): ReturnType<JobControls['listLimits']> {
     this.#begin(options)
-    const queue = this.#state.queues.get(name)
-    if (queue === undefined) return false
-    return tenantId === undefined ? queue.paused : queue.isTenantPaused(tenantId)
+    return this.#state.queueOf(queue).limits.list(tenantId, limit, cursor)
   }
 
-  async setLimits(): Promise<void> {
-    throw unsupported()
-  }
-
-  async getLimits(): ReturnType<JobStore['getLimits']> {
-    throw unsupported()
-  }
-
-  async listLimits(): ReturnType<JobStore['listLimits']> {
-    throw unsupported()
-  }
-
-  async listTenants(): ReturnType<JobStore['listTenants']> {
-    throw unsupported()
+  async listTenants(
+    request: Parameters<JobControls['listTenants']>[0],
+    options?: CallOptions,
+  ): ReturnType<JobControls['listTenants']> {
+    const now = this.#begin(options)
+    return listTenants(this.#state.queueOf(request.queue), request, now)
   }
 
   async enqueueGroups(
@@ -275,6 +286,11 @@ class MemoryStore implements JobStore {
     const [root] = groups
     const existing = root && this.#groups.find(root)
     if (existing !== undefined) return { status: 'existing', group: existing.toRecord() }
+    checkBacklogs(
+      this.#state,
+      groups.flatMap(({ members }) => members),
+      now,
+    )
     return this.#done({ status: 'enqueued', ...this.#groups.enqueue(groups, now) })
   }
 
@@ -382,7 +398,7 @@ class MemoryStore implements JobStore {
         if (job === undefined) break
         this.#transitions.forget(job)
       }
-      queue.dropEmptyLanes()
+      queue.dropEmptyLanes(now)
     }
     return pruned
   }
@@ -406,8 +422,4 @@ class MemoryStore implements JobStore {
       return { status: 'keyTaken', job: toRecord(job), holderId: done.id }
     })
   }
-}
-
-function unsupported(): JobsError {
-  return new JobsError('JOBS_UNSUPPORTED', 'the memory store has no limits yet')
 }

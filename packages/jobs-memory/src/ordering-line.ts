@@ -1,5 +1,6 @@
 import type { Job } from './job.ts'
 import type { KeyGate } from './key-gate.ts'
+import type { KeyScope } from './key-scope.ts'
 import type { QueueState } from './queue-state.ts'
 
 /**
@@ -8,6 +9,7 @@ import type { QueueState } from './queue-state.ts'
  */
 export class OrderingLine implements KeyGate {
   readonly name: string
+  scope: KeyScope | null = null
   readonly #queue: QueueState
   #first: Job | null = null
   #last: Job | null = null
@@ -20,6 +22,10 @@ export class OrderingLine implements KeyGate {
 
   get isEmpty(): boolean {
     return this.#first === null
+  }
+
+  get held(): number {
+    return this.#held
   }
 
   enter(job: Job): void {
@@ -67,6 +73,10 @@ export class OrderingLine implements KeyGate {
     return this.#letThrough()
   }
 
+  reconsider(): boolean {
+    return this.#letThrough()
+  }
+
   admits(job: Job): boolean {
     return this.#first === job && this.#held === 0
   }
@@ -79,6 +89,10 @@ export class OrderingLine implements KeyGate {
   #letThrough(): boolean {
     const job = this.#first
     if (job === null || this.#held > 0) return false
+    if (this.scope !== null && !this.scope.admits()) {
+      this.#keepBack(job)
+      return false
+    }
     if (!job.ties!.isParked) return this.#queue.rouse(job)
     job.ties!.isParked = false
     this.#queue.expose(job)

@@ -1,11 +1,21 @@
-import type { Random } from '@cgk/jobs-core'
+import {
+  DEFAULT_WEIGHT,
+  EACH_TENANT,
+  type LimitChange,
+  type LimitScope,
+  type Random,
+} from '@cgk/jobs-core'
+import type { Allowance } from './allowance.ts'
+import { Bucket } from './bucket.ts'
 import { ConcurrencyGate } from './concurrency-gate.ts'
 import { CreationLog } from './creation-log.ts'
-import { FairOrder } from './fair-order.ts'
+import { Dispatch } from './dispatch.ts'
 import type { History } from './history.ts'
 import { JobIds, serialIn } from './job-ids.ts'
 import type { Job } from './job.ts'
-import { byPriorityThenAdmission, Lane } from './lane.ts'
+import { KeyScope } from './key-scope.ts'
+import { Lane } from './lane.ts'
+import { LimitBook } from './limit-book.ts'
 import { OrderingLine } from './ordering-line.ts'
 import { SortedQueue } from './sorted-queue.ts'
 import { emptyTally, PENDING, RETRYING, SCHEDULED, type Standing, type Tally } from './standing.ts'
@@ -16,40 +26,61 @@ export class QueueState {
   readonly name: string
   readonly history: History
   readonly tally: Tally = emptyTally()
-  paused = false
+  readonly limits: LimitBook
+  readonly dispatch: Dispatch
   readonly #log = new CreationLog<Job>()
   readonly #ids: JobIds
   readonly #lanes = new Map<string | null, Lane>()
   /** Lanes that have had no job at some time since they were last looked at. */
   readonly #emptied = new Set<Lane>()
-  readonly #pausedTenants = new Set<string | null>()
-  readonly #fairOrder = new FairOrder()
   readonly #delayed = new SortedQueue<Job>(byTimeThenSerial)
   /** Delayed too, and kept back by a key whatever the time. */
   readonly #dormant = new SortedQueue<Job>(byTimeThenSerial)
-  /** The lanes that have suspects and are not paused, the one whose turn it is first. */
-  readonly #suspectLanes = new Set<Lane>()
   #turns = 0
   /** Ended jobs whose unique key is held for longer, by the end of its window. */
   readonly #retained = new SortedQueue<Job>((a, b) => a.ties!.retainedUntil - b.ties!.retainedUntil)
   readonly #wakeUps: WakeUps
   #admissions = 0
+  /** The latest instant of which anything here was told. */
+  #now = 0
 
   constructor(name: string, history: History, random: Random, wakeUps: WakeUps) {
     this.name = name
     this.history = history
     this.#wakeUps = wakeUps
     this.#ids = new JobIds(random)
+    this.limits = new LimitBook(name)
+    this.dispatch = new Dispatch(() => this.#lanes.values())
   }
 
   /** The tenant's lane, made if there is none. */
   laneOf(tenantId: string | null): Lane {
     let lane = this.#lanes.get(tenantId)
     if (lane === undefined) {
-      lane = new Lane(this, tenantId, this.#pausedTenants.has(tenantId))
+      lane = new Lane(this, tenantId)
       this.#lanes.set(tenantId, lane)
+      if (!this.limits.isEmpty) this.#applyTo(lane)
     }
     return lane
+  }
+
+  /** All lanes there are. */
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values()
+  }
+
+  /** What a limiter governs in a lane, made if there is nothing yet; `null` for what a key alone does. */
+  bucketOf(lane: Lane, limiter: string | null): Bucket {
+    const buckets = (lane.buckets ??= new Map())
+    let bucket = buckets.get(limiter)
+    if (bucket === undefined) {
+      const effective =
+        limiter === null
+          ? null
+          : this.limits.effective({ queue: this.name, tenantId: lane.tenantId, limiter })
+      buckets.set(limiter, (bucket = new Bucket(lane, effective, this.#now)))
+    }
+    return bucket
   }
 
   /** The tenant's lane if there is one. */
@@ -122,10 +153,10 @@ export class QueueState {
   }
 
   /** Lets go of tenants without jobs, so that those who never come back take no room. */
-  dropEmptyLanes(): void {
+  dropEmptyLanes(now: number): void {
     for (const lane of this.#emptied) {
       if (lane.size > 0) this.#emptied.delete(lane)
-      else if (this.#fairOrder.mayForget(lane)) {
+      else if (this.dispatch.mayForget(lane, now)) {
         this.#emptied.delete(lane)
         this.#lanes.delete(lane.tenantId)
       }
@@ -159,20 +190,25 @@ export class QueueState {
 
   /** Takes a job out of whatever it waits or rests in. */
   withdraw(job: Job): void {
-    this.#takeOut(job)
+    this.dispatch.takeOut(job)
     const gate = job.ties?.gate
     if (gate != null && gate.withdrawn(job)) this.#hint(job.lane)
   }
 
   /** A job was claimed. */
-  granted(job: Job): void {
-    job.ties?.gate?.granted(job)
+  granted(job: Job, now: number): void {
+    this.dispatch.granted(job, now)
+    const gate = job.ties?.gate
+    if (gate == null) return
+    gate.granted(job)
+    gate.scope?.reconsider()
   }
 
   /** The lease of a job has ended. */
   released(job: Job): void {
     const gate = job.ties?.gate
-    if (gate != null && gate.released(job)) this.#hint(job.lane)
+    const opened = this.dispatch.released(job)
+    if ((gate != null && gate.released(job)) || opened) this.#hint(job.lane)
   }
 
   /** A job with an ordering or a concurrency key begins to live. */
@@ -186,6 +222,7 @@ export class QueueState {
     if (gate === undefined) {
       const Gate = keys.ordering === null ? ConcurrencyGate : OrderingLine
       gates.set(name, (gate = new Gate(this, name)))
+      gate.scope = this.#keyScopeOf(lane, name.slice(1))
     }
     job.ties!.gate = gate
     gate.enter(job)
@@ -203,22 +240,13 @@ export class QueueState {
 
   /** Offers a job to claimers. For gates alone, which keep others back. */
   expose(job: Job): void {
-    const { lane } = job
-    if (job.isSuspect) {
-      lane.suspects.push(job)
-      if (!lane.paused) this.#suspectLanes.add(lane)
-      return
-    }
-    if (job.ties?.gate == null) lane.ready.push(job)
-    else (lane.keyed ??= new SortedQueue(byPriorityThenAdmission)).push(job)
-    if (!lane.paused) this.#fairOrder.enter(lane)
+    this.dispatch.expose(job)
   }
 
   /** Takes back what was offered; whether it was. For gates alone. */
   conceal(job: Job): boolean {
-    const { home, lane } = job
-    if (home === null || (home !== lane.keyed && home !== lane.suspects)) return false
-    this.#takeOut(job)
+    if (!this.dispatch.isExposed(job)) return false
+    this.dispatch.takeOut(job)
     return true
   }
 
@@ -239,6 +267,8 @@ export class QueueState {
 
   /** Makes ready what has come due. To be called before anything that depends on it. */
   promote(now: number): void {
+    this.#now = now
+    this.dispatch.wake(now)
     for (;;) {
       const delayed = this.#delayed.peek()
       const dormant = this.#dormant.peek()
@@ -252,59 +282,42 @@ export class QueueState {
     }
   }
 
-  get hasReady(): boolean {
-    return !this.paused && !this.#fairOrder.isEmpty
-  }
-
-  get hasSuspects(): boolean {
-    return !this.paused && this.#suspectLanes.size > 0
-  }
-
-  /** When the first job that waits for its time is due; `null` if none does. */
+  /** When time may let a job start that may not now; `null` for never. */
   get nextDueAt(): number | null {
-    return this.#delayed.peek()?.runAt ?? null
+    const dueAt = this.#delayed.peek()?.runAt ?? null
+    const opensAt = this.dispatch.nextOpeningAt
+    if (dueAt === null || opensAt === null) return dueAt ?? opensAt
+    return Math.min(dueAt, opensAt)
   }
 
-  /** Takes the job whose turn it is. The queue must not be paused. */
-  takeReady(): Job | undefined {
-    return this.#fairOrder.take()
+  /** Takes note of what is said about a scope, and keeps to it from now on. */
+  changeLimits(change: LimitChange, now: number): void {
+    this.promote(now)
+    this.limits.change(change)
+    const { tenantId } = change.scope
+    if (tenantId === undefined) {
+      this.dispatch.allowance.apply(this.limits.effective(change.scope), now)
+      if (this.dispatch.reconsider()) this.#wakeUps.ready(this.name)
+      return
+    }
+    const lanes = tenantId === EACH_TENANT ? this.#lanes.values() : [this.#lanes.get(tenantId)]
+    for (const lane of lanes) if (lane !== undefined) this.#applyTo(lane)
   }
 
-  /** Takes jobs that no key governs, in their turn. The queue must not be paused. */
-  takeUnkeyed(count: number): Job[] {
-    return this.#fairOrder.takeUnkeyed(count)
+  /** How many jobs of a tenant may wait. */
+  backlogOf(tenantId: string | null): number {
+    const lane = this.#lanes.get(tenantId)
+    if (lane !== undefined || this.limits.isEmpty) return lane?.backlog ?? Infinity
+    return this.limits.effective({ queue: this.name, tenantId }).backlog ?? Infinity
   }
 
-  /** Takes the next suspect, the tenants taking turns. The queue must not be paused. */
-  takeSuspect(): Job | undefined {
-    const [lane] = this.#suspectLanes
+  /** What is left of the limits of a scope; `undefined` where nothing has come of it yet. */
+  allowanceOf({ tenantId, limiter, key }: LimitScope): Allowance | undefined {
+    if (tenantId === undefined) return this.dispatch.allowance
+    const lane = this.#lanes.get(tenantId)
     if (lane === undefined) return undefined
-    const job = lane.suspects.pop()
-    this.#suspectLanes.delete(lane)
-    if (lane.suspects.size > 0) this.#suspectLanes.add(lane)
-    return job
-  }
-
-  isTenantPaused(tenantId: string | null): boolean {
-    return this.#pausedTenants.has(tenantId)
-  }
-
-  pauseTenant(tenantId: string | null): void {
-    this.#pausedTenants.add(tenantId)
-    const lane = this.#lanes.get(tenantId)
-    if (lane === undefined || lane.paused) return
-    lane.paused = true
-    this.#fairOrder.leave(lane)
-    this.#suspectLanes.delete(lane)
-  }
-
-  resumeTenant(tenantId: string | null): void {
-    this.#pausedTenants.delete(tenantId)
-    const lane = this.#lanes.get(tenantId)
-    if (lane === undefined || !lane.paused) return
-    lane.paused = false
-    if (lane.hasReady) this.#fairOrder.enter(lane)
-    if (lane.suspects.size > 0) this.#suspectLanes.add(lane)
+    if (limiter !== undefined) return lane.buckets?.get(limiter)?.allowance ?? undefined
+    return key === undefined ? lane.allowance : lane.keyScopes?.get(key)?.allowance
   }
 
   /** A job's time has come. Whether something may be claimed now that could not be before. */
@@ -320,20 +333,49 @@ export class QueueState {
     return true
   }
 
+  /** Lets everything in a lane keep to what its limits say now. */
+  #applyTo(lane: Lane): void {
+    const { limits } = this
+    const scope = { queue: this.name, tenantId: lane.tenantId }
+    const effective = limits.effective(scope)
+    lane.weight = effective.weight ?? DEFAULT_WEIGHT
+    lane.backlog = effective.backlog ?? Infinity
+    lane.allowance.apply(effective, this.#now)
+    lane.reconsider()
+    for (const [limiter, bucket] of lane.buckets ?? []) {
+      if (limiter === null) continue
+      bucket.allowance!.apply(limits.effective({ ...scope, limiter }), this.#now)
+      bucket.reconsider()
+    }
+    for (const [key, keyScope] of lane.keyScopes ?? []) {
+      keyScope.allowance.apply(limits.effective({ ...scope, key }), this.#now)
+      keyScope.reconsider()
+    }
+    for (const [name, gate] of lane.gates ?? []) {
+      if (gate.scope !== null) continue
+      gate.scope = this.#keyScopeOf(lane, name.slice(1))
+      gate.scope?.reconsider()
+    }
+    this.#hint(lane)
+  }
+
+  #keyScopeOf(lane: Lane, key: string): KeyScope | null {
+    const { tenantId } = lane
+    const existing = lane.keyScopes?.get(key)
+    if (existing !== undefined || !this.limits.concernsKey(tenantId, key)) return existing ?? null
+    const effective = this.limits.effective({ queue: this.name, tenantId, key })
+    const scope = new KeyScope(lane, key, effective, this.#now)
+    ;(lane.keyScopes ??= new Map()).set(key, scope)
+    return scope
+  }
+
   #delay(job: Job): void {
     this.#delayed.push(job)
     if (this.#delayed.peek() === job) this.#wakeUps.ready(this.name)
   }
 
-  #takeOut(job: Job): void {
-    const { lane } = job
-    job.home?.remove(job)
-    if (!lane.hasReady) this.#fairOrder.leave(lane)
-    if (lane.suspects.size === 0) this.#suspectLanes.delete(lane)
-  }
-
   #hint(lane: Lane): void {
-    if (!this.paused && !lane.paused) this.#wakeUps.ready(this.name)
+    if (this.dispatch.concernsClaimers(lane)) this.#wakeUps.ready(this.name)
   }
 }
 

@@ -79,7 +79,12 @@ export const settleAndClaimCases: CaseGroup = {
     storeCase('a claim that finds nothing is a result, not null', async ({ store }) => {
       const { claimed } = await store.settle({ settlements: [], claim: claimRequest() })
 
-      expect(claimed).toEqual({ jobs: [], nextDueInMs: null, hasSuspects: false })
+      expect(claimed).toEqual({
+        jobs: [],
+        nextDueInMs: null,
+        awaitsRelease: false,
+        hasSuspects: false,
+      })
     }),
 
     storeCase('the claim may be for another queue', async ({ store }) => {
