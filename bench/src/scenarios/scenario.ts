@@ -11,6 +11,9 @@ export interface Sizes {
 /** How one run is to be done. Printed as part of the result's settings. */
 export interface Case {
   readonly jobs?: number
+  readonly tenants?: number
+  /** Tenants that have as many jobs running as they may. */
+  readonly blockedTenants?: number
   /** Enqueue calls at once. */
   readonly inFlight?: number
   /** Jobs per call. */

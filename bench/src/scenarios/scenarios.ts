@@ -5,9 +5,10 @@ import { mixed } from './mixed.ts'
 import { rss } from './rss.ts'
 import type { Scenario } from './scenario.ts'
 import { store } from './store.ts'
+import { tenants } from './tenants.ts'
 
 /** In the order in which `all` runs them. */
-export const scenarios: readonly Scenario[] = [enqueue, drain, mixed, latency, rss, store]
+export const scenarios: readonly Scenario[] = [enqueue, drain, mixed, latency, rss, store, tenants]
 
 /** @throws Error when there is none of that name. */
 export function findScenario(name: string): Scenario {
