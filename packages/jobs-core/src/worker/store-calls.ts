@@ -20,19 +20,20 @@ export async function callStore<T>(
 ): Promise<T> {
   const controller = new AbortController()
   let cancelTimer = (): void => {}
-  const deadline = new Promise<never>((_, reject) => {
-    cancelTimer = ports.timers.after(deadlineMs, () => {
-      const error = new JobsError(
-        'JOBS_STORE_TIMEOUT',
-        `the ${store.name} store did not answer ${operation} within ${deadlineMs} ms; whether it took effect is unknown`,
-        { retryable: true },
-      )
-      controller.abort(error)
-      reject(error)
-    })
-  })
   try {
-    return await Promise.race([call({ signal: controller.signal }), deadline])
+    // One promise, and not a race of two: every job that is enqueued alone pays for it.
+    return await new Promise<T>((resolve, reject) => {
+      cancelTimer = ports.timers.after(deadlineMs, () => {
+        const error = new JobsError(
+          'JOBS_STORE_TIMEOUT',
+          `the ${store.name} store did not answer ${operation} within ${deadlineMs} ms; whether it took effect is unknown`,
+          { retryable: true },
+        )
+        controller.abort(error)
+        reject(error)
+      })
+      call({ signal: controller.signal }).then(resolve, reject)
+    })
   } catch (error) {
     throw asJobsError(error, store, operation)
   } finally {
