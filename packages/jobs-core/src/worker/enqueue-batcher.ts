@@ -63,7 +63,11 @@ export class EnqueueBatcher {
 
   async #sendBatch(batch: readonly Call[]): Promise<void> {
     try {
-      const results = await this.#send(batch.flatMap((call) => call.jobs))
+      const results = await this.#send(jobsOf(batch))
+      if (batch.length === 1) {
+        batch[0]!.resolve(results)
+        return
+      }
       let from = 0
       for (const call of batch) {
         call.resolve(results.slice(from, from + call.jobs.length))
@@ -81,4 +85,13 @@ export class EnqueueBatcher {
       for (const call of batch) call.reject(error)
     }
   }
+}
+
+function jobsOf(batch: readonly Call[]): readonly NewJob[] {
+  if (batch.length === 1) return batch[0]!.jobs
+  const jobs: NewJob[] = []
+  for (const call of batch) {
+    for (const job of call.jobs) jobs.push(job)
+  }
+  return jobs
 }
