@@ -96,29 +96,33 @@ export class NewJobFactory {
       debounceOf(uniqueKey) ??
       (options.scheduledAt === undefined ? preset?.delay : undefined)
     // Policy that the definition presets is not stored: the processor's own copy of it applies.
-    return {
+    const job: Mutable<NewJob> = {
       queue: this.#queue,
       tenantId,
       name,
       payload: options.jobId === undefined ? payload : canonicalJson(payload),
       priority: options.priority ?? preset?.priority ?? 0,
-      ...(metadata !== undefined && { metadata: serialize(metadata, 'metadata', this.#sizes) }),
-      ...(options.jobId !== undefined && { jobId: options.jobId }),
-      ...(delay !== undefined && { delayMs: wholeMs(delay) }),
-      ...(options.scheduledAt !== undefined && { runAt: options.scheduledAt.getTime() }),
-      ...(options.maxAttempts !== undefined && { maxAttempts: options.maxAttempts }),
-      ...(options.retryDelay !== undefined && { retryDelayMs: wholeMs(options.retryDelay) }),
-      ...(options.timeout !== undefined && { timeoutMs: wholeMs(options.timeout) }),
-      ...(headers !== undefined && { headers: checkHeaders(headers) }),
-      ...(uniqueKey !== undefined && { unique: storedUniqueKey(uniqueKey) }),
-      ...(orderingKey !== undefined && { orderingKey }),
-      ...(concurrencyKey !== undefined && {
-        concurrencyKey,
-        concurrencyLimit: limitOf(name, definition),
-      }),
     }
+    // Not spreads: most jobs have none of these, and a spread costs each of them a call.
+    if (metadata !== undefined) job.metadata = serialize(metadata, 'metadata', this.#sizes)
+    if (delay !== undefined) job.delayMs = wholeMs(delay)
+    if (options.jobId !== undefined) job.jobId = options.jobId
+    if (options.scheduledAt !== undefined) job.runAt = options.scheduledAt.getTime()
+    if (options.maxAttempts !== undefined) job.maxAttempts = options.maxAttempts
+    if (options.retryDelay !== undefined) job.retryDelayMs = wholeMs(options.retryDelay)
+    if (options.timeout !== undefined) job.timeoutMs = wholeMs(options.timeout)
+    if (headers !== undefined) job.headers = checkHeaders(headers)
+    if (uniqueKey !== undefined) job.unique = storedUniqueKey(uniqueKey)
+    if (orderingKey !== undefined) job.orderingKey = orderingKey
+    if (concurrencyKey !== undefined) {
+      job.concurrencyKey = concurrencyKey
+      job.concurrencyLimit = limitOf(name, definition)
+    }
+    return job
   }
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 function limitOf(name: string, definition: AnyJobDefinition | undefined): number {
   const limit = definition?.concurrencyLimit
