@@ -21,7 +21,8 @@ export class Enqueuer {
   /** The first job whose id belongs to another, be it stored or earlier in the call. */
   findConflict(inputs: readonly NewJob[]): Omit<FollowUpConflict, 'status'> | null {
     let earlier: Map<string, NewJob> | undefined
-    for (const [index, input] of inputs.entries()) {
+    for (let index = 0; index < inputs.length; index++) {
+      const input = inputs[index]!
       const { queue, tenantId, jobId } = input
       if (jobId === undefined) continue
       const key = JSON.stringify([queue, tenantId, jobId])
