@@ -70,6 +70,26 @@ describe('a job as its readers see it', () => {
     expect(await queue.getJob(job)).toEqual(job)
   })
 
+  test.each([{ orderingKey: 'order-1' }, { concurrencyKey: 'shop-1' }])(
+    'with headers, a delay and keys (%o)',
+    async (key) => {
+      const limited = defineJob({ name: 'limited', concurrencyLimit: 2, handler: succeeding })
+      const options = { headers: { traceparent: '00' }, uniqueKey: 'u', ...key }
+      const job = await queue.enqueue(limited, { n: 1 }, { ...options, delay: 100 })
+      expect(job).toMatchObject({ ...options, status: 'scheduled' })
+      expect(await queue.getJob(job)).toEqual(job)
+    },
+  )
+
+  test('as a member of a group', async () => {
+    const onComplete = { job: 'all-done', payload: {} }
+    const members = [{ job: 'part', payload: {} }]
+    const group = await queue.enqueueGroup(members, { onComplete, onAnyFailed: 'nothing' })
+    const [job] = group.jobs
+    expect(job).toMatchObject({ groupId: group.id })
+    expect(await queue.getJob(job!)).toEqual(job)
+  })
+
   test('from pending through running to completed, with the instants of each', async () => {
     const created = now()
     const { id } = await queue.enqueue('job', { n: 1 })

@@ -272,7 +272,7 @@ describe('operators', () => {
     const job = await queue.schedules.runNow('minutely')
     expect(job).toMatchObject({ name: 'tick', payload: 5, scheduleId: 'minutely' })
     expect(job).not.toHaveProperty('tickAt')
-    expect(await queue.getJob(job)).toMatchObject({ scheduleId: 'minutely' })
+    expect(await queue.getJob(job)).toEqual(job)
     expect((await queue.schedules.get('minutely'))!.nextAt).toEqual(new Date(start + MINUTE))
   })
 

@@ -1,12 +1,13 @@
 import { DEFAULT_RETRY } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
+import type { Mutable } from '../mutable.ts'
 import type { AttemptFailure, JobKeys, JobRecord, ScheduledTick } from '../storage/job-record.ts'
 import type { JobStatus } from '../storage/job-store.ts'
 import type { FailedAttempt, Job } from './job.ts'
 
 // Shared, because most jobs have none.
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
-const NO_FAILURES: readonly FailedAttempt[] = Object.freeze([])
+export const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+export const NO_FAILURES: readonly FailedAttempt[] = Object.freeze([])
 
 /** How a store's record is reported; `now` is the store's. */
 export function statusOf(
@@ -96,8 +97,6 @@ export function readableJob(
   }
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
 function setEnd(job: Mutable<Job<unknown>>, state: JobRecord['state'], endedAt: Date): void {
   if (state === 'completed') job.completedAt = endedAt
   else if (state === 'failed') job.failedAt = endedAt
@@ -110,7 +109,8 @@ function setKeys(job: Mutable<Job<unknown>>, keys: JobKeys): void {
   if (keys.concurrency !== null) job.concurrencyKey = keys.concurrency
 }
 
-function setSchedule(job: Mutable<Job<unknown>>, { id, tickAt }: ScheduledTick): void {
+/** What a job shows of the tick that it stands for. */
+export function setSchedule(job: Mutable<Job<unknown>>, { id, tickAt }: ScheduledTick): void {
   job.scheduleId = id
   if (tickAt !== null) job.tickAt = new Date(tickAt)
 }

@@ -2,12 +2,19 @@ import { type Backoff, DEFAULT_RETRY, type RetryConfig } from '../backoff/retry-
 import type { JobRecord } from '../storage/job-record.ts'
 import type { AnyJobDefinition } from './define-job.ts'
 
+/** How many attempts the jobs of a definition have. */
+export function maxAttemptsOf(definition: AnyJobDefinition | undefined): number {
+  if (definition === undefined) return DEFAULT_RETRY.maxAttempts
+  const { options, retry } = definition
+  return options?.maxAttempts ?? retry?.maxAttempts ?? DEFAULT_RETRY.maxAttempts
+}
+
 /** The retry policy of a definition, with the defaults filled in. */
 export function retryOf(definition: AnyJobDefinition | undefined): RetryConfig {
   const { options, retry } = definition ?? {}
   const initialDelay = options?.retryDelay ?? retry?.initialDelay ?? DEFAULT_RETRY.initialDelay
   return {
-    maxAttempts: options?.maxAttempts ?? retry?.maxAttempts ?? DEFAULT_RETRY.maxAttempts,
+    maxAttempts: maxAttemptsOf(definition),
     backoff: retry?.backoff ?? DEFAULT_RETRY.backoff,
     initialDelay,
     maxDelay: retry?.maxDelay ?? defaultMaxDelay(retry?.backoff, initialDelay),

@@ -10,6 +10,7 @@ import { checkKeys } from '../job/check-keys.ts'
 import { checkHeaders } from '../job/check-headers.ts'
 import { checkJobName, describe } from '../job/names.ts'
 import { serialize } from '../job/serialize.ts'
+import type { Mutable } from '../mutable.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { NewJob } from '../storage/new-job.ts'
 
@@ -121,8 +122,6 @@ export class NewJobFactory {
     return job
   }
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 function limitOf(name: string, definition: AnyJobDefinition | undefined): number {
   const limit = definition?.concurrencyLimit
