@@ -1,4 +1,4 @@
-import { JobsError, type JobStore, type NewJob } from '@cgk/jobs-core'
+import { backlogFull, JobsError, type JobStore, type NewJob } from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
 import { describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
@@ -142,6 +142,60 @@ describe('a bad job fails its own caller alone', () => {
     expect(settled[1]).toMatchObject({ reason: refused })
     expect(sizes).toEqual([5, 2, 1, 1, 3, 1, 2, 1, 1])
     expect((await queue.counts()).pending).toBe(3)
+  })
+
+  test('where a backlog has no room for it', async () => {
+    // As a store does: it refuses whole calls, by what waits already.
+    const quota = 5
+    const waiting = new Map<string | null, number>()
+    const store = faultyStore(memory(), (operation, proceed, request) => {
+      if (operation !== 'enqueue') return undefined
+      const jobs = request as readonly NewJob[]
+      const more = Map.groupBy(jobs, ({ tenantId }) => tenantId)
+      for (const [tenantId, { length }] of more) {
+        const there = waiting.get(tenantId) ?? 0
+        if (there + length <= quota) continue
+        const full = { quota, waiting: there, more: length }
+        return Promise.reject(
+          backlogFull(
+            jobs.find((job) => job.tenantId === tenantId)!,
+            full,
+          ),
+        )
+      }
+      for (const [tenantId, { length }] of more) {
+        waiting.set(tenantId, (waiting.get(tenantId) ?? 0) + length)
+      }
+      return proceed()
+    })
+    const queue = new SimulatedProcess(time, store).queue()
+    const many = (tenantId: string, count: number): Promise<unknown> =>
+      queue.enqueueMany(
+        Array.from({ length: count }, () => ({ job: 'job', payload: 1, options: { tenantId } })),
+      )
+    const settled = await Promise.allSettled([
+      many('acme', 4),
+      many('globex', 3),
+      many('acme', 2),
+      many('globex', 2),
+      many('acme', 1),
+    ])
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ])
+    expect(settled[2]).toMatchObject({
+      reason: {
+        code: 'JOBS_BACKLOG_FULL',
+        retryable: true,
+        message:
+          'the backlog of tenant acme in queue default is full: 4 jobs wait, 2 more would pass its quota of 5; enqueue again once some have run',
+      },
+    })
+    expect(Object.fromEntries(waiting)).toEqual({ acme: 5, globex: 5 })
   })
 
   test('and a batch that holds it is stored in no part', async () => {

@@ -8,6 +8,15 @@ interface Call {
   readonly reject: (error: unknown) => void
 }
 
+/**
+ * Whether the store refused the batch, storing nothing, because somebody's job is at fault: only that
+ * caller is to hear of it. Any other error worth a retry is about the store, and may hide an applied
+ * write.
+ */
+function isAboutJobs({ code, retryable }: JobsError): boolean {
+  return !retryable || code === 'JOBS_BACKLOG_FULL'
+}
+
 /** Calls beyond this many jobs wait for the next batch; one call is never split. */
 const BATCH_JOBS = 1_000
 
@@ -74,9 +83,7 @@ export class EnqueueBatcher {
         from += call.jobs.length
       }
     } catch (error) {
-      // The store refused the batch for good: somebody's job is at fault, and only that caller is to
-      // hear of it. An error worth a retry is about the store, and may hide an applied write.
-      if (batch.length > 1 && !(error as JobsError).retryable) {
+      if (batch.length > 1 && isAboutJobs(error as JobsError)) {
         const half = batch.length >> 1
         await this.#sendBatch(batch.slice(0, half))
         await this.#sendBatch(batch.slice(half))
