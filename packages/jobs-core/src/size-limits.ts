@@ -10,7 +10,7 @@ export interface SizeLimits {
   readonly nameLength: number
   /** Of a `jobId`. @defaultValue 200 */
   readonly idLength: number
-  /** Of a unique, ordering or concurrency key. @defaultValue 200 */
+  /** Of a unique, ordering or concurrency key, and of a limiter's name. @defaultValue 200 */
   readonly keyLength: number
 }
 

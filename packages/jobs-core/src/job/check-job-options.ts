@@ -1,7 +1,7 @@
 import { JobsError } from '../errors.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { JobOptions } from './job.ts'
-import { checkJobId, checkTenantId, describe } from './names.ts'
+import { checkJobId, checkKey, checkTenantId, describe } from './names.ts'
 
 /** The longest duration that leads to an instant a `Date` can hold, with room for today's date. */
 const MAX_DURATION_MS = 8.6e15 - 1
@@ -24,12 +24,14 @@ const KNOWN = new Set([
   'uniqueKey',
   'orderingKey',
   'concurrencyKey',
+  'limiter',
 ])
 
 /**
  * Checks everything about job options but their keys and the content of metadata and headers.
  *
- * @throws {@link JobsError} `JOBS_INVALID_OPTION`, `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID`
+ * @throws {@link JobsError} `JOBS_INVALID_OPTION`, `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID`,
+ * `JOBS_INVALID_KEY` for a limiter
  */
 export function checkJobOptions(options: JobOptions, sizes: SizeLimits): void {
   if (typeof options !== 'object' || options === null) {
@@ -57,7 +59,8 @@ export function checkJobOptions(options: JobOptions, sizes: SizeLimits): void {
   if (timeout !== undefined) checkDuration('timeout', timeout, 1)
   if (tenantId !== undefined) checkTenantId(tenantId)
   if (jobId !== undefined) checkJobId(jobId, sizes.idLength)
-  const { metadata } = options
+  const { metadata, limiter } = options
+  if (limiter !== undefined) checkKey('limiter', limiter, sizes.keyLength)
   if (metadata !== undefined && !isRecord(metadata)) {
     // Without the value: metadata is the caller's data, as the payload is.
     const kind = metadata === null ? 'null' : typeof metadata

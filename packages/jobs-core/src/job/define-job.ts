@@ -7,7 +7,7 @@ import type { JobOptions } from './job.ts'
 /** The options a definition may preset for its jobs. An enqueue option wins over them. */
 export type JobDefaults = Pick<
   JobOptions,
-  'priority' | 'delay' | 'maxAttempts' | 'retryDelay' | 'timeout' | 'metadata'
+  'priority' | 'delay' | 'maxAttempts' | 'retryDelay' | 'timeout' | 'metadata' | 'limiter'
 >
 
 /** A definition whatever its types: what lists of definitions hold. */

@@ -58,6 +58,7 @@ const PRESETS: Readonly<Record<keyof JobDefaults, true>> = {
   retryDelay: true,
   timeout: true,
   metadata: true,
+  limiter: true,
 }
 
 function checkPresets(name: string, options: JobDefaults): void {

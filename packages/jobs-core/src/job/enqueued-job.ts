@@ -18,7 +18,8 @@ export function enqueuedJob(
   maxAttempts: number,
   group: GroupLinks | null,
 ): Job<unknown> {
-  const { tenantId, metadata, headers, unique, orderingKey, concurrencyKey, schedule } = newJob
+  const { tenantId, metadata, headers, unique, orderingKey, concurrencyKey, limiter, schedule } =
+    newJob
   const createdAt = new Date(storedAt)
   const job: Mutable<Job<unknown>> = {
     id,
@@ -43,6 +44,7 @@ export function enqueuedJob(
   if (unique !== undefined) job.uniqueKey = unique.key
   if (orderingKey !== undefined) job.orderingKey = orderingKey
   if (concurrencyKey !== undefined) job.concurrencyKey = concurrencyKey
+  if (limiter !== undefined) job.limiter = limiter
   if (group?.memberOf != null) job.groupId = group.memberOf
   if (schedule !== undefined) setSchedule(job, schedule)
   return job

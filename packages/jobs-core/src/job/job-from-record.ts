@@ -70,6 +70,7 @@ export function jobFromRecord(
   if (record.log.length > 0) job.log = record.log
   if (record.worker !== null) job.worker = record.worker
   if (record.keys !== null) setKeys(job, record.keys)
+  if (record.limiter !== null) job.limiter = record.limiter
   if (record.group?.memberOf != null) job.groupId = record.group.memberOf
   if (record.schedule !== null) setSchedule(job, record.schedule)
   return job

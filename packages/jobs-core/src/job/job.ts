@@ -59,6 +59,8 @@ export interface Job<TPayload = Record<string, unknown>, TResult = unknown> {
   readonly uniqueKey?: string
   readonly orderingKey?: string
   readonly concurrencyKey?: string
+  /** What the option `limiter` said, else the definition's. */
+  readonly limiter?: string
   /** The group of which the job is a member. */
   readonly groupId?: string
   /** The schedule that made the job. */
@@ -162,4 +164,10 @@ export interface JobOptions {
    * `concurrencyLimit` says. 1 to 200 characters.
    */
   readonly concurrencyKey?: string
+  /**
+   * The limiter under which the job starts: what it says, `setLimits` says, for all jobs of the queue
+   * and tenant that name it. Not inherited by follow-ups. 1 to 200 characters. @defaultValue the
+   * definition's, else none
+   */
+  readonly limiter?: string
 }

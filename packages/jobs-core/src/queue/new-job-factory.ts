@@ -91,6 +91,7 @@ export class NewJobFactory {
   ): NewJob {
     const preset = definition?.options
     const metadata = options.metadata ?? preset?.metadata
+    const limiter = options.limiter ?? preset?.limiter
     const { uniqueKey, orderingKey, concurrencyKey, headers } = options
     const delay =
       options.delay ??
@@ -119,6 +120,7 @@ export class NewJobFactory {
       job.concurrencyKey = concurrencyKey
       job.concurrencyLimit = limitOf(name, definition)
     }
+    if (limiter !== undefined) job.limiter = limiter
     return job
   }
 }

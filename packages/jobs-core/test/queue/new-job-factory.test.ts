@@ -48,6 +48,7 @@ test.each<[JobOptions, Partial<NewJob>]>([
   ],
   [{ orderingKey: 'a' }, { orderingKey: 'a' }],
   [{ headers: { a: 'b' } }, { headers: '{"a":"b"}' }],
+  [{ limiter: 'shopify' }, { limiter: 'shopify' }],
 ])('%j is stored as %j', async (options, stored) => {
   const { queue, tenantId, name, payload, priority, ...rest } = await made('job', options)
   expect({ queue, tenantId, name, payload, priority }).toEqual(await made('job'))
@@ -78,3 +79,33 @@ test('a debounced job waits as long as its key says, whatever its definition pre
   const uniqueKey = { key: 'a', ifTaken: 'debounce', wait: 500 } as const
   expect(await made('limited', { uniqueKey })).toMatchObject({ delayMs: 500 })
 })
+
+test('a limiter that the definition presets is stored, and one of the call goes before it', async () => {
+  const calling = defineJob({
+    name: 'calling',
+    options: { limiter: 'shopify' },
+    handler: () => ({ success: true }),
+  })
+  expect(await factory.create(calling, {})).toMatchObject({ limiter: 'shopify' })
+  expect(await factory.create(calling, {}, { limiter: 'shopify-bulk' })).toMatchObject({
+    limiter: 'shopify-bulk',
+  })
+})
+
+test.each(['', 'x'.repeat(201), 'a\nb', '\ud83d', 7, null])(
+  'the limiter %j is refused, of a call and of a definition',
+  async (limiter) => {
+    const error = {
+      code: 'JOBS_INVALID_KEY',
+      message: expect.stringMatching(/^limiter .* is not allowed: 1 to 200 characters/s) as string,
+    }
+    await expect(made('job', { limiter: limiter as string })).rejects.toMatchObject(error)
+    expect(() =>
+      defineJob({
+        name: 'job',
+        options: { limiter: limiter as string },
+        handler: () => ({ success: true }),
+      }),
+    ).toThrow(expect.objectContaining(error))
+  },
+)
