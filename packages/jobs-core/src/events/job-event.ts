@@ -18,7 +18,11 @@ interface EventDetails {
   /** The job failed for good. */
   readonly failed: { readonly attempt: number; readonly error: Error }
   /** A job was given back with no attempt spent, and may be claimed again after `delayMs`. */
-  readonly released: { readonly delayMs: number }
+  readonly released: {
+    readonly delayMs: number
+    /** For how long its limiter pauses, where the attempt's error had a `retryAfter`. */
+    readonly limiterPausedMs?: number
+  }
   /** An operator's call in this process ended the job. */
   readonly cancelled: object
   /** The store refused an attempt's outcome, because its lease had ended: another worker may run the job. */
@@ -56,6 +60,9 @@ export type JobEvent<TType extends JobEventType = JobEventType> = {
     readonly job: Job<unknown>
   } & EventDetails[T]
 }[TType]
+
+/** What an event tells beside its job and its time. */
+export type DetailsOf<TType extends JobEventType> = Omit<JobEvent<TType>, 'type' | 'at' | 'job'>
 
 /** Hears of events; what it returns is ignored, what it throws is logged. */
 export type JobEventListener<TType extends JobEventType = JobEventType> = (

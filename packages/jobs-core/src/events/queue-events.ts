@@ -1,13 +1,11 @@
 import { withTenant } from '@cgk/core'
 import type { Job } from '../job/job.ts'
 import type { Clock, JobsLogger } from '../runtime/ports.ts'
-import type { JobEvent, JobEventListener, JobEventType } from './job-event.ts'
+import type { DetailsOf, JobEventListener, JobEventType } from './job-event.ts'
 
 interface Registration {
   readonly listener: (event: never) => unknown
 }
-
-type DetailsOf<TType extends JobEventType> = Omit<JobEvent<TType>, 'type' | 'at' | 'job'>
 
 /**
  * Who listens to one queue in this process. Ask {@link QueueEvents.hears} before making an event: with

@@ -35,7 +35,11 @@ export type Ending =
       /** When the next attempt follows; `null` after the last. */
       readonly delayMs: number | null
     }
-  | { readonly type: 'released'; readonly delayMs: number }
+  | {
+      readonly type: 'released'
+      readonly delayMs: number
+      readonly limiterPausedMs?: number
+    }
 
 /** A store's answer that ends an attempt. */
 export type SettleAnswer = Exclude<SettleResult, FollowUpConflict>

@@ -20,7 +20,13 @@ import type { ContextOwner } from './context-owner.ts'
 import { createFollowUps, followUpConflict } from './follow-ups.ts'
 import { type HandlerRunOwner, runHandler } from './handler-run.ts'
 import { leaseLost } from './lease-lost.ts'
-import { type Reading, readResult, settleFailure, snoozedTooOften } from './outcome.ts'
+import {
+  type Reading,
+  readResult,
+  releaseDetails,
+  settleFailure,
+  snoozedTooOften,
+} from './outcome.ts'
 import type { RegisteredHandler } from './registered-handler.ts'
 import { RunningContext } from './running-context.ts'
 import { spentError } from './spent-error.ts'
@@ -232,10 +238,14 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
     const policy = retryFor(this.#registered!.retry, this.lease)
     const settlement = forGood
       ? fail(this.lease, toStoredError(error, false))
-      : settleFailure(this.lease, this.attempt, error, policy, this.host.ports)
+      : settleFailure(this.lease, error, policy, this.host.ports)
     const { outcome } = settlement
-    const delayMs = outcome.type === 'retry' ? outcome.delayMs : null
-    this.#settle(settlement, { type: 'failed', error, delayMs })
+    if (outcome.type === 'release') {
+      this.#settle(settlement, { type: 'released', ...releaseDetails(outcome) })
+    } else {
+      const delayMs = outcome.type === 'retry' ? outcome.delayMs : null
+      this.#settle(settlement, { type: 'failed', error, delayMs })
+    }
   }
 
   #settle(plain: Settlement, ending: Ending): void {

@@ -34,10 +34,8 @@ export class OutcomeAnnouncer {
     if (ending.type === 'completed') this.#completed(attempt, ending)
     else if (ending.type === 'failed') this.#failed(attempt, ending)
     else if (this.#events.hears('released')) {
-      const { delayMs } = ending
-      // What was given back is not running any more, and its attempt is not counted.
-      const job: Job<unknown> = { ...attempt.job, attempts: attempt.attempt - 1 }
-      this.#events.emit('released', { ...job, status: statusAfter(job, delayMs) }, { delayMs })
+      const { type: _, ...details } = ending
+      this.#events.emit('released', releasedJob(attempt.job, details.delayMs), details)
     }
   }
 
@@ -80,7 +78,9 @@ export class OutcomeAnnouncer {
   }
 }
 
-function statusAfter({ attempts }: Job<unknown>, delayMs: number): Job<unknown>['status'] {
-  if (attempts > 0) return 'retrying'
-  return delayMs > 0 ? 'scheduled' : 'pending'
+/** What was given back is not running any more, and its attempt is not counted. */
+export function releasedJob(claimed: Job<unknown>, delayMs: number): Job<unknown> {
+  const attempts = claimed.attempts - 1
+  const status = attempts > 0 ? 'retrying' : delayMs > 0 ? 'scheduled' : 'pending'
+  return { ...claimed, attempts, status }
 }

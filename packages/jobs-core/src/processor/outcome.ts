@@ -1,14 +1,15 @@
 import { retryDelay } from '../backoff/calculate-retry-delay.ts'
 import type { RetryConfig } from '../backoff/retry-policy.ts'
 import { JobsError } from '../errors.ts'
+import type { DetailsOf } from '../events/job-event.ts'
 import { isDuration, retryAfterMs, wholeMs } from '../job/check-job-options.ts'
 import type { JobResult } from '../job/job-result.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import { serialize } from '../job/serialize.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
-import type { Lease } from '../storage/lease.ts'
-import { fail, retry, type Settlement } from '../storage/settlement.ts'
+import type { ClaimedJob } from '../storage/lease.ts'
+import { fail, type Outcome, pauseLimiter, retry, type Settlement } from '../storage/settlement.ts'
 import { asError, errorOfFailure, isPermanent, toStoredError } from './stored-error.ts'
 
 /** A snoozed job may come back this often; a handler that snoozes for ever is a bug that shows. */
@@ -68,18 +69,32 @@ function failure(message: string): Reading {
   }
 }
 
-/** A failed attempt's settlement: again after a delay, or failed for good. */
+/**
+ * A failed attempt's settlement: again after a delay, or failed for good. Where a limiter governs the
+ * job and the error asks to wait, it is the limiter that waits, and no attempt is spent.
+ */
 export function settleFailure(
-  lease: Lease,
-  attempt: number,
+  lease: ClaimedJob,
   error: Error,
   policy: RetryConfig,
   ports: RuntimePorts,
 ): Settlement {
-  const permanent = isPermanent(error)
-  const stored = toStoredError(error, !permanent)
-  if (permanent || attempt >= policy.maxAttempts) return fail(lease, stored)
-  return retry(lease, stored, delayAfter(attempt, error, policy, ports))
+  const { attempts, limiter } = lease
+  if (isPermanent(error)) return fail(lease, toStoredError(error, false))
+  const askedMs = askedDelay(error, ports)
+  // Without a wait there is nothing to pause, and a job that costs no attempt would run in a circle.
+  if (limiter !== null && askedMs !== null && askedMs > 0) return pauseLimiter(lease, askedMs)
+  const stored = toStoredError(error, true)
+  if (attempts >= policy.maxAttempts) return fail(lease, stored)
+  return retry(lease, stored, askedMs ?? backoffAfter(attempts, error, policy, ports))
+}
+
+/** A release as the event `released` tells it. */
+export function releaseDetails({
+  delayMs,
+  pauseLimiterMs,
+}: Extract<Outcome, { type: 'release' }>): DetailsOf<'released'> {
+  return { delayMs, ...(pauseLimiterMs !== undefined && { limiterPausedMs: pauseLimiterMs }) }
 }
 
 /** Why a job must not be snoozed again; `null` when it may. */
@@ -91,15 +106,18 @@ export function snoozedTooOften(releases: number): JobsError | null {
   )
 }
 
-function delayAfter(
+/** How long the error asks to wait; `null` when it says nothing of the kind. */
+function askedDelay(error: Error, { clock }: RuntimePorts): number | null {
+  const { retryAfter } = error as { readonly retryAfter?: unknown }
+  return retryAfter === undefined ? null : retryAfterMs(retryAfter, clock.now())
+}
+
+function backoffAfter(
   attempt: number,
   error: Error,
   policy: RetryConfig,
   ports: RuntimePorts,
 ): number {
-  const { retryAfter } = error as { readonly retryAfter?: unknown }
-  const asked = retryAfter === undefined ? null : retryAfterMs(retryAfter, ports.clock.now())
-  if (asked !== null) return asked
   try {
     const delay = retryDelay(policy, attempt, error, ports.random)
     if (isDuration(delay)) return delay

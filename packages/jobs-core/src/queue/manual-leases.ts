@@ -7,7 +7,8 @@ import type { AnyJobDefinition } from '../job/define-job.ts'
 import { readableJob } from '../job/job-from-record.ts'
 import { spentError } from '../processor/spent-error.ts'
 import { retryFor, retryOf } from '../job/job-retry.ts'
-import { settleFailure } from '../processor/outcome.ts'
+import { releasedJob } from '../processor/callbacks.ts'
+import { releaseDetails, settleFailure } from '../processor/outcome.ts'
 import { asError, toStoredError } from '../processor/stored-error.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
@@ -93,7 +94,7 @@ export class ManualLeases {
     const held = this.#find(ref)
     const { lease } = held
     const settlement = failed
-      ? settleFailure(lease, lease.attempts, asError(error), this.#policyOf(lease), this.#ports)
+      ? settleFailure(lease, asError(error), this.#policyOf(lease), this.#ports)
       : complete(lease)
     // Given up first: a second call must not settle the same attempt another way.
     this.#held.delete(held)
@@ -141,6 +142,11 @@ export class ManualLeases {
     if (outcome.type === 'complete') {
       if (!events.hears('completed')) return
       events.emit('completed', this.#shown(lease, 'completed'), { attempt, result: undefined })
+      return
+    }
+    if (outcome.type === 'release') {
+      const job = releasedJob(this.#shown(lease, 'running'), outcome.delayMs)
+      events.emit('released', job, releaseDetails(outcome))
       return
     }
     const error = asError(thrown)
