@@ -49,6 +49,10 @@ export class ClaimLoop {
   #wantsPrefetch = true
   /** A hint came while a claim was under way, which may have missed what it was about. */
   #hinted = false
+  /** Something ended while a claim was under way, which may not have seen it. */
+  #endedMeanwhile = false
+  /** The store said, when last asked, that jobs wait for the end of a lease. */
+  #awaitsRelease = false
   #hasSuspects = false
   readonly #suspects = new Map<Attempt, SuspectPass>()
   #lastClaimAt: number | null = null
@@ -127,8 +131,10 @@ export class ClaimLoop {
   finished(attempt: Attempt): void {
     this.#running -= 1
     this.#prefetch.observe(attempt.elapsedMs)
-    // Its end may free a key, or be the last of a group: a claim may find more than the one before.
-    if (attempt.lease.keys !== null || attempt.lease.group !== null) this.#dry = false
+    const { keys, group } = attempt.lease
+    // Its end may make room, free a key or be the last of a group: a claim may find more than the one
+    // before.
+    if (this.#awaitsRelease || keys !== null || group !== null) this.#dry = false
     this.#pump()
   }
 
@@ -141,6 +147,13 @@ export class ClaimLoop {
     if (pass !== undefined) {
       this.#suspects.delete(attempt)
       pass.leave()
+    }
+    // Only now the lease has ended for certain: the claim that left when the attempt finished may have
+    // been quicker than its settlement.
+    this.#endedMeanwhile = true
+    if (this.#awaitsRelease) {
+      this.#dry = false
+      this.#pump()
     }
     this.#tellIfEmptied()
   }
@@ -201,6 +214,7 @@ export class ClaimLoop {
     const { turns } = this.#config.session
     this.#claiming = true
     this.#hinted = false
+    this.#endedMeanwhile = false
     this.#stopPolling()
     // What is on its way here counts as held: a suspect must not begin beside it.
     const { suspects } = this.#config.runtime
@@ -211,7 +225,9 @@ export class ClaimLoop {
     suspects.letGo()
     if (found !== null) {
       this.#setHasSuspects(found.hasSuspects)
-      if (found.jobs.length > 0 || this.#hinted) this.#wantsPrefetch = true
+      this.#awaitsRelease = found.awaitsRelease
+      const missed = this.#hinted || (found.awaitsRelease && this.#endedMeanwhile)
+      if (found.jobs.length > 0 || missed) this.#wantsPrefetch = true
       // What there is may wait for a slot, because a key governs it: the next slot asks for it.
       else if (slots === 0 && found.nextDueInMs === 0) this.#wantsPrefetch = false
       else this.#rest(found.nextDueInMs)
