@@ -18,7 +18,27 @@ export {
   type JobsOf,
   type ResultOf,
 } from './job/define-job.ts'
-export type { FailedAttempt, Job, JobError, JobOptions, UniqueKeyOption } from './job/job.ts'
+export type {
+  FailedAttempt,
+  Job,
+  JobError,
+  JobOptions,
+  TenantJobOptions,
+  UniqueKeyOption,
+} from './job/job.ts'
+export type { DrainOptions } from './limits/drain.ts'
+export type {
+  AppliedLimits,
+  BreakerOption,
+  LimitChanges,
+  LimitListFilter,
+  LimitPage,
+  LimitStatus,
+  QueueScope,
+  RateOption,
+  ScopeLimits,
+  StatedLimits,
+} from './limits/limit-options.ts'
 export { createJobId, type ParsedJobId, parseJobId } from './job/job-id.ts'
 export { jobRequest, type JobRequest } from './job/job-request.ts'
 export {
@@ -46,17 +66,43 @@ export type {
   NestedGroup,
 } from './queue/group-request.ts'
 export type { EnqueuedGroup, JobGroup } from './queue/job-group.ts'
+export type { JobAddress } from './queue/job-address.ts'
+export type { DequeueOptions, JobListFilter, JobPage, JobQueue } from './queue/job-queue.ts'
+export type { JobSelection, TenantChoice } from './queue/job-selection.ts'
 export type {
   BulkAnswer,
   BulkOptions,
-  DequeueOptions,
-  JobAddress,
-  JobListFilter,
-  JobPage,
-  JobQueue,
-  JobSelection,
-  TenantChoice,
-} from './queue/job-queue.ts'
+  BulkProgress,
+  OperatorCalls,
+  ProgressOptions,
+  RemoveOptions,
+  TenantListFilter,
+  TenantLoad,
+  TenantPage,
+} from './queue/operator-calls.ts'
+export type {
+  TenantAddress,
+  TenantBulkAnswer,
+  TenantEnqueuedGroup,
+  TenantGroup,
+  TenantGroupMember,
+  TenantGroupOptions,
+  TenantJob,
+  TenantJobEvent,
+  TenantJobListFilter,
+  TenantJobPage,
+  TenantJobRequest,
+  TenantLimitPage,
+  TenantLimitStatus,
+  TenantQueue,
+  TenantSchedule,
+  TenantSchedulePage,
+  TenantSchedules,
+  TenantScheduleSpec,
+  TenantScope,
+  TenantSelection,
+  TenantStatedLimits,
+} from './queue/tenant-queue.ts'
 export type { Tenancy } from './queue/new-job-factory.ts'
 export type { WaitOptions } from './queue/wait-for-job.ts'
 export { createRuntime, type JobsRuntime } from './runtime/jobs-runtime.ts'

@@ -72,6 +72,16 @@ export type JobsOf<TDefinitions extends readonly AnyJobDefinition[]> = {
   [D in TDefinitions[number] as D['name']]: InputOf<D>
 }
 
+/**
+ * What enqueue takes for a job, given by its definition or by its name among `TJobs`.
+ *
+ * One type instead of an overload for names and one for definitions: of overloads the compiler explains
+ * the last alone, and a wrong payload would be reported as a wrong name.
+ */
+export type PayloadOf<TJob, TJobs extends object> = TJob extends keyof TJobs
+  ? TJobs[TJob]
+  : InputOf<TJob>
+
 type Details = Pick<AnyJobDefinition, 'options' | 'retry' | 'discard' | 'concurrencyLimit'>
 
 /**

@@ -1,12 +1,12 @@
 import type { AnyJobDefinition, InputOf } from './define-job.ts'
-import type { JobOptions } from './job.ts'
+import type { JobOptions, TenantJobOptions } from './job.ts'
 
 /** A job to be made: what `enqueueMany` and `followUps` take. */
-export interface JobRequest {
+export interface JobRequest<TOptions extends JobOptions = JobOptions> {
   /** A definition, or a job's name. */
   readonly job: string | AnyJobDefinition
   readonly payload: unknown
-  readonly options?: JobOptions
+  readonly options?: TOptions
 }
 
 /**
@@ -17,10 +17,13 @@ export interface JobRequest {
  * return { success: true, followUps: [jobRequest(sendReceipt, { orderId })] }
  * ```
  */
-export function jobRequest<TDefinition extends AnyJobDefinition>(
+export function jobRequest<
+  TDefinition extends AnyJobDefinition,
+  TOptions extends JobOptions = TenantJobOptions,
+>(
   job: TDefinition,
   payload: InputOf<TDefinition>,
-  options?: JobOptions,
-): JobRequest {
+  options?: TOptions & JobOptions,
+): JobRequest<TOptions> {
   return options === undefined ? { job, payload } : { job, payload, options }
 }

@@ -119,6 +119,9 @@ export type UniqueKeyOption =
       readonly maxWait?: number
     }
 
+/** Options that leave the tenant to whoever takes them, such as a `TenantQueue`. */
+export type TenantJobOptions = Omit<JobOptions, 'tenantId'> & { readonly tenantId?: never }
+
 /** What an enqueue call may say about one job. Durations are milliseconds. */
 export interface JobOptions {
   /** Integer from −32,768 to 32,767, higher first within the tenant. @defaultValue 0 */

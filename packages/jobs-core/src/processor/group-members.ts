@@ -2,6 +2,7 @@ import type { Job } from '../job/job.ts'
 import { readableJob, statusOf } from '../job/job-from-record.ts'
 import type { Clock } from '../runtime/ports.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
+import { recordPages } from '../worker/record-pages.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 
 /** Jobs a page: with their results they may be large. */
@@ -14,13 +15,7 @@ export async function* groupMembers(
   session: StoreSession,
   clock: Clock,
 ): AsyncGenerator<Job<unknown>, void, undefined> {
-  const { store } = session
-  const filter = { queue, tenantId, groupId, limit: PAGE }
-  let cursor: string | null | undefined
-  while (cursor !== null) {
-    const request = cursor === undefined ? filter : { ...filter, cursor }
-    const page = await session.call('list', (call) => store.list(request, call))
-    for (const record of page.jobs) yield readableJob(record, statusOf(record, clock.now()))
-    cursor = page.nextCursor
+  for await (const page of recordPages(session, { queue, tenantId, groupId }, PAGE)) {
+    for (const record of page) yield readableJob(record, statusOf(record, clock.now()))
   }
 }

@@ -1,9 +1,11 @@
 import { JobsError } from '../errors.ts'
 import type { Job } from '../job/job.ts'
+import { describe } from '../job/names.ts'
 import type { JobRecord } from '../storage/job-record.ts'
-import type { JobStatus } from '../storage/job-store.ts'
-import type { BulkAnswer, BulkOptions, JobSelection } from './job-queue.ts'
-import { checkSelection } from './job-selection.ts'
+import type { ActionResult, JobStatus } from '../storage/job-store.ts'
+import { recordPages } from '../worker/record-pages.ts'
+import { checkNarrow, checkSelection, type JobSelection } from './job-selection.ts'
+import type { BulkAnswer, BulkOptions, RemoveOptions } from './operator-calls.ts'
 import type { QueueParts } from './queue-parts.ts'
 
 /** Refs in one call to the store. */
@@ -11,12 +13,19 @@ const BATCH_JOBS = 500
 /** Jobs in the answer. */
 const SHOWN_JOBS = 100
 
-type BulkAction = 'cancel' | 'retry'
+/** How long a removal waits for workers to let go of what it cancelled, and how often it looks. */
+const LET_GO_MS = 10_000
+const LOOK_MS = 250
+
+type BulkAction = 'cancel' | 'retry' | 'remove'
+
+const LIVE: readonly JobStatus[] = ['pending', 'scheduled', 'retrying', 'running']
 
 /** The statuses that an action can change. */
 const CHANGEABLE: Readonly<Record<BulkAction, readonly JobStatus[]>> = {
-  cancel: ['pending', 'scheduled', 'retrying', 'running'],
+  cancel: LIVE,
   retry: ['failed', 'cancelled'],
+  remove: [...LIVE, 'completed', 'failed', 'cancelled'],
 }
 
 /** The statuses meant where a selection names none: somebody wanted the cancelled to stay so. */
@@ -24,6 +33,9 @@ const MEANT: Readonly<Record<BulkAction, readonly JobStatus[]>> = {
   ...CHANGEABLE,
   retry: ['failed'],
 }
+
+/** What is done to a batch of jobs: its results, in their order. */
+type Act = (jobs: readonly JobRecord[]) => Promise<readonly ActionResult[]>
 
 /** What operators do to all jobs of a selection. */
 export class BulkActions {
@@ -33,75 +45,117 @@ export class BulkActions {
     this.#parts = parts
   }
 
-  async run(
+  cancel(selection: JobSelection, options: BulkOptions): Promise<BulkAnswer> {
+    return this.#run('cancel', selection, options, (jobs) => this.#cancel(jobs))
+  }
+
+  retry(selection: JobSelection, options: BulkOptions): Promise<BulkAnswer> {
+    return this.#run('retry', selection, options, (jobs) => this.#call('retry', jobs))
+  }
+
+  async remove(selection: JobSelection, options: RemoveOptions): Promise<BulkAnswer> {
+    const { cancelRunning = false, ...others } = options
+    const held: JobRecord[] = []
+    const answer = await this.#run('remove', selection, others, async (jobs) => {
+      if (cancelRunning) await this.#cancel(jobs.filter(({ state }) => state === 'running'))
+      const results = await this.#call('remove', jobs)
+      if (cancelRunning) held.push(...heldOf(results))
+      return results
+    })
+    if (held.length === 0) return answer
+    const { matched } = answer
+    const changed = answer.changed + (await this.#removeLetGo(held))
+    await options.onProgress?.({ matched, changed })
+    return { ...answer, changed }
+  }
+
+  async #run(
     action: BulkAction,
     selection: JobSelection,
-    { preview = false }: BulkOptions,
+    options: BulkOptions,
+    act: Act,
   ): Promise<BulkAnswer> {
     const { name, session, sizes, viewer } = this.#parts
+    checkOptions(options)
     checkNarrow(selection)
     const filter = checkSelection(name, selection, sizes)
     const statuses = checkChangeable(action, filter.statuses ?? MEANT[action])
     const answer = { matched: 0, changed: 0, jobs: [] as Job<unknown>[] }
-    let cursor: string | null | undefined
-    // What is enqueued meanwhile is newer than the cursor: this ends.
-    while (cursor !== null) {
-      const request = {
-        ...filter,
-        statuses,
-        limit: BATCH_JOBS,
-        ...(cursor !== undefined && { cursor }),
-      }
-      const page = await session.call('list', (call) => session.store.list(request, call))
-      const after = preview ? page.jobs : await this.#act(action, page.jobs, answer)
-      answer.matched += page.jobs.length
+    for await (const jobs of recordPages(session, { ...filter, statuses }, BATCH_JOBS)) {
+      const results = options.preview === true ? [] : await act(jobs)
+      const after = options.preview === true ? jobs : recordsOf(results)
+      answer.matched += jobs.length
+      answer.changed += changesOf(results)
       for (const record of after.slice(0, SHOWN_JOBS - answer.jobs.length)) {
         answer.jobs.push(viewer.show(record))
       }
-      cursor = page.nextCursor
+      const { matched, changed } = answer
+      await options.onProgress?.({ matched, changed })
     }
     return answer
   }
 
-  /** The records afterwards, without those that are gone. */
-  async #act(
-    action: BulkAction,
-    jobs: readonly JobRecord[],
-    answer: { changed: number },
-  ): Promise<readonly JobRecord[]> {
-    if (jobs.length === 0) return jobs
-    const { session, events, viewer } = this.#parts
-    const results = await session.call(action, (call) => session.store[action](jobs, call))
-    const after: JobRecord[] = []
+  async #cancel(jobs: readonly JobRecord[]): Promise<readonly ActionResult[]> {
+    const { events, viewer } = this.#parts
+    const results = await this.#call('cancel', jobs)
+    if (!events.hears('cancelled')) return results
     for (const result of results) {
-      if (result.status === 'changed') answer.changed += 1
-      if (result.status === 'changed' && action === 'cancel' && events.hears('cancelled')) {
-        events.emit('cancelled', viewer.show(result.job), {})
-      }
-      if (result.status !== 'notFound') after.push(result.job)
+      if (result.status === 'changed') events.emit('cancelled', viewer.show(result.job), {})
     }
-    return after
+    return results
+  }
+
+  /** How many of the jobs could be removed in the time their workers have to let go of them. */
+  async #removeLetGo(held: readonly JobRecord[]): Promise<number> {
+    const { session, runtime } = this.#parts
+    const { clock, timers } = runtime.ports
+    const until = clock.monotonic() + LET_GO_MS
+    let left = held
+    let removed = 0
+    while (left.length > 0 && clock.monotonic() < until) {
+      await new Promise<void>((resolve) => timers.after(LOOK_MS, resolve))
+      // Nobody else may be there to take expired leases back.
+      await session.maintain()
+      const stillHeld: JobRecord[] = []
+      for (let from = 0; from < left.length; from += BATCH_JOBS) {
+        const jobs = left.slice(from, from + BATCH_JOBS)
+        // One that waited when it was listed may have begun since.
+        await this.#cancel(jobs)
+        const results = await this.#call('remove', jobs)
+        removed += changesOf(results)
+        stillHeld.push(...heldOf(results))
+      }
+      left = stillHeld
+    }
+    return removed
+  }
+
+  async #call(action: BulkAction, jobs: readonly JobRecord[]): Promise<readonly ActionResult[]> {
+    const { session } = this.#parts
+    if (jobs.length === 0) return []
+    return session.call(action, (call) => session.store[action](jobs, call))
   }
 }
 
-/**
- * A selection for many jobs must narrow something, and say nothing by accident: a variable that is
- * `undefined` would widen it to every job there is.
- */
-function checkNarrow(selection: JobSelection): void {
-  const given = Object.entries(selection ?? {})
-  if (given.length === 0) {
-    throw new JobsError(
-      'JOBS_INVALID_OPTION',
-      'an empty filter would mean every job: give a status, name, keyPrefix, groupId, scheduleId or tenantId',
-    )
-  }
-  for (const [property, value] of given) {
-    if (value !== undefined) continue
-    throw new JobsError(
-      'JOBS_INVALID_OPTION',
-      `${property} of the filter is undefined; leave it out to mean any`,
-    )
+function changesOf(results: readonly ActionResult[]): number {
+  return results.filter(({ status }) => status === 'changed').length
+}
+
+/** The records afterwards, without those of jobs that were gone before. */
+function recordsOf(results: readonly ActionResult[]): readonly JobRecord[] {
+  return results.flatMap((result) => (result.status === 'notFound' ? [] : [result.job]))
+}
+
+/** What a removal left because a worker holds it. */
+function heldOf(results: readonly ActionResult[]): readonly JobRecord[] {
+  return results.flatMap((result) => (result.status === 'unchanged' ? [result.job] : []))
+}
+
+/** A misspelt `preview` must not do what it was to prevent. */
+function checkOptions(options: BulkOptions): void {
+  for (const option of Object.keys(options)) {
+    if (option === 'preview' || option === 'onProgress') continue
+    throw new JobsError('JOBS_INVALID_OPTION', `this call has no option ${describe(option)}`)
   }
 }
 

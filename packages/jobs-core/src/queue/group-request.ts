@@ -3,23 +3,23 @@ import type { JobRequest } from '../job/job-request.ts'
 import { describe } from '../job/names.ts'
 
 /** The jobs made when all members of a group have ended: exactly one of the two, once. */
-export interface GroupCallbacks {
+export interface GroupCallbacks<TRequest = JobRequest> {
   /** When every member completed. @defaultValue nothing */
-  readonly onComplete?: JobRequest
+  readonly onComplete?: TRequest
   /**
    * When a member failed or was cancelled: a job, `'complete'` for that of `onComplete`, or
    * `'nothing'`. There is no default, because each is wrong for somebody.
    */
-  readonly onAnyFailed: JobRequest | 'complete' | 'nothing'
+  readonly onAnyFailed: TRequest | 'complete' | 'nothing'
 }
 
 /** A group as a member of another. */
-export interface NestedGroup extends GroupCallbacks {
-  readonly jobs: readonly GroupMember[]
+export interface NestedGroup<TRequest = JobRequest> extends GroupCallbacks<TRequest> {
+  readonly jobs: readonly GroupMember<TRequest>[]
 }
 
 /** What a group may wait for. Jobs have neither a `jobId` nor a `uniqueKey` here. */
-export type GroupMember = JobRequest | NestedGroup
+export type GroupMember<TRequest = JobRequest> = TRequest | NestedGroup<TRequest>
 
 /** What `enqueueGroup` takes beside the members. */
 export interface GroupOptions extends GroupCallbacks {
@@ -106,7 +106,8 @@ export function planGroups(
   return groups
 }
 
-function isNested(member: GroupMember | null | undefined): member is NestedGroup {
+/** Whether a member is a group. */
+export function isNested(member: GroupMember | null | undefined): member is NestedGroup {
   return typeof member === 'object' && member !== null && 'jobs' in member
 }
 

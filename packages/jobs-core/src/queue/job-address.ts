@@ -2,7 +2,14 @@ import { currentTenant } from '@cgk/core'
 import { checkJobId, checkTenantId } from '../job/names.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { JobRef } from '../storage/job-record.ts'
-import type { JobAddress } from './job-queue.ts'
+
+/**
+ * One job: its id, within the current tenant (outside of one, among the jobs without a tenant); or an
+ * object that says whose it is, such as the job itself. An object without `tenantId` means a job
+ * without a tenant, wherever the call is made.
+ */
+export type JobAddress =
+  string | { readonly id: string; readonly tenantId?: string | null | undefined }
 
 /** @throws {@link JobsError} `JOBS_INVALID_JOB_ID`, `JOBS_INVALID_TENANT_ID` */
 export function jobRefOf(queue: string, job: JobAddress, sizes: SizeLimits, what?: string): JobRef {

@@ -12,9 +12,8 @@ import {
   type PlannedJob,
   planGroups,
 } from './group-request.ts'
-import { jobRefOf } from './job-address.ts'
+import { type JobAddress, jobRefOf } from './job-address.ts'
 import { type EnqueuedGroup, groupFromRecord, type JobGroup } from './job-group.ts'
-import type { JobAddress } from './job-queue.ts'
 import type { QueueParts } from './queue-parts.ts'
 
 type EnqueuedGroups = Extract<

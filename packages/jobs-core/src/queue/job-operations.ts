@@ -2,8 +2,7 @@ import { JobsError } from '../errors.ts'
 import type { Job } from '../job/job.ts'
 import type { JobRecord } from '../storage/job-record.ts'
 import type { ActionResult } from '../storage/job-store.ts'
-import { describeRef, jobRefOf } from './job-address.ts'
-import type { JobAddress } from './job-queue.ts'
+import { describeRef, type JobAddress, jobRefOf } from './job-address.ts'
 import type { QueueParts } from './queue-parts.ts'
 
 /** What operators do to single jobs of one queue. */

@@ -1,4 +1,4 @@
-import type { AnyJobDefinition, InputOf, ResultOf } from '../job/define-job.ts'
+import type { AnyJobDefinition, PayloadOf, ResultOf } from '../job/define-job.ts'
 import type { Job, JobOptions } from '../job/job.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import type { JobEventListener, JobEventType } from '../events/job-event.ts'
@@ -7,33 +7,11 @@ import type { WaitOptions } from './wait-for-job.ts'
 import type { GroupMember, GroupOptions } from './group-request.ts'
 import type { EnqueuedGroup, JobGroup } from './job-group.ts'
 import type { Schedule, Schedules, ScheduleSpec } from '../schedule/schedule.ts'
-import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
-
-/**
- * One job: its id, within the current tenant (outside of one, among the jobs without a tenant); or an
- * object that says whose it is, such as the job itself. An object without `tenantId` means a job
- * without a tenant, wherever the call is made.
- */
-export type JobAddress =
-  string | { readonly id: string; readonly tenantId?: string | null | undefined }
-
-/** Which tenant's jobs a call means: a tenant, or `null` for jobs without one. */
-export interface TenantChoice {
-  /** @defaultValue the current tenant (see `withTenant`); outside of one, every tenant */
-  readonly tenantId?: string | null
-}
-
-/** Which jobs a call means. What is left out does not narrow it. */
-export interface JobSelection extends TenantChoice {
-  readonly status?: JobStatus | readonly JobStatus[]
-  readonly name?: string | readonly string[]
-  /** Jobs one of whose keys (unique, ordering, concurrency) begins so. */
-  readonly keyPrefix?: string
-  /** Members of that group. */
-  readonly groupId?: string
-  /** Jobs that the schedule of that id made. */
-  readonly scheduleId?: string
-}
+import type { JobStatus, JobStore } from '../storage/job-store.ts'
+import type { JobAddress } from './job-address.ts'
+import type { JobSelection } from './job-selection.ts'
+import type { OperatorCalls } from './operator-calls.ts'
+import type { TenantQueue } from './tenant-queue.ts'
 
 /** Which jobs {@link JobQueue.listJobs} returns. */
 export interface JobListFilter extends JobSelection {
@@ -41,21 +19,6 @@ export interface JobListFilter extends JobSelection {
   readonly limit?: number
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined
-}
-
-/** How {@link JobQueue.cancelJobs} and {@link JobQueue.retryJobs} go about it. */
-export interface BulkOptions {
-  /** Change nothing, only tell which jobs would be meant. @defaultValue false */
-  readonly preview?: boolean
-}
-
-/** What became of the jobs of a selection. */
-export interface BulkAnswer {
-  readonly matched: number
-  /** Less than `matched` where jobs ended or moved on meanwhile; 0 for a preview. */
-  readonly changed: number
-  /** The first 100 that matched, as they are afterwards. */
-  readonly jobs: readonly Job<unknown>[]
 }
 
 /** Jobs, newest first, and the way to the next page. */
@@ -70,17 +33,13 @@ export interface DequeueOptions {
   readonly leaseMs?: number
 }
 
-// One signature instead of an overload for names and one for definitions: of overloads the compiler
-// explains the last alone, and a wrong payload would be reported as a wrong name.
-type PayloadOf<TJob, TJobs extends object> = TJob extends keyof TJobs ? TJobs[TJob] : InputOf<TJob>
-
 /**
  * A named queue on a store. Two queue objects of one name on one store are the same queue, in one
  * process or many. Making one does no I/O.
  *
  * @typeParam TJobs - job names and their payloads; see `JobsOf`. By default any name, any payload.
  */
-export interface JobQueue<TJobs extends object = Record<string, unknown>> {
+export interface JobQueue<TJobs extends object = Record<string, unknown>> extends OperatorCalls {
   readonly name: string
   readonly store: JobStore
 
@@ -166,9 +125,6 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
   /** One page of jobs, newest first. */
   listJobs(filter?: JobStatus | JobListFilter): Promise<JobPage>
 
-  /** How many jobs have each status. */
-  counts(choice?: TenantChoice): Promise<JobCounts>
-
   /**
    * Ends a job that has not ended. A waiting job never starts afterwards; a running one is `cancelled`
    * at once, its signal aborts on whichever worker holds it, and its result is refused. Cancelling a
@@ -185,26 +141,6 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
    * or whose worker has not let go of it yet; `JOBS_KEY_TAKEN` where another job holds its unique key.
    */
   retryJob(job: JobAddress): Promise<Job<unknown>>
-
-  /**
-   * Cancels all jobs of a selection that have not ended, as {@link JobQueue.cancelJob} does, 500 at a
-   * time: if it throws, those before are cancelled, and the call can be repeated. Jobs enqueued
-   * meanwhile are not meant.
-   *
-   * @param filter - must not be empty; `status` may narrow it to some that have not ended.
-   * @throws {@link JobsError} `JOBS_INVALID_OPTION`
-   */
-  cancelJobs(filter: JobSelection, options?: BulkOptions): Promise<BulkAnswer>
-
-  /**
-   * Begins a new generation of all failed jobs of a selection, as {@link JobQueue.retryJob} does and
-   * as {@link JobQueue.cancelJobs} goes about it. A job whose unique key another one holds stays as it
-   * is.
-   *
-   * @param filter - must not be empty; cancelled jobs are meant only where its `status` says so.
-   * @throws {@link JobsError} `JOBS_INVALID_OPTION`
-   */
-  retryJobs(filter: JobSelection, options?: BulkOptions): Promise<BulkAnswer>
 
   /**
    * Deletes a job that no worker holds.
@@ -262,12 +198,20 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> {
    */
   use(middleware: EnqueueMiddleware): void
 
-  /** When this resolves no job of the queue starts, in any process; running ones finish. */
-  pause(): Promise<void>
-  /** Lifts the pause of the queue. */
-  resume(): Promise<void>
-  /** Whether the queue is paused. */
-  isPaused(): Promise<boolean>
+  /**
+   * The queue as one tenant has it: the same calls, which can neither see nor touch the jobs of anybody
+   * else, wherever they are made. Does no I/O.
+   *
+   * @throws {@link JobsError} `JOBS_INVALID_TENANT_ID`
+   *
+   * @example
+   * ```ts
+   * const shop = queue.forTenant('rawdog')
+   * await shop.enqueue('process-order', { orderId: 'order_123' })
+   * await shop.listJobs('failed') // of rawdog alone
+   * ```
+   */
+  forTenant(tenantId: string): TenantQueue<TJobs>
 
   /**
    * Takes up to `limit` due jobs for you to run by hand. They are `running` and yours until

@@ -1,13 +1,19 @@
 import { checkInteger } from '../job/check-job-options.ts'
 import type { Job } from '../job/job.ts'
 import type { JobCounts, JobStatus } from '../storage/job-store.ts'
-import { jobRefOf } from './job-address.ts'
-import type { JobAddress, JobListFilter, JobPage, TenantChoice } from './job-queue.ts'
-import { checkSelection, checkTenantChoice } from './job-selection.ts'
+import { statusOf } from '../job/job-from-record.ts'
+import { recordPages } from '../worker/record-pages.ts'
+import { type JobAddress, jobRefOf } from './job-address.ts'
+import type { JobListFilter, JobPage } from './job-queue.ts'
+import { checkSelection, isByTenant, type JobSelection, STATUSES } from './job-selection.ts'
+import type { ProgressOptions } from './operator-calls.ts'
 import type { QueueParts } from './queue-parts.ts'
 
 const DEFAULT_PAGE = 100
 const LARGEST_PAGE = 1_000
+const BATCH_JOBS = 500
+
+type MutableCounts = { -readonly [S in JobStatus]: JobCounts[S] }
 
 /** Looks at the jobs of one queue. */
 export class JobReader {
@@ -39,9 +45,20 @@ export class JobReader {
     return page.nextCursor === null ? jobs : Object.assign(jobs, { nextCursor: page.nextCursor })
   }
 
-  async counts(choice: TenantChoice): Promise<JobCounts> {
-    const { name, session } = this.#parts
-    const request = checkTenantChoice(name, choice)
-    return session.call('counts', (call) => session.store.counts(request, call))
+  async counts(selection: JobSelection, { onProgress }: ProgressOptions): Promise<JobCounts> {
+    const { name, session, sizes, runtime } = this.#parts
+    const filter = checkSelection(name, selection, sizes)
+    if (isByTenant(selection)) {
+      return session.call('counts', (call) => session.store.counts(filter, call))
+    }
+    const counts = Object.fromEntries(STATUSES.map((status) => [status, 0])) as MutableCounts
+    let matched = 0
+    for await (const records of recordPages(session, filter, BATCH_JOBS)) {
+      const now = runtime.ports.clock.now()
+      for (const record of records) counts[statusOf(record, now)] += 1
+      matched += records.length
+      await onProgress?.({ matched, changed: 0 })
+    }
+    return counts
   }
 }

@@ -4,7 +4,24 @@ import { checkJobId, checkKey, describe } from '../job/names.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { JobFilter, JobStatus } from '../storage/job-store.ts'
 import { checkScope } from './job-address.ts'
-import type { JobSelection, TenantChoice } from './job-queue.ts'
+
+/** Which tenant's jobs a call means: a tenant, or `null` for jobs without one. */
+export interface TenantChoice {
+  /** @defaultValue the current tenant (see `withTenant`); outside of one, every tenant */
+  readonly tenantId?: string | null
+}
+
+/** Which jobs a call means. What is left out does not narrow it. */
+export interface JobSelection extends TenantChoice {
+  readonly status?: JobStatus | readonly JobStatus[]
+  readonly name?: string | readonly string[]
+  /** Jobs one of whose keys (unique, ordering, concurrency) begins so. */
+  readonly keyPrefix?: string
+  /** Members of that group. */
+  readonly groupId?: string
+  /** Jobs that the schedule of that id made. */
+  readonly scheduleId?: string
+}
 
 /** A selection as stores take it: checked, its tenant filled in. */
 export interface CheckedSelection extends JobFilter {
@@ -43,6 +60,13 @@ export function checkSelection(
   }
 }
 
+/** Whether a selection says nothing but whose jobs it means. */
+export function isByTenant(selection: JobSelection): boolean {
+  return Object.entries(selection).every(
+    ([name, value]) => name === 'tenantId' || value === undefined,
+  )
+}
+
 /** @throws {@link JobsError} `JOBS_INVALID_TENANT_ID` */
 export function checkTenantChoice(
   queue: string,
@@ -51,22 +75,23 @@ export function checkTenantChoice(
   return tenantId === undefined ? { queue } : { queue, tenantId: checkScope(tenantId) }
 }
 
-const STATUSES: Readonly<Record<JobStatus, true>> = {
-  pending: true,
-  scheduled: true,
-  running: true,
-  retrying: true,
-  completed: true,
-  failed: true,
-  cancelled: true,
-}
+/** Every status. */
+export const STATUSES: readonly JobStatus[] = [
+  'pending',
+  'scheduled',
+  'running',
+  'retrying',
+  'completed',
+  'failed',
+  'cancelled',
+]
 
 function checkStatuses(statuses: readonly JobStatus[]): readonly JobStatus[] {
   for (const status of statuses) {
-    if (!Object.hasOwn(STATUSES, status)) {
+    if (!STATUSES.includes(status)) {
       throw new JobsError(
         'JOBS_INVALID_OPTION',
-        `there is no status ${describe(status)}; there are ${Object.keys(STATUSES).join(', ')}`,
+        `there is no status ${describe(status)}; there are ${STATUSES.join(', ')}`,
       )
     }
   }
@@ -75,4 +100,35 @@ function checkStatuses(statuses: readonly JobStatus[]): readonly JobStatus[] {
 
 function listOf<T extends string>(value: T | readonly T[]): readonly T[] {
   return typeof value === 'string' ? [value] : value
+}
+
+/**
+ * A selection for many jobs must narrow something, and say nothing by accident.
+ *
+ * @param whose - whose jobs an empty selection would mean, for the message.
+ * @throws {@link JobsError} `JOBS_INVALID_OPTION`
+ */
+export function checkNarrow(selection: JobSelection, whose: string = ''): void {
+  if (Object.keys(selection ?? {}).length === 0) {
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `an empty filter would mean every job${whose}: give a status, name, keyPrefix, groupId, scheduleId or tenantId`,
+    )
+  }
+  checkSaid(selection)
+}
+
+/**
+ * A variable that is `undefined` would widen a selection, in the end to every job there is.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_OPTION`
+ */
+export function checkSaid(selection: JobSelection): void {
+  for (const [property, value] of Object.entries(selection ?? {})) {
+    if (value !== undefined) continue
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `${property} of the filter is undefined; leave it out to mean any`,
+    )
+  }
 }

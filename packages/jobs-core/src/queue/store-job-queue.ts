@@ -10,22 +10,35 @@ import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
 import { BulkActions } from './bulk-actions.ts'
 import { waitForJob, type WaitOptions } from './wait-for-job.ts'
 import type { GroupMember, GroupOptions } from './group-request.ts'
-import { jobRefOf } from './job-address.ts'
+import type { DrainOptions } from '../limits/drain.ts'
+import type {
+  LimitChanges,
+  LimitListFilter,
+  LimitPage,
+  LimitStatus,
+  QueueScope,
+} from '../limits/limit-options.ts'
+import { QueueControls } from '../limits/queue-controls.ts'
+import { checkTenantId } from '../job/names.ts'
+import { exportJobs } from './export-jobs.ts'
+import { type JobAddress, jobRefOf } from './job-address.ts'
+import type { JobSelection } from './job-selection.ts'
+import type {
+  BulkAnswer,
+  BulkOptions,
+  ProgressOptions,
+  RemoveOptions,
+  TenantListFilter,
+  TenantPage,
+} from './operator-calls.ts'
+import { TenantLoads } from './tenant-loads.ts'
+import type { TenantQueue } from './tenant-queue.ts'
+import { TenantView } from './tenant-view.ts'
 import type { EnqueuedGroup, JobGroup } from './job-group.ts'
 import { JobEnqueuer } from './job-enqueuer.ts'
 import { JobGroups } from './job-groups.ts'
 import { JobOperations } from './job-operations.ts'
-import type {
-  BulkAnswer,
-  BulkOptions,
-  DequeueOptions,
-  JobAddress,
-  JobListFilter,
-  JobPage,
-  JobQueue,
-  JobSelection,
-  TenantChoice,
-} from './job-queue.ts'
+import type { DequeueOptions, JobListFilter, JobPage, JobQueue } from './job-queue.ts'
 import { JobReader } from './job-reader.ts'
 import type { ManualLeases } from './manual-leases.ts'
 import type { QueueParts } from './queue-parts.ts'
@@ -52,6 +65,8 @@ export class StoreJobQueue implements JobQueue {
   readonly #reader: JobReader
   readonly #operations: JobOperations
   readonly #bulk: BulkActions
+  readonly #loads: TenantLoads
+  readonly #controls: QueueControls
   readonly #groups: JobGroups
   readonly #enqueuer: JobEnqueuer
 
@@ -63,6 +78,8 @@ export class StoreJobQueue implements JobQueue {
     this.#reader = new JobReader(parts)
     this.#operations = new JobOperations(parts)
     this.#bulk = new BulkActions(parts)
+    this.#loads = new TenantLoads(parts)
+    this.#controls = new QueueControls(parts)
     this.#groups = new JobGroups(parts)
     this.#enqueuer = new JobEnqueuer(parts)
   }
@@ -104,8 +121,16 @@ export class StoreJobQueue implements JobQueue {
     return this.#reader.list(filter)
   }
 
-  counts(choice: TenantChoice = {}): Promise<JobCounts> {
-    return this.#reader.counts(choice)
+  counts(selection: JobSelection = {}, options: ProgressOptions = {}): Promise<JobCounts> {
+    return this.#reader.counts(selection, options)
+  }
+
+  oldestAge(selection: JobSelection = {}, options: ProgressOptions = {}): Promise<number | null> {
+    return this.#loads.oldestAge(selection, options)
+  }
+
+  tenants(filter: TenantListFilter = {}): Promise<TenantPage> {
+    return this.#loads.list(filter)
   }
 
   cancelJob(job: JobAddress): Promise<Job<unknown>> {
@@ -121,11 +146,19 @@ export class StoreJobQueue implements JobQueue {
   }
 
   cancelJobs(filter: JobSelection, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return this.#bulk.run('cancel', filter, options)
+    return this.#bulk.cancel(filter, options)
   }
 
   retryJobs(filter: JobSelection, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return this.#bulk.run('retry', filter, options)
+    return this.#bulk.retry(filter, options)
+  }
+
+  removeJobs(filter: JobSelection, options: RemoveOptions = {}): Promise<BulkAnswer> {
+    return this.#bulk.remove(filter, options)
+  }
+
+  exportJobs(selection: JobSelection = {}): AsyncIterable<string> {
+    return exportJobs(this.#parts, selection)
   }
 
   async waitFor<TResult>(
@@ -147,19 +180,36 @@ export class StoreJobQueue implements JobQueue {
     this.#parts.middleware.use(middleware)
   }
 
-  async pause(): Promise<void> {
-    const scope = { queue: this.name }
-    await this.#parts.session.call('pause', (call) => this.store.pause(scope, call))
+  forTenant(tenantId: string): TenantQueue {
+    return new TenantView(this, checkTenantId(tenantId))
   }
 
-  async resume(): Promise<void> {
-    const scope = { queue: this.name }
-    await this.#parts.session.call('resume', (call) => this.store.resume(scope, call))
+  pause(scope?: QueueScope): Promise<void> {
+    return this.#controls.pause(scope)
   }
 
-  async isPaused(): Promise<boolean> {
-    const scope = { queue: this.name }
-    return this.#parts.session.call('isPaused', (call) => this.store.isPaused(scope, call))
+  resume(scope?: QueueScope): Promise<void> {
+    return this.#controls.resume(scope)
+  }
+
+  isPaused(scope?: QueueScope): Promise<boolean> {
+    return this.#controls.isPaused(scope)
+  }
+
+  drain(scope?: QueueScope, options: DrainOptions = {}): Promise<void> {
+    return this.#controls.drain(scope, options)
+  }
+
+  setLimits(scope: QueueScope, limits: LimitChanges): Promise<void> {
+    return this.#controls.setLimits(scope, limits)
+  }
+
+  limits(scope: QueueScope): Promise<LimitStatus> {
+    return this.#controls.limits(scope)
+  }
+
+  listLimits(filter: LimitListFilter = {}): Promise<LimitPage> {
+    return this.#controls.listLimits(filter)
   }
 
   async dequeue(limit = 10, options: DequeueOptions = {}): Promise<Job<unknown>[]> {

@@ -39,13 +39,17 @@ export type ScheduleTimes = {
 export type ScheduleJobOptions = Omit<JobOptions, 'jobId' | 'scheduledAt'>
 
 /** What is to run, and when. */
-export type ScheduleSpec<TJob = string | AnyJobDefinition, TPayload = unknown> = ScheduleTimes & {
+export type ScheduleSpec<
+  TJob = string | AnyJobDefinition,
+  TPayload = unknown,
+  TOptions = ScheduleJobOptions,
+> = ScheduleTimes & {
   /** A definition, or a job's name; only the name is stored. */
   readonly job: TJob
   /** The same at each tick. A job learns its tick from `job.tickAt`. */
   readonly payload: TPayload
   /** `tenantId` is also the tenant of the schedule. @defaultValue `tenantId`: the current tenant */
-  readonly options?: ScheduleJobOptions
+  readonly options?: TOptions
   /**
    * What becomes of ticks at which no worker ran:
    * - `'once'`: one job, for the latest of them;
