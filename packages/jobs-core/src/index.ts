@@ -37,6 +37,7 @@ export type {
   QueueScope,
   RateOption,
   ScopeLimits,
+  StatedBySource,
   StatedLimits,
 } from './limits/limit-options.ts'
 export { createJobId, type ParsedJobId, parseJobId } from './job/job-id.ts'

@@ -58,14 +58,19 @@ export interface ScopeLimits {
 /** What `setLimits` takes: what is absent stays as it is, `null` takes back what was said. */
 export type LimitChanges = { readonly [L in keyof ScopeLimits]?: ScopeLimits[L] | null }
 
+/** What one source says about a scope. */
+export interface StatedBySource extends ScopeLimits {
+  readonly paused?: boolean
+}
+
 /** What was said about a scope, and by whom. What an operator said goes before the directory. */
 export interface StatedLimits {
   /** Without `tenantId`: the whole queue. */
   readonly scope: QueueScope
-  /** By `setLimits`. */
-  readonly operator: ScopeLimits
+  /** By `setLimits`, `pause` and `resume`. */
+  readonly operator: StatedBySource
   /** By the directory of tenants. */
-  readonly directory: ScopeLimits & { readonly paused?: boolean }
+  readonly directory: StatedBySource
 }
 
 /** What applies to a scope; absent where there is no limit. */

@@ -13,6 +13,7 @@ import type {
   QueueScope,
   RateOption,
   ScopeLimits,
+  StatedBySource,
   StatedLimits,
 } from './limit-options.ts'
 
@@ -32,12 +33,16 @@ export function statusFromStore(state: LimitState): LimitStatus {
 
 /** What was said about a scope, as callers see it. */
 export function statedFromStore({ scope, operator, directory }: StoredLimits): StatedLimits {
-  const { paused } = directory
   return {
     scope: scopeFromStore(scope),
-    operator: limitsFromStore(operator),
-    directory: { ...limitsFromStore(directory), ...(paused !== undefined && { paused }) },
+    operator: sourceFromStore(operator),
+    directory: sourceFromStore(directory),
   }
+}
+
+function sourceFromStore(limits: Limits): StatedBySource {
+  const { paused } = limits
+  return { ...limitsFromStore(limits), ...(paused !== undefined && { paused }) }
 }
 
 function scopeFromStore({ tenantId, limiter, key }: LimitScope): QueueScope {

@@ -2,7 +2,7 @@ import { JobsError } from '../errors.ts'
 import { checkDuration, checkInteger } from '../job/check-job-options.ts'
 import { checkTenantChoice } from '../queue/job-selection.ts'
 import type { QueueParts } from '../queue/queue-parts.ts'
-import { EACH_TENANT, type LimitScope } from '../storage/limits.ts'
+import { EACH_TENANT, type LimitScope, type LimitState } from '../storage/limits.ts'
 import { checkLimits } from './check-limits.ts'
 import { checkScope, describeScope } from './check-scope.ts'
 import { drained, type DrainOptions } from './drain.ts'
@@ -34,10 +34,7 @@ export class QueueControls {
   }
 
   async limits(given: QueueScope): Promise<LimitStatus> {
-    const { session } = this.#parts
-    const scopes = [this.#scopeOf(given)]
-    const [state] = await session.call('getLimits', (call) => session.store.getLimits(scopes, call))
-    return statusFromStore(state!)
+    return statusFromStore(await this.#stateOf(this.#scopeOf(given)))
   }
 
   async listLimits(filter: LimitListFilter): Promise<LimitPage> {
@@ -83,15 +80,26 @@ export class QueueControls {
     const { timeout, signal } = options
     if (timeout !== undefined) checkDuration('timeout', timeout)
     signal?.throwIfAborted()
+    // First of all, so that a store that cannot tell is not left paused.
+    await this.#leased(scope)
     await this.#pause(scope)
     await drained(describeScope(scope), options, runtime.ports.timers, async () => {
       // Nobody else may be there to take expired leases back.
       await session.maintain()
-      const [state] = await session.call('getLimits', (call) =>
-        session.store.getLimits([scope], call),
-      )
-      return state!.leased
+      return this.#leased(scope)
     })
+  }
+
+  async #leased(scope: LimitScope): Promise<number> {
+    return (await this.#stateOf(scope)).leased
+  }
+
+  async #stateOf(scope: LimitScope): Promise<LimitState> {
+    const { session } = this.#parts
+    const [state] = await session.call('getLimits', (call) =>
+      session.store.getLimits([scope], call),
+    )
+    return state!
   }
 
   async #pause(scope: LimitScope): Promise<void> {
