@@ -17,13 +17,21 @@ export interface JobRequest<TOptions extends JobOptions = JobOptions> {
  * return { success: true, followUps: [jobRequest(sendReceipt, { orderId })] }
  * ```
  */
-export function jobRequest<
-  TDefinition extends AnyJobDefinition,
-  TOptions extends JobOptions = TenantJobOptions,
->(
+export function jobRequest<TDefinition extends AnyJobDefinition>(
   job: TDefinition,
   payload: InputOf<TDefinition>,
-  options?: TOptions & JobOptions,
-): JobRequest<TOptions> {
+  options?: TenantJobOptions,
+): JobRequest<TenantJobOptions>
+/** A {@link JobRequest} that may say whose job it is. */
+export function jobRequest<TDefinition extends AnyJobDefinition>(
+  job: TDefinition,
+  payload: InputOf<TDefinition>,
+  options: JobOptions,
+): JobRequest
+export function jobRequest(
+  job: AnyJobDefinition,
+  payload: unknown,
+  options?: JobOptions,
+): JobRequest {
   return options === undefined ? { job, payload } : { job, payload, options }
 }

@@ -1,7 +1,7 @@
 import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import { isRecord } from '../job/check-job-options.ts'
-import type { GroupMember } from './group-request.ts'
+import { type GroupMember, isNested } from './group-request.ts'
 
 /** Keeps what is handed to one tenant's queue within that tenant. */
 export class TenantFence {
@@ -55,7 +55,7 @@ export class TenantFence {
       if (!Array.isArray(given) || seen.has(given)) return
       seen.add(given)
       for (const member of given as readonly GroupMember[]) {
-        if (isRecord(member) && 'jobs' in member) check(member['jobs'], member)
+        if (isNested(member)) check(member.jobs, member)
         else this.checkRequest('a job of the group', member)
       }
     }

@@ -165,7 +165,7 @@ export interface TenantQueue<TJobs extends object = Record<string, unknown>> {
   counts(selection?: TenantSelection, options?: ProgressOptions): Promise<JobCounts>
   oldestAge(selection?: TenantSelection, options?: ProgressOptions): Promise<number | null>
   waitFor<TResult = unknown>(
-    job: TenantAddress | TenantJob<unknown, TResult>,
+    job: TenantAddress | (TenantJob<unknown, TResult> & { readonly tenantId?: never }),
     options?: WaitOptions,
   ): Promise<TResult>
   /** Events of jobs of this tenant alone. */

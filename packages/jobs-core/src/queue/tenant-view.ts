@@ -112,7 +112,7 @@ export class TenantView implements TenantQueue {
   }
 
   async waitFor<TResult>(
-    job: TenantAddress | TenantJob<unknown, TResult>,
+    job: TenantAddress | (TenantJob<unknown, TResult> & { readonly tenantId?: never }),
     options?: WaitOptions,
   ): Promise<TResult> {
     const own = this.#fence.own<TenantAddress>('the job', job)
