@@ -120,7 +120,9 @@ export class PermanentError extends Error {
 
 /**
  * Thrown by a handler: the attempt fails, and the next follows at the time given instead of after the
- * backoff. Any error with a `retryAfter` property (milliseconds or `Date`) has the same effect.
+ * backoff. Of a job with a limiter the attempt is given back instead, and no job of the limiter and the
+ * tenant starts before that time. Any error with a `retryAfter` property (milliseconds or `Date`) has the
+ * same effect.
  *
  * @example
  * ```ts

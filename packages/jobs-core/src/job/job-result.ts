@@ -22,7 +22,10 @@ export interface JobFailure {
     readonly code?: string
     /** @defaultValue true */
     readonly retryable?: boolean
-    /** Overrides the backoff: milliseconds from now, or the instant. */
+    /**
+     * Milliseconds from now, or the instant. Overrides the backoff; of a job with a limiter, pauses the
+     * limiter for the tenant and gives the attempt back.
+     */
     readonly retryAfter?: number | Date
   }
 }

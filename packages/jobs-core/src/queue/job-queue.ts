@@ -48,8 +48,8 @@ export interface JobQueue<TJobs extends object = Record<string, unknown>> extend
    * together; each resolves when its own job is stored, and a bad one fails only its own caller.
    *
    * @throws {@link JobsError} `JOBS_VALUE_*`, `JOBS_INVALID_*`, `JOBS_TENANT_REQUIRED`,
-   * `JOBS_ID_CONFLICT`; with `retryable`: `JOBS_STORE_UNAVAILABLE`, `JOBS_STORE_TIMEOUT` (the outcome
-   * is then unknown; a `jobId` makes the repeat safe).
+   * `JOBS_ID_CONFLICT`; with `retryable`: `JOBS_BACKLOG_FULL`, `JOBS_STORE_UNAVAILABLE`,
+   * `JOBS_STORE_TIMEOUT` (the outcome is then unknown; a `jobId` makes the repeat safe).
    */
   enqueue<
     TJob extends AnyJobDefinition | Extract<keyof TJobs, string>,
