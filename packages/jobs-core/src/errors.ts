@@ -64,6 +64,16 @@ export interface JobsErrorOptions {
   readonly cause?: unknown
 }
 
+/** A tenant's backlog that had no room for the jobs of a call. */
+export interface FullBacklog {
+  readonly queue: string
+  /** `null` for the jobs without a tenant. */
+  readonly tenantId: string | null
+  readonly quota: number
+  /** How many jobs waited. */
+  readonly waiting: number
+}
+
 /**
  * The one error class of this project.
  *
@@ -79,6 +89,8 @@ export class JobsError extends Error {
    * schemas may quote the values they refuse.
    */
   declare readonly issues?: readonly StandardSchemaV1.Issue[]
+  /** With `JOBS_BACKLOG_FULL`: whose backlog is full, and how full it was found. */
+  declare readonly backlog?: FullBacklog
 
   constructor(code: JobsErrorCode, message: string, options: JobsErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)

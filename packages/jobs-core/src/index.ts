@@ -1,6 +1,7 @@
 export { calculateRetryDelay } from './backoff/calculate-retry-delay.ts'
 export { type Backoff, DEFAULT_RETRY, type RetryConfig } from './backoff/retry-policy.ts'
 export {
+  type FullBacklog,
   isJobsError,
   JobsError,
   type JobsErrorCode,

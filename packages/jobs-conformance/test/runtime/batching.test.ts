@@ -1,6 +1,13 @@
-import { backlogFull, JobsError, type JobStore, type NewJob } from '@cgk/jobs-core'
+import {
+  EACH_TENANT,
+  type JobOptions,
+  type JobQueue,
+  JobsError,
+  type JobStore,
+  type NewJob,
+} from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { refusal } from './refusal.ts'
 import { SimulatedProcess } from './simulated-process.ts'
@@ -144,58 +151,79 @@ describe('a bad job fails its own caller alone', () => {
     expect((await queue.counts()).pending).toBe(3)
   })
 
-  test('where a backlog has no room for it', async () => {
-    // As a store does: it refuses whole calls, by what waits already.
-    const quota = 5
-    const waiting = new Map<string | null, number>()
-    const store = faultyStore(memory(), (operation, proceed, request) => {
-      if (operation !== 'enqueue') return undefined
-      const jobs = request as readonly NewJob[]
-      const more = Map.groupBy(jobs, ({ tenantId }) => tenantId)
-      for (const [tenantId, { length }] of more) {
-        const there = waiting.get(tenantId) ?? 0
-        if (there + length <= quota) continue
-        const full = { quota, waiting: there, more: length }
-        return Promise.reject(
-          backlogFull(
-            jobs.find((job) => job.tenantId === tenantId)!,
-            full,
-          ),
-        )
-      }
-      for (const [tenantId, { length }] of more) {
-        waiting.set(tenantId, (waiting.get(tenantId) ?? 0) + length)
-      }
-      return proceed()
+  describe('where a backlog has no room for it:', () => {
+    let heard: ReturnType<typeof listeningStore>
+    let queue: JobQueue
+
+    beforeEach(async () => {
+      heard = listeningStore(memory())
+      queue = new SimulatedProcess(time, heard.store).queue()
+      await queue.setLimits({ tenantId: EACH_TENANT }, { backlog: 5 })
     })
-    const queue = new SimulatedProcess(time, store).queue()
-    const many = (tenantId: string, count: number): Promise<unknown> =>
+
+    const many = (tenantId: string, count: number, options: JobOptions = {}): Promise<unknown> =>
       queue.enqueueMany(
-        Array.from({ length: count }, () => ({ job: 'job', payload: 1, options: { tenantId } })),
+        Array.from({ length: count }, () => ({
+          job: 'job',
+          payload: 1,
+          options: { tenantId, ...options },
+        })),
       )
-    const settled = await Promise.allSettled([
-      many('acme', 4),
-      many('globex', 3),
-      many('acme', 2),
-      many('globex', 2),
-      many('acme', 1),
-    ])
-    expect(settled.map(({ status }) => status)).toEqual([
-      'fulfilled',
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-      'fulfilled',
-    ])
-    expect(settled[2]).toMatchObject({
-      reason: {
-        code: 'JOBS_BACKLOG_FULL',
-        retryable: true,
-        message:
-          'the backlog of tenant acme in queue default is full: 4 jobs wait, 2 more would pass its quota of 5; enqueue again once some have run',
-      },
+
+    test('what fits is stored, in its order, and nobody else hears of it', async () => {
+      const settled = await Promise.allSettled([
+        many('acme', 4),
+        many('globex', 3),
+        many('acme', 2),
+        many('globex', 2),
+        many('acme', 1),
+      ])
+      expect(settled.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+      ])
+      expect(settled[2]).toMatchObject({
+        reason: {
+          code: 'JOBS_BACKLOG_FULL',
+          retryable: true,
+          message:
+            'the backlog of tenant acme in queue default is full: 4 jobs wait, 2 more would pass its quota of 5; enqueue again once some have run',
+          backlog: { queue: 'default', tenantId: 'acme', quota: 5, waiting: 4 },
+        },
+      })
+      expect(await queue.counts({ tenantId: 'acme' })).toMatchObject({ pending: 5 })
+      expect(await queue.counts({ tenantId: 'globex' })).toMatchObject({ pending: 5 })
     })
-    expect(Object.fromEntries(waiting)).toEqual({ acme: 5, globex: 5 })
+
+    test('a tenant that floods its backlog costs the others one call more, not hundreds', async () => {
+      const flood = Array.from({ length: 300 }, () => many('acme', 1))
+      const other = many('globex', 1)
+      const settled = await Promise.allSettled([...flood, other])
+      expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(6)
+      expect(settled.at(-1)?.status).toBe('fulfilled')
+      const sizes = heard.requests<NewJob[]>('enqueue').map((jobs) => jobs.length)
+      expect(sizes).toEqual([301, 1, 5])
+    })
+
+    test('a job that is there already needs no room, whatever is refused beside it', async () => {
+      await many('acme', 4)
+      await many('acme', 1, { jobId: 'there' })
+      const settled = await Promise.allSettled([
+        many('acme', 1),
+        many('acme', 1, { jobId: 'there' }),
+        many('acme', 1, { jobId: 'new' }),
+        many('acme', 1, { jobId: 'there' }),
+      ])
+      expect(settled.map(({ status }) => status)).toEqual([
+        'rejected',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+      ])
+    })
   })
 
   test('and a batch that holds it is stored in no part', async () => {

@@ -1,4 +1,4 @@
-import { JobsError } from '../errors.ts'
+import { type FullBacklog, JobsError } from '../errors.ts'
 import type { JobRecord, ScheduledTick } from './job-record.ts'
 import type { UniqueKey } from './unique-key.ts'
 
@@ -98,9 +98,11 @@ export function backlogFull(
   { quota, waiting, more }: { quota: number; waiting: number; more: number },
 ): JobsError {
   const whose = tenantId === null ? 'the jobs without a tenant' : `tenant ${tenantId}`
-  return new JobsError(
+  const error = new JobsError(
     'JOBS_BACKLOG_FULL',
     `the backlog of ${whose} in queue ${queue} is full: ${waiting} jobs wait, ${more} more would pass its quota of ${quota}; enqueue again once some have run`,
     { retryable: true },
   )
+  const backlog: FullBacklog = { queue, tenantId, quota, waiting }
+  return Object.assign(error, { backlog })
 }

@@ -1,20 +1,11 @@
-import type { JobsError } from '../errors.ts'
+import type { FullBacklog, JobsError } from '../errors.ts'
 import type { TurnTaker } from './turn-taker.ts'
-import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
+import { backlogFull, type EnqueueResult, type NewJob } from '../storage/new-job.ts'
 
 interface Call {
   readonly jobs: readonly NewJob[]
   readonly resolve: (results: readonly EnqueueResult[]) => void
   readonly reject: (error: unknown) => void
-}
-
-/**
- * Whether the store refused the batch, storing nothing, because somebody's job is at fault: only that
- * caller is to hear of it. Any other error worth a retry is about the store, and may hide an applied
- * write.
- */
-function isAboutJobs({ code, retryable }: JobsError): boolean {
-  return !retryable || code === 'JOBS_BACKLOG_FULL'
 }
 
 /** Calls beyond this many jobs wait for the next batch; one call is never split. */
@@ -83,15 +74,52 @@ export class EnqueueBatcher {
         from += call.jobs.length
       }
     } catch (error) {
-      if (batch.length > 1 && isAboutJobs(error as JobsError)) {
-        const half = batch.length >> 1
-        await this.#sendBatch(batch.slice(0, half))
-        await this.#sendBatch(batch.slice(half))
-        return
-      }
-      for (const call of batch) call.reject(error)
+      const { backlog, retryable } = error as JobsError
+      // Somebody's job is at fault, and only that caller is to hear of it. Any other error worth a retry
+      // is about the store, and may hide an applied write.
+      if (batch.length > 1 && backlog !== undefined) await this.#sendWithin(backlog, batch)
+      else if (batch.length > 1 && !retryable) await this.#sendHalves(batch)
+      else for (const call of batch) call.reject(error)
     }
   }
+
+  async #sendHalves(batch: readonly Call[]): Promise<void> {
+    const half = batch.length >> 1
+    await this.#sendBatch(batch.slice(0, half))
+    await this.#sendBatch(batch.slice(half))
+  }
+
+  /**
+   * The calls of others go on at once. Of the tenant's, those that find no room are refused here: one
+   * that floods its backlog must not cost the others a round trip for each of its calls.
+   */
+  async #sendWithin(backlog: FullBacklog, batch: readonly Call[]): Promise<void> {
+    const others = batch.filter((call) => jobsOf(backlog, call) === 0)
+    if (others.length > 0) await this.#sendBatch(others)
+    let room = backlog.quota - backlog.waiting
+    const fitting = batch.filter((call) => {
+      const more = jobsOf(backlog, call)
+      if (more === 0) return false
+      // What is there already needs no room, and only the store knows.
+      if (call.jobs.some(({ jobId, unique }) => jobId !== undefined || unique !== undefined)) {
+        return true
+      }
+      if (more <= room) {
+        room -= more
+        return true
+      }
+      const { quota } = backlog
+      call.reject(backlogFull(backlog, { quota, waiting: quota - room, more }))
+      return false
+    })
+    if (fitting.length === batch.length) await this.#sendHalves(batch)
+    else if (fitting.length > 0) await this.#sendBatch(fitting)
+  }
+}
+
+/** How many jobs of a call are in that backlog's queue and tenant. */
+function jobsOf({ queue, tenantId }: FullBacklog, { jobs }: Call): number {
+  return jobs.filter((job) => job.queue === queue && job.tenantId === tenantId).length
 }
 
 function jobsOf(batch: readonly Call[]): readonly NewJob[] {
