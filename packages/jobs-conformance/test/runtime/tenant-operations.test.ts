@@ -463,6 +463,14 @@ describe('oldestAge', () => {
     expect(await queue.oldestAge({ name: 'none' })).toBeNull()
     expect(await queue.oldestAge({ status: 'scheduled' })).toBeNull()
     expect(await queue.oldestAge({ status: ['pending', 'failed'] })).toBe(2_500)
+    const fail = (): never => {
+      throw new Error('no')
+    }
+    await queue.enqueue('retried', {}, { retryDelay: 60_000 })
+    process.start({ queue, handlers: new Map([['retried', fail]]) })
+    await time.settle()
+    expect(await queue.counts({ name: 'retried' })).toMatchObject({ retrying: 1 })
+    expect(await queue.oldestAge({ name: 'retried' })).toBeNull()
   })
 })
 
@@ -497,5 +505,21 @@ describe('tenants', () => {
     expect(await withTenant('acme', () => queue.tenants())).toEqual([all[1]])
     expect(await queue.tenants({ tenantId: null })).toEqual([all[0]])
     expect(await queue.tenants({ tenantId: 'nobody' })).toEqual([])
+  })
+
+  test('finds one among thousands, and looks no further than its id', async () => {
+    const ids = Array.from({ length: 2_500 }, (_, n) => `t${10_000 + n}`)
+    await queue.enqueueMany(
+      ids.map((tenantId) => ({ job: 'job', payload: {}, options: { tenantId } })),
+    )
+    const pages = async (tenantId: string): Promise<unknown> => {
+      const before = heard.requests('listTenants').length
+      const found = await queue.tenants({ tenantId })
+      return [found[0]?.waiting, heard.requests('listTenants').length - before]
+    }
+    expect(await pages('t10000')).toEqual([1, 1])
+    expect(await pages('t12499')).toEqual([1, 3])
+    expect(await pages('nobody')).toEqual([undefined, 1])
+    expect(await queue.oldestAge({ tenantId: 't12499' })).toBe(0)
   })
 })

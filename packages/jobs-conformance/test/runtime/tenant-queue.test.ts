@@ -6,6 +6,7 @@ import type {
   JobStore,
   ScheduleSpec,
   TenantAddress,
+  TenantGroupMember,
   TenantQueue,
 } from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
@@ -165,6 +166,13 @@ describe('what names somebody else is refused before the store is asked:', () =>
       expect(error.message).not.toContain('globex')
     }
     expect(heard).toEqual([])
+  })
+
+  test('a group that contains itself is not looked at for ever', async () => {
+    const jobs: TenantGroupMember[] = []
+    jobs.push({ jobs, onAnyFailed: 'nothing' })
+    const error = await refusal(() => acme.enqueueGroup(jobs, { onAnyFailed: 'nothing' }))
+    expect(error.code).toBe('JOBS_DEPENDENCY_CYCLE')
   })
 
   test('every call of the queue is tried here, or takes nothing that could name one', () => {

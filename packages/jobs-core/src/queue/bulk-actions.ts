@@ -57,14 +57,13 @@ export class BulkActions {
     const { cancelRunning = false, ...others } = options
     const held: JobRecord[] = []
     const answer = await this.#run('remove', selection, others, async (jobs) => {
-      if (cancelRunning) await this.#cancel(jobs.filter(({ state }) => state === 'running'))
       const results = await this.#call('remove', jobs)
       if (cancelRunning) held.push(...heldOf(results))
       return results
     })
     if (held.length === 0) return answer
     const { matched } = answer
-    const changed = answer.changed + (await this.#removeLetGo(held))
+    const changed = answer.changed + (await this.#cancelAndRemove(held))
     await options.onProgress?.({ matched, changed })
     return { ...answer, changed }
   }
@@ -105,29 +104,24 @@ export class BulkActions {
     return results
   }
 
-  /** How many of the jobs could be removed in the time their workers have to let go of them. */
-  async #removeLetGo(held: readonly JobRecord[]): Promise<number> {
+  /** Cancels jobs, and tells how many could be removed in the time their workers have to let go. */
+  async #cancelAndRemove(held: readonly JobRecord[]): Promise<number> {
     const { session, runtime } = this.#parts
     const { clock, timers } = runtime.ports
     const until = clock.monotonic() + LET_GO_MS
+    for (const jobs of batchesOf(held)) await this.#cancel(jobs)
     let left = held
-    let removed = 0
     while (left.length > 0 && clock.monotonic() < until) {
       await new Promise<void>((resolve) => timers.after(LOOK_MS, resolve))
       // Nobody else may be there to take expired leases back.
       await session.maintain()
       const stillHeld: JobRecord[] = []
-      for (let from = 0; from < left.length; from += BATCH_JOBS) {
-        const jobs = left.slice(from, from + BATCH_JOBS)
-        // One that waited when it was listed may have begun since.
-        await this.#cancel(jobs)
-        const results = await this.#call('remove', jobs)
-        removed += changesOf(results)
-        stillHeld.push(...heldOf(results))
+      for (const jobs of batchesOf(left)) {
+        stillHeld.push(...heldOf(await this.#call('remove', jobs)))
       }
       left = stillHeld
     }
-    return removed
+    return held.length - left.length
   }
 
   async #call(action: BulkAction, jobs: readonly JobRecord[]): Promise<readonly ActionResult[]> {
@@ -135,6 +129,14 @@ export class BulkActions {
     if (jobs.length === 0) return []
     return session.call(action, (call) => session.store[action](jobs, call))
   }
+}
+
+function batchesOf(jobs: readonly JobRecord[]): readonly (readonly JobRecord[])[] {
+  const batches: (readonly JobRecord[])[] = []
+  for (let from = 0; from < jobs.length; from += BATCH_JOBS) {
+    batches.push(jobs.slice(from, from + BATCH_JOBS))
+  }
+  return batches
 }
 
 function changesOf(results: readonly ActionResult[]): number {
