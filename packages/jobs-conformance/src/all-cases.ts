@@ -1,4 +1,6 @@
 import { attemptsCases } from './cases/attempts.ts'
+import { backlogQuotaCases } from './cases/backlog-quota.ts'
+import { breakersCases } from './cases/breakers.ts'
 import { cancelCases } from './cases/cancel.ts'
 import { capabilitiesCases } from './cases/capabilities.ts'
 import { claimCases } from './cases/claim.ts'
@@ -6,7 +8,11 @@ import { concurrencyKeyCountingCases } from './cases/concurrency-key-counting.ts
 import { concurrencyKeysCases } from './cases/concurrency-keys.ts'
 import { countsCases } from './cases/counts.ts'
 import { enqueueCases } from './cases/enqueue.ts'
+import { exactLimitsCases } from './cases/exact-limits.ts'
+import { fairBacklogsCases } from './cases/fair-backlogs.ts'
+import { fairSharesCases } from './cases/fair-shares.ts'
 import { filtersCases } from './cases/filters.ts'
+import { fullSlotsCases } from './cases/full-slots.ts'
 import { getCases } from './cases/get.ts'
 import { groupCountingCases } from './cases/group-counting.ts'
 import { groupHistoryCases } from './cases/group-history.ts'
@@ -14,10 +20,17 @@ import { groupsCases } from './cases/groups.ts'
 import { historyCases } from './cases/history.ts'
 import { leasesCases } from './cases/leases.ts'
 import { lifecycleCases } from './cases/lifecycle.ts'
+import { limitersCases } from './cases/limiters.ts'
+import { limitsConcurrencyCases } from './cases/limits-concurrency.ts'
+import { limitsCountingCases } from './cases/limits-counting.ts'
+import { limitsHintsCases } from './cases/limits-hints.ts'
+import { limitsListingCases } from './cases/limits-listing.ts'
+import { limitsPausesCases } from './cases/limits-pauses.ts'
+import { limitsPrefetchCases } from './cases/limits-prefetch.ts'
+import { limitsRateCases } from './cases/limits-rate.ts'
+import { limitsScopesCases } from './cases/limits-scopes.ts'
+import { limitsWaitingCases } from './cases/limits-waiting.ts'
 import { listCases } from './cases/list.ts'
-import { scheduleListingCases } from './cases/schedule-listing.ts'
-import { scheduleTicksCases } from './cases/schedule-ticks.ts'
-import { schedulesCases } from './cases/schedules.ts'
 import { nestedGroupsCases } from './cases/nested-groups.ts'
 import { orderingKeyFreeingCases } from './cases/ordering-key-freeing.ts'
 import { orderingKeysCases } from './cases/ordering-keys.ts'
@@ -26,9 +39,13 @@ import { reclaimCases } from './cases/reclaim.ts'
 import { removeCases } from './cases/remove.ts'
 import { reportCases } from './cases/report.ts'
 import { retryCases } from './cases/retry.ts'
+import { scheduleListingCases } from './cases/schedule-listing.ts'
+import { scheduleTicksCases } from './cases/schedule-ticks.ts'
+import { schedulesCases } from './cases/schedules.ts'
 import { settleAndClaimCases } from './cases/settle-and-claim.ts'
 import { settleCases } from './cases/settle.ts'
 import { suspectsCases } from './cases/suspects.ts'
+import { tenantStandingsCases } from './cases/tenant-standings.ts'
 import { uniqueKeyDebounceCases } from './cases/unique-key-debounce.ts'
 import { uniqueKeyFreeingCases } from './cases/unique-key-freeing.ts'
 import { uniqueKeyReplaceCases } from './cases/unique-key-replace.ts'
@@ -74,6 +91,23 @@ export const allCases: readonly CaseGroup[] = [
   schedulesCases,
   scheduleTicksCases,
   scheduleListingCases,
+  limitsScopesCases,
+  limitsListingCases,
+  limitsConcurrencyCases,
+  limitsCountingCases,
+  limitsRateCases,
+  limitsPrefetchCases,
+  limitsPausesCases,
+  limitsWaitingCases,
+  limitsHintsCases,
+  limitersCases,
+  breakersCases,
+  backlogQuotaCases,
+  tenantStandingsCases,
+  fairSharesCases,
+  fairBacklogsCases,
+  fullSlotsCases,
+  exactLimitsCases,
   filtersCases,
   capabilitiesCases,
   wakeUpCases,

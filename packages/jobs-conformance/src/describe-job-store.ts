@@ -7,7 +7,7 @@ import { checkModel, modelOptionsFromEnv, type ModelOptions } from './model/chec
 export interface DescribeOptions {
   /** The environment goes before: see {@link modelOptionsFromEnv}. */
   readonly model?: ModelOptions
-  /** The longest that one case may take, in milliseconds. @defaultValue 30000 */
+  /** The longest that one case may take, a few large ones apart, in milliseconds. @defaultValue 30000 */
   readonly timeoutMs?: number
 }
 
@@ -38,7 +38,7 @@ export function describeJobStore(
         for (const storeCase of cases) {
           test(
             storeCase.name,
-            { timeout: options.timeoutMs ?? CASE_TIMEOUT_MS },
+            { timeout: Math.max(options.timeoutMs ?? CASE_TIMEOUT_MS, storeCase.timeoutMs ?? 0) },
             async (context) => {
               const reason = await storeCase.run(harness)
               if (reason !== null) context.skip(reason)

@@ -22,6 +22,11 @@ export interface OpenOptions {
 export interface StoreHarness {
   /** Opens a fresh, empty store that shares nothing with any other. */
   open(options?: OpenOptions): Promise<OpenStore>
+  /**
+   * How many jobs wait in the case about a very large backlog.
+   * @defaultValue 1,000,000
+   */
+  readonly largestBacklog?: number
 }
 
 /** One store under test. */

@@ -5,6 +5,8 @@ import type { OpenOptions, OpenStore, StoreHarness } from './harness.ts'
 export interface StoreCase {
   /** What holds for every store, as a sentence. */
   readonly name: string
+  /** How long the check may take where that is longer than usual, in milliseconds. */
+  readonly timeoutMs?: number
   /**
    * Opens a store of its own, checks the claim and closes the store.
    *
@@ -24,23 +26,25 @@ export interface CaseGroup {
 export interface CaseOptions extends OpenOptions {
   /** Says why the claim does not apply to a store, `null` where it does. */
   readonly skip?: (store: JobStore) => string | null
+  readonly timeoutMs?: number
 }
 
 /** Makes a case of a claim and its check. */
 export function storeCase(
   name: string,
-  check: (open: OpenStore) => Promise<void>,
+  check: (open: OpenStore, harness: StoreHarness) => Promise<void>,
   options: CaseOptions = {},
 ): StoreCase {
   return {
     name,
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     async run(harness) {
       const open = await harness.open(
         options.history === undefined ? {} : { history: options.history },
       )
       try {
         const reason = options.skip?.(open.store) ?? null
-        if (reason === null) await check(open)
+        if (reason === null) await check(open, harness)
         return reason
       } finally {
         await open.close()
