@@ -139,15 +139,6 @@ export const backlogQuotaCases: CaseGroup = {
       ])
     }),
 
-    limitsCase('an id named twice in one call needs room once', async ({ store }) => {
-      await sayLimits(store, ofTenant(), quota(1))
-
-      expect(await store.enqueue([...newJobs(1, 'job'), ...newJobs(1, 'job')])).toMatchObject([
-        { status: 'enqueued' },
-        { status: 'existing' },
-      ])
-    }),
-
     caseNeeding('limits', 'uniqueKeys')(
       'a job whose key is taken needs no room, be it kept or replaced',
       async ({ store }) => {

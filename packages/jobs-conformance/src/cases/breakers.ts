@@ -157,7 +157,7 @@ export const breakersCases: CaseGroup = {
       expect(await claimJobs(await open.another(), { slots: 20 })).toEqual([])
       await open.advance(1_000)
 
-      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], nextDueInMs: null })
+      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], awaitsRelease: true })
       expect(await breakerOf(store)).toBe('probing')
     }),
 
