@@ -110,7 +110,6 @@ export const breakersCases: CaseGroup = {
         const neither = [
           failedForGood,
           (job: ClaimedJob) => release(job, 3_600_000),
-          (job: ClaimedJob) => retry(job, { message: 'odd', retryable: false }, 3_600_000),
         ]
         await run(store, ...neither, ...neither, failed, ...neither, failed, ...neither)
         expect(await breakerOf(store)).toBe('closed')
