@@ -78,7 +78,10 @@ export class FairOrder {
         passed.push(lane)
         continue
       }
-      this.#charge(lane)
+      // Where others were passed over, the present is still theirs: it must not run away from them,
+      // or who comes next would wait until they have caught up.
+      if (passed.length === 0) this.#charge(lane)
+      else lane.virtualTime += turnOf(lane)
       jobs.push(job)
       if (lane.hasReady) this.#eligible.push(lane)
     }
@@ -97,7 +100,7 @@ export class FairOrder {
   #charge(lane: Lane): void {
     if (lane.virtualTime > LATEST) this.#rebase(lane.virtualTime)
     this.#virtualTime = lane.virtualTime
-    lane.virtualTime += Math.round(SCALE / lane.weight)
+    lane.virtualTime += turnOf(lane)
   }
 
   /** Sets the present to 0. All lanes move alike, so that their order stays. */
@@ -105,4 +108,9 @@ export class FairOrder {
     for (const lane of this.#lanes()) lane.virtualTime = Math.max(0, lane.virtualTime - present)
     this.#virtualTime = 0
   }
+}
+
+/** How much of virtual time one claim takes. */
+function turnOf({ weight }: Lane): number {
+  return Math.round(SCALE / weight)
 }
