@@ -34,5 +34,9 @@ function isThere(
   if (jobId !== undefined && state.find({ queue, tenantId, id: jobId }) !== undefined) return true
   if (unique === undefined) return false
   const lane = state.queues.get(queue)?.findLane(tenantId)
-  return lane?.uniqueHolds?.find(unique.key, now) !== undefined
+  const hold = lane?.uniqueHolds?.find(unique.key, now)
+  if (hold === undefined) return false
+  // One that waits is replaced; one that runs is followed by one more.
+  const { holder, successor } = hold
+  return unique.ifTaken === 'keep' || successor !== null || holder.standing.state === 'pending'
 }
