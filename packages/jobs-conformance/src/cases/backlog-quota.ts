@@ -153,6 +153,20 @@ export const backlogQuotaCases: CaseGroup = {
       },
     ),
 
+    caseNeeding('limits', 'uniqueKeys')(
+      'a job that is to follow the one that has its key needs room',
+      async ({ store }) => {
+        await sayLimits(store, ofTenant(), quota(1))
+        await enqueueOne(store, { unique: KEEP })
+        await claimOne(store)
+        await enqueueOne(store, { jobId: 'last' })
+        await expectRefusal(store.enqueue([newJob({ unique: REPLACE })]), 'JOBS_BACKLOG_FULL')
+        await claimOne(store)
+        await enqueueOne(store, { unique: REPLACE })
+        await enqueueReplacing(store, { unique: REPLACE })
+      },
+    ),
+
     limitsCase('no follow-up, retry or release is refused', async (open) => {
       const { store } = open
       await enqueueAll(store, newJobs(4, 'job'))

@@ -107,10 +107,7 @@ export const breakersCases: CaseGroup = {
       'what no attempt could mend and what is given back counts neither way',
       async ({ store }) => {
         await prepare(store)
-        const neither = [
-          failedForGood,
-          (job: ClaimedJob) => release(job, 3_600_000),
-        ]
+        const neither = [failedForGood, (job: ClaimedJob) => release(job, 3_600_000)]
         await run(store, ...neither, ...neither, failed, ...neither, failed, ...neither)
         expect(await breakerOf(store)).toBe('closed')
         await run(store, failed)

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { claimRequest } from '../claim-jobs.ts'
 import { serve } from '../fair-shares.ts'
 import { ofTenant, sayLimits } from '../limit-scopes.ts'
 import { enqueueAll, enqueueOne, newJob, newJobs } from '../new-job.ts'
@@ -44,6 +45,22 @@ export const fairBacklogsCases: CaseGroup = {
         }
       },
       { timeoutMs: 900_000 },
+    ),
+
+    limitsCase(
+      'what is prefetched beside a tenant that may not be delays no third',
+      async ({ store }) => {
+        await sayLimits(store, ofTenant('limited'), { concurrency: 1_000 })
+        await enqueueAll(store, newJobs(300, 'limited', { tenantId: 'limited' }))
+        await enqueueAll(store, newJobs(300, 'free', { tenantId: 'free' }))
+        for (let turn = 0; turn < 4; turn += 1) {
+          await store.claim(claimRequest({ slots: 2, prefetch: 30 }))
+        }
+        await enqueueOne(store, { jobId: 'late', tenantId: 'late' })
+
+        const next = await serve([store], 3)
+        expect(next.map(({ id }) => id)).toContain('late')
+      },
     ),
   ],
 }

@@ -1,6 +1,5 @@
 import type {
   ClaimRequest,
-  LimitScope,
   JobFilter,
   JobStatus,
   NewJob,
@@ -16,7 +15,8 @@ const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
 const NAMES: readonly string[] = ['send', 'sync']
 const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3']
 export const GROUP_IDS: readonly string[] = ['group-1', 'group-2']
-const KEYS: readonly string[] = ['key-1', 'key-2']
+export const KEYS: readonly string[] = ['key-1', 'key-2']
+export const LIMITERS: readonly string[] = ['api-1', 'api-2']
 const TEXTS: readonly string[] = ['{"b":1,"a":1.0}', '"🚀"', 'null']
 
 const payload: Arbitrary<string> = fc.oneof(
@@ -105,6 +105,15 @@ const unique: Arbitrary<UniqueKey> = fc.oneof(
   ),
 )
 
+/** The limiter that some jobs name, where the store has limiters. */
+function limiter(able: StoreCapabilities): Arbitrary<Pick<DrawnJob, 'limiter'>> {
+  if (!able.limits) return fc.constant({})
+  return fc.oneof(
+    { arbitrary: fc.constant({}), weight: 2 },
+    { arbitrary: fc.record({ limiter: fc.constantFrom(...LIMITERS) }), weight: 1 },
+  )
+}
+
 /** The keys a store knows, and jobs without any: drawn for jobs that may have them. */
 function keys(able: StoreCapabilities): Arbitrary<Partial<DrawnJob>> {
   const key = fc.constantFrom(...KEYS)
@@ -144,6 +153,7 @@ export function drawnJob(able: StoreCapabilities): Arbitrary<DrawnJob> {
       jobId,
       when,
       keys(able),
+      limiter(able),
     )
     .map((parts) => sound(Object.assign({}, ...parts) as DrawnJob))
 }
@@ -159,6 +169,7 @@ export function drawnFollowUp(able: StoreCapabilities): Arbitrary<DrawnFollowUp>
         { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 2 },
         { arbitrary: keys(able), weight: 1 },
       ),
+      limiter(able),
     )
     .map((parts) => {
       const job = Object.assign({ queue: '', tenantId: null }, ...parts) as DrawnJob
@@ -186,12 +197,6 @@ export const claimRequest: Arbitrary<ClaimRequest> = fc.record({
   worker,
   suspects: fc.oneof({ arbitrary: fc.constant(false), weight: 3 }, fc.constant(true)),
 })
-
-/** A whole queue or one tenant of it. */
-export const controlScope: Arbitrary<LimitScope> = fc.oneof(
-  { arbitrary: fc.record({ queue, tenantId }), weight: 2 },
-  { arbitrary: fc.record({ queue }), weight: 1 },
-)
 
 const statuses: Arbitrary<JobStatus[]> = fc.uniqueArray(
   fc.constantFrom<JobStatus>(

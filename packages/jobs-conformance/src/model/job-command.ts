@@ -4,6 +4,7 @@ import { QUEUES, TENANTS } from './arbitraries.ts'
 import { handleOf, type RealStore } from './real-store.ts'
 import type { ModelState } from './model-state.ts'
 import { compareJobs, counts as countsOf, learnNames } from './rules/catalogue.ts'
+import { watchRivals } from './rules/fairness.ts'
 import { compareGroups } from './rules/groups.ts'
 import { compareSchedules } from './rules/schedules.ts'
 
@@ -25,6 +26,7 @@ export function jobCommand<T extends { readonly handle: number }>(
     check: () => true,
     async run(model, real) {
       await run(model, real, input)
+      watchRivals(model)
       await compareVisibleState(model, real, input.handle + 1)
     },
     // One line each: a trace is read from top to bottom.

@@ -17,6 +17,8 @@ interface ModelLease {
    * it: only the next call that needs it tells.
    */
   isUncertain: boolean
+  /** It began while the breaker of its limiter was not closed. */
+  readonly isProbe: boolean
 }
 
 /**

@@ -2,6 +2,8 @@ import type { LimitScope, JobRef, JobState, Lease, SettleResult } from '@cgk/job
 import type { HistoryOptions } from '../harness.ts'
 import { sameRef, type ModelJob, type Place } from './model-job.ts'
 import type { ModelGroup } from './model-group.ts'
+import { sameScope, type ModelSaid, type ModelUse } from './model-limits.ts'
+import type { ModelRivalry, ModelTurn } from './model-rivalry.ts'
 import type { ModelSchedule } from './model-schedule.ts'
 
 /**
@@ -23,7 +25,12 @@ export class ModelState {
   readonly given: { readonly lease: Lease; worker: string | null }[] = []
   /** Answers that were given to tokens; a job that is no longer retained may still give them. */
   readonly answers: Map<string, SettleResult> = new Map()
+  /** What operators paused. */
   readonly paused: LimitScope[] = []
+  readonly said: ModelSaid[] = []
+  readonly uses: ModelUse[] = []
+  readonly turns: ModelTurn[] = []
+  readonly rivalries: ModelRivalry[] = []
   groups: ModelGroup[] = []
   schedules: ModelSchedule[] = []
   #turns = 0
@@ -65,16 +72,9 @@ export class ModelState {
     return this.refs.findIndex((each) => sameRef(each, ref))
   }
 
-  isPaused({ ref: { queue, tenantId } }: ModelJob): boolean {
-    return this.isScopePaused({ queue }) || this.isScopePaused({ queue, tenantId })
-  }
-
-  isScopePaused(scope: LimitScope): boolean {
-    return this.paused.some((each) => sameScope(each, scope))
-  }
-
   pause(scope: LimitScope): void {
-    if (!this.isScopePaused(scope)) this.paused.push(scope)
+    this.resume(scope)
+    this.paused.push(scope)
   }
 
   resume(scope: LimitScope): void {
@@ -96,8 +96,4 @@ export class ModelState {
     this.#calls += 1
     return this.#calls
   }
-}
-
-function sameScope(a: LimitScope, b: LimitScope): boolean {
-  return a.queue === b.queue && a.tenantId === b.tenantId
 }

@@ -4,12 +4,13 @@ import type { JobCommand } from '../job-command.ts'
 import { enqueueCommand } from './enqueue-commands.ts'
 import { enqueueGroupsCommand } from './group-commands.ts'
 import { claim, crash, extend, report, settleCommand } from './lease-commands.ts'
+import { getLimits, listLimits, listTenants, setLimits } from './limit-commands.ts'
 import {
   advance,
   cancel,
   listCommand,
   maintain,
-  pause,
+  pauseCommand,
   remove,
   retry,
 } from './operator-commands.ts'
@@ -35,10 +36,13 @@ export function commandsFor(able: StoreCapabilities): Arbitrary<JobCommand>[] {
     [cancel, 1],
     [retry, 1],
     [remove, 1],
-    [pause, 2],
+    [pauseCommand(able), 2],
     [listCommand(able), 1],
   ]
   if (able.groups) weighted.push([enqueueGroupsCommand(able), 2])
+  if (able.limits) {
+    weighted.push([setLimits, 3], [getLimits, 1], [listLimits, 1], [listTenants, 1])
+  }
   if (able.schedules) {
     weighted.push(
       [putSchedule, 2],

@@ -3,6 +3,7 @@ import fc, { type Arbitrary } from 'fast-check'
 import * as draw from '../arbitraries.ts'
 import { jobCommand, type JobCommand } from '../job-command.ts'
 import { handleOf } from '../real-store.ts'
+import { answerOf } from '../rules/enqueueing.ts'
 import { enqueueGroups } from '../rules/groups.ts'
 
 export function enqueueGroupsCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
@@ -40,7 +41,7 @@ export function enqueueGroupsCommand(able: StoreCapabilities): Arbitrary<JobComm
             onAnyFailed: onAnyFailed && within(onAnyFailed),
           })
         }
-        enqueueGroups(model, made, await handleOf(real, input.handle).enqueueGroups(made))
+        enqueueGroups(model, made, await answerOf(handleOf(real, input.handle).enqueueGroups(made)))
       }),
     )
 }

@@ -34,17 +34,29 @@ export const extend: Arbitrary<JobCommand> = fc
     }),
   )
 
+const mendable = fc.constant({ message: 'refused', retryable: true })
 const error = fc.constantFrom(
   { message: 'refused', retryable: true },
   { message: 'gone', retryable: false, code: 'GONE', stack: 'at x\nat y' },
 )
+
+function drawnOutcome(able: StoreCapabilities): Arbitrary<Outcome> {
+  return able.limits ? fc.oneof({ arbitrary: outcome, weight: 6 }, wait) : outcome
+}
+
+/** What is behind the limiter asks to wait. */
+const wait: Arbitrary<Outcome> = fc.record({
+  type: fc.constant('release' as const),
+  delayMs: fc.constant(0),
+  pauseLimiterMs: fc.constantFrom(20, 500, 4_000),
+})
 
 const outcome: Arbitrary<Outcome> = fc.oneof(
   fc.record({
     type: fc.constant('complete' as const),
     result: fc.constantFrom(null, '{"ok":1.0}'),
   }),
-  fc.record({ type: fc.constant('retry' as const), delayMs: draw.delayMs, error }),
+  fc.record({ type: fc.constant('retry' as const), delayMs: draw.delayMs, error: mendable }),
   fc.record({ type: fc.constant('release' as const), delayMs: draw.delayMs }),
   fc.record({ type: fc.constant('fail' as const), error }),
 )
@@ -53,7 +65,7 @@ function drawnSettlement(able: StoreCapabilities) {
   return fc.record(
     {
       lease: leaseChoice,
-      outcome,
+      outcome: drawnOutcome(able),
       followUps: fc.array(draw.drawnFollowUp(able), { maxLength: 2 }),
       discard: draw.seldom,
       headers: fc.constantFrom('{"trace":"2"}', '{}'),

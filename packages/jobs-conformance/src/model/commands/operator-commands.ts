@@ -5,8 +5,10 @@ import * as draw from '../arbitraries.ts'
 import { jobCommand, type JobCommand } from '../job-command.ts'
 import { handleOf, type RealStore } from '../real-store.ts'
 import * as rules from '../rules/catalogue.ts'
+import { isScopePaused } from '../rules/limits.ts'
 import { maintain as maintainModel } from '../rules/upkeep.ts'
 import { chooseRefs, refChoices } from './choose.ts'
+import { limitScope } from './limit-arbitraries.ts'
 
 const { handle } = draw
 
@@ -52,19 +54,22 @@ export const maintain: Arbitrary<JobCommand> = fc
     }),
   )
 
-export const pause: Arbitrary<JobCommand> = fc
-  .record({ handle, scope: draw.controlScope, on: draw.seldom })
-  .map((input) =>
+export function pauseCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
+  return fc.record({ handle, scope: limitScope(able), on: draw.seldom }).map((input) =>
     jobCommand('pause', input, async (model, real, { scope, on }) => {
       const store = handleOf(real, input.handle)
       await (on ? store.pause(scope) : store.resume(scope))
       if (on) model.pause(scope)
       else model.resume(scope)
-      expect(await handleOf(real, input.handle + 1).isPaused(scope), 'isPaused').toBe(on)
-      const queueScope = { queue: scope.queue }
-      expect(await store.isPaused(queueScope), 'isPaused').toBe(model.isScopePaused(queueScope))
+      for (const each of [scope, { queue: scope.queue }]) {
+        expect(
+          await handleOf(real, input.handle + 1).isPaused(each),
+          `isPaused ${JSON.stringify(each)}`,
+        ).toBe(isScopePaused(model, each))
+      }
     }),
   )
+}
 
 export function listCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
   return fc

@@ -1,18 +1,21 @@
 import { hasEnded, mustPrecede, sameLane, type ModelJob } from '../model-job.ts'
 import type { ModelState } from '../model-state.ts'
+import { isPaused } from './limits.ts'
+import { roomFor, worst, type Verdict } from './room.ts'
 import { isSuccessor } from './unique-keys.ts'
 
-/** `open`: the contract does not say. */
-export type Claimability = 'yes' | 'no' | 'open'
-
-/** Whether an ordering key or a concurrency key governs the job. */
-export function isKeyed({ input }: ModelJob): boolean {
-  return input.orderingKey !== undefined || input.concurrencyKey !== undefined
+/** Whether the job could be claimed at that instant if nothing but time changed; pauses apart. */
+export function claimability(model: ModelState, job: ModelJob, at: number): Verdict {
+  if (!isDue(model, job, at)) return 'no'
+  return worst(keysLet(model, job, at), roomFor(model, job, at))
 }
 
-/** Whether the job could be claimed at that instant if nothing but time changed; pauses apart. */
-export function claimability(model: ModelState, job: ModelJob, at: number): Claimability {
-  if (!isDue(model, job, at)) return 'no'
+export function isDue(model: ModelState, job: ModelJob, at: number): boolean {
+  return job.state === 'pending' && job.runAt <= at && !isSuccessor(model, job)
+}
+
+/** Whether the job's ordering or concurrency key would let it start. */
+export function keysLet(model: ModelState, job: ModelJob, at: number): Verdict {
   if (job.input.orderingKey !== undefined) return byOrderingKey(model, job)
   if (job.input.concurrencyKey === undefined) return 'yes'
   const verdict = byConcurrencyKey(model, job, at)
@@ -20,11 +23,7 @@ export function claimability(model: ModelState, job: ModelJob, at: number): Clai
   return verdict === 'no' && at > model.now ? 'open' : verdict
 }
 
-function isDue(model: ModelState, job: ModelJob, at: number): boolean {
-  return job.state === 'pending' && job.runAt <= at && !isSuccessor(model, job)
-}
-
-function byOrderingKey(model: ModelState, job: ModelJob): Claimability {
+function byOrderingKey(model: ModelState, job: ModelJob): Verdict {
   const others = model.jobs.filter(
     (other) =>
       other !== job &&
@@ -37,7 +36,7 @@ function byOrderingKey(model: ModelState, job: ModelJob): Claimability {
   return held.length > 0 ? 'open' : 'yes'
 }
 
-function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Claimability {
+function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Verdict {
   const all = model.jobs.filter(
     (other) =>
       sameLane(other.ref, job.ref) && other.input.concurrencyKey === job.input.concurrencyKey,
@@ -46,7 +45,12 @@ function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Claimab
   const firsts = due.filter((one) => !due.some((other) => mustPrecede(other, one)))
   // Whether suspects, which are claimed by themselves, stand in one line with the others is open.
   const line = due.filter(({ suspect }) => suspect === job.suspect)
-  if (line.some((other) => mustPrecede(other, job))) return 'no'
+  const before = line.filter((other) => mustPrecede(other, job))
+  const mayStart = (other: ModelJob) =>
+    !isPaused(model, other) && roomFor(model, other, at) === 'yes'
+  if (before.some(mayStart)) return 'no'
+  // Where a limiter keeps the next of the key back, whose limit decides is open.
+  if (before.length > 0) return 'open'
   const most = all.filter(({ lease }) => lease !== null).length
   const least = all.filter(({ lease }) => lease?.isUncertain === false).length
   const limit = job.input.concurrencyLimit!

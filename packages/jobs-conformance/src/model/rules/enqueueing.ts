@@ -1,9 +1,10 @@
 import { JobsError, type EnqueueResult, type FollowUpConflict, type NewJob } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { compareRecord } from '../compare-record.ts'
-import { IN_ORDER, sameLane, type ModelJob, type Place } from '../model-job.ts'
+import { hasEnded, IN_ORDER, sameLane, type ModelJob, type Place } from '../model-job.ts'
 import type { ModelState } from '../model-state.ts'
 import { addJob, runAtOf } from './adding.ts'
+import { expectFull, expectWithinQuota } from './backlogs.ts'
 import { learnDeleted } from './retention.ts'
 import { holderOf, successorOf } from './unique-keys.ts'
 
@@ -19,6 +20,13 @@ export function enqueue(
   inputs: readonly NewJob[],
   answer: readonly EnqueueResult[] | JobsError,
 ): void {
+  if (answer instanceof JobsError && answer.code === 'JOBS_BACKLOG_FULL') {
+    expectFull(
+      model,
+      inputs.filter((input) => !isSurelyThere(model, input)),
+    )
+    return
+  }
   if (answer instanceof JobsError) {
     expect(answer.code, 'the refusal of an enqueue').toBe('JOBS_ID_CONFLICT')
     expect(conflictOf(model, inputs), 'the conflict refused').not.toBeNull()
@@ -29,6 +37,10 @@ export function enqueue(
   if (conflict !== null) learnDeleted(model, findTaken(model, inputs[conflict.index]!))
   expect(conflictOf(model, inputs), 'a conflict that was not refused').toBeNull()
   enqueueEach(model, inputs, answer)
+  expectWithinQuota(
+    model,
+    inputs.filter((_, index) => answer[index]?.status === 'enqueued'),
+  )
 }
 
 /** Enqueues jobs that are in no conflict, and compares the answer to each. */
@@ -157,14 +169,26 @@ function startOf(model: ModelState, input: NewJob, burstAt: number): number {
   return Math.min(runAt, burstAt + unique.maxWaitMs)
 }
 
+/** Whether it takes the place of a job, or finds one, that nothing can have deleted by now. */
+function isSurelyThere(model: ModelState, input: NewJob): boolean {
+  const taken = findTaken(model, input)
+  if (taken !== undefined) return !hasEnded(taken)
+  const holder = holderOf(model, input)
+  if (holder === undefined || hasEnded(holder)) return false
+  if (input.unique!.ifTaken === 'keep') return true
+  return holder.state === 'pending' || successorOf(model, input) !== undefined
+}
+
 function isOver(job: ModelJob): boolean {
   return job.endedAt !== null
 }
 
-/** The answer to an enqueue, a refusal by id among them. */
+const REFUSALS: readonly string[] = ['JOBS_ID_CONFLICT', 'JOBS_BACKLOG_FULL']
+
+/** The answer to an enqueue, or its refusal. */
 export async function answerOf<T>(call: Promise<T>): Promise<T | JobsError> {
   return await call.catch((error: unknown) => {
-    if (error instanceof JobsError && error.code === 'JOBS_ID_CONFLICT') return error
+    if (error instanceof JobsError && REFUSALS.includes(error.code)) return error
     throw error
   })
 }

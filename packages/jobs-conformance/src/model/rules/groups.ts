@@ -1,16 +1,18 @@
-import type {
-  EndState,
-  EnqueueResult,
-  GroupRecord,
-  GroupRef,
-  NewGroup,
-  NewJob,
+import {
+  JobsError,
+  type EndState,
+  type EnqueueResult,
+  type GroupRecord,
+  type GroupRef,
+  type NewGroup,
+  type NewJob,
 } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { findGroup, groupOf, type ModelGroup } from '../model-group.ts'
 import { hasEnded, sameRef, type ModelJob } from '../model-job.ts'
 import type { ModelState } from '../model-state.ts'
 import { addJob } from './adding.ts'
+import { expectFull, expectWithinQuota } from './backlogs.ts'
 
 type EnqueueGroupsAnswer =
   | {
@@ -23,10 +25,16 @@ type EnqueueGroupsAnswer =
 export function enqueueGroups(
   model: ModelState,
   inputs: readonly NewGroup[],
-  answer: EnqueueGroupsAnswer,
+  answer: EnqueueGroupsAnswer | JobsError,
 ): void {
   const root = inputs[0]!
   const taken = findGroup(model, root)
+  const members = inputs.flatMap((input) => input.members)
+  if (answer instanceof JobsError) {
+    expect(answer.code, 'the refusal of groups').toBe('JOBS_BACKLOG_FULL')
+    expectFull(model, members)
+    return
+  }
   if (answer.status === 'existing') {
     if (taken === undefined) throw new Error(`group ${root.id} is not known`)
     compareGroup(answer.group, taken)
@@ -60,6 +68,7 @@ export function enqueueGroups(
       isClosed: false,
     })
   }
+  expectWithinQuota(model, members)
   // What is empty ends at once, what is nested first.
   for (const input of inputs.toReversed()) endIfDone(model, findGroup(model, input)!)
   expect(answer.groups.length, 'one record for each group').toBe(inputs.length)
