@@ -1,13 +1,18 @@
 import { allCases, checkModel, type StoreHarness } from '@cgk/jobs-conformance'
 import { describe, expect, test } from 'vitest'
 import { attempts } from './broken-stores/attempts.ts'
+import { backlogs } from './broken-stores/backlogs.ts'
 import { claiming } from './broken-stores/claiming.ts'
 import { concurrencyKeys } from './broken-stores/concurrency-keys.ts'
 import { enqueueing } from './broken-stores/enqueueing.ts'
+import { fairShares } from './broken-stores/fair-shares.ts'
 import { followUps } from './broken-stores/follow-ups.ts'
 import { groups } from './broken-stores/groups.ts'
+import { limiters } from './broken-stores/limiters.ts'
+import { limits } from './broken-stores/limits.ts'
 import { operating } from './broken-stores/operating.ts'
 import { orderingKeys } from './broken-stores/ordering-keys.ts'
+import { rates } from './broken-stores/rates.ts'
 import { schedules } from './broken-stores/schedules.ts'
 import { settling } from './broken-stores/settling.ts'
 import { StoreWrapper } from './broken-stores/store-wrapper.ts'
@@ -50,6 +55,11 @@ describe('the suite catches a store', () => {
     ...groups,
     ...followUps,
     ...schedules,
+    ...limits,
+    ...rates,
+    ...limiters,
+    ...backlogs,
+    ...fairShares,
   ])('$fault', { timeout: 60_000 }, async ({ caughtBy, caughtByModel, harness }, { annotate }) => {
     expect(names).toEqual(expect.arrayContaining([...caughtBy]))
     const failed = await failedCases(harness)

@@ -45,6 +45,7 @@ function slowHandle(store: JobStore, delays: Generator<number, never>): JobStore
 }
 
 const slowHarness: StoreHarness = {
+  largestBacklog: 2_000,
   async open(options) {
     const open = await memoryHarness.open(options)
     const delays = turns()

@@ -19,6 +19,7 @@ type Wrapper = new (inner: JobStore, shared: Shared, handle: number) => JobStore
 /** Stores whose every handle is a wrapper around the memory store. */
 export function harnessOf(wrapper: Wrapper): StoreHarness {
   return {
+    largestBacklog: 2_000,
     async open(options) {
       const open = await memoryHarness.open(options)
       const shared: Shared = { now: () => open.now(), leases: [], settled: new Set() }
