@@ -40,6 +40,7 @@ import { removeCases } from './cases/remove.ts'
 import { reportCases } from './cases/report.ts'
 import { retryCases } from './cases/retry.ts'
 import { scheduleListingCases } from './cases/schedule-listing.ts'
+import { scheduleOverlapCases } from './cases/schedule-overlap.ts'
 import { scheduleTicksCases } from './cases/schedule-ticks.ts'
 import { schedulesCases } from './cases/schedules.ts'
 import { settleAndClaimCases } from './cases/settle-and-claim.ts'
@@ -90,6 +91,7 @@ export const allCases: readonly CaseGroup[] = [
   groupHistoryCases,
   schedulesCases,
   scheduleTicksCases,
+  scheduleOverlapCases,
   scheduleListingCases,
   limitsScopesCases,
   limitsListingCases,

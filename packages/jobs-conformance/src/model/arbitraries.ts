@@ -184,6 +184,17 @@ export function drawnMember(able: StoreCapabilities): Arbitrary<DrawnFollowUp> {
   return drawnFollowUp(open).map(withoutId)
 }
 
+/** A job of a schedule's tick: any, or, of one whose runs must not overlap, with a key to keep. */
+export function drawnTickJob(able: StoreCapabilities): Arbitrary<DrawnFollowUp> {
+  const job = drawnFollowUp(able).map(withoutId)
+  if (!able.uniqueKeys) return job
+  const keep = fc.constantFrom(...KEYS).map((key): UniqueKey => ({ key, ifTaken: 'keep' }))
+  return fc.oneof(
+    job,
+    fc.tuple(job, keep).map(([each, kept]) => ({ ...each, unique: kept })),
+  )
+}
+
 export function withoutId<T extends { readonly jobId?: string }>(job: T): Omit<T, 'jobId'> {
   const { jobId: _jobId, ...rest } = job
   return rest

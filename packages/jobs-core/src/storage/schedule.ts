@@ -14,9 +14,9 @@ export interface ScheduleRef {
 export interface ScheduleFire {
   readonly tickAt: number
   readonly firedAt: number
-  /** How many jobs it enqueued; 0 where the last run had not ended and runs may not overlap. */
+  /** How many jobs it made: enqueued or replaced by a unique key, not those that were there already. */
   readonly jobs: number
-  /** The first of them. */
+  /** The first of them; `null` for none. */
   readonly jobId: string | null
 }
 
@@ -116,7 +116,10 @@ export interface ScheduleStore {
     readonly nextInMs: number | null
   }>
 
-  /** Each by itself, all of one or nothing; in the order of the input. */
+  /**
+   * Each by itself, all of one or nothing; in the order of the input. Its jobs are enqueued as by
+   * `enqueue`: one that a unique key or an id keeps out is `existing`, and the cursor moves all the same.
+   */
   advanceSchedules(
     advances: readonly ScheduleAdvance[],
     options?: CallOptions,

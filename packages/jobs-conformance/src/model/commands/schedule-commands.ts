@@ -79,7 +79,7 @@ export function advanceCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
       { arbitrary: fc.constant('current' as const), weight: 4 },
       fc.constantFrom('revision' as const, 'cursor' as const),
     ),
-    ticks: fc.array(fc.array(draw.drawnMember(able), { maxLength: 2 }), { maxLength: 2 }),
+    ticks: fc.array(fc.array(draw.drawnTickJob(able), { maxLength: 2 }), { maxLength: 2 }),
   })
   return fc
     .record({

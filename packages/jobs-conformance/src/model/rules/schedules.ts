@@ -1,4 +1,10 @@
-import type { AdvanceResult, ScheduleAdvance, SchedulePut, ScheduleRecord } from '@cgk/jobs-core'
+import type {
+  AdvanceResult,
+  EnqueueResult,
+  ScheduleAdvance,
+  SchedulePut,
+  ScheduleRecord,
+} from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { findSchedule, type ModelSchedule } from '../model-schedule.ts'
 import type { ModelState } from '../model-state.ts'
@@ -57,12 +63,14 @@ export function advanceSchedules(
     schedule.nextAt = advance.nextAt
     const last = advance.ticks.at(-1)
     if (last === undefined) continue
-    const first = answer.jobs[jobs.length - last.jobs.length]
+    const made = answer.jobs
+      .slice(jobs.length - last.jobs.length)
+      .filter(({ status }) => status !== 'existing')
     schedule.lastFire = {
       tickAt: last.tickAt,
       firedAt: model.now,
-      jobs: last.jobs.length,
-      jobId: first?.status === 'enqueued' ? first.id : null,
+      jobs: made.length,
+      jobId: made.length === 0 ? null : idOf(made[0]!),
     }
   }
 }
@@ -137,6 +145,10 @@ function compareSchedule(
   expect(record, 'a schedule').toEqual({ ...schedule, updatedAt: record.updatedAt })
   expect(record.updatedAt, 'updatedAt of a schedule').toBeGreaterThanOrEqual(schedule.updatedAt)
   expect(record.updatedAt, 'updatedAt of a schedule').toBeLessThanOrEqual(model.now)
+}
+
+function idOf(result: EnqueueResult): string {
+  return result.status === 'enqueued' ? result.id : result.job.id
 }
 
 function expectIds(
