@@ -40,6 +40,7 @@ import { removeCases } from './cases/remove.ts'
 import { reportCases } from './cases/report.ts'
 import { retryCases } from './cases/retry.ts'
 import { scheduleListingCases } from './cases/schedule-listing.ts'
+import { scheduleOutcomesCases } from './cases/schedule-outcomes.ts'
 import { scheduleOverlapCases } from './cases/schedule-overlap.ts'
 import { scheduleTicksCases } from './cases/schedule-ticks.ts'
 import { schedulesCases } from './cases/schedules.ts'
@@ -92,6 +93,7 @@ export const allCases: readonly CaseGroup[] = [
   schedulesCases,
   scheduleTicksCases,
   scheduleOverlapCases,
+  scheduleOutcomesCases,
   scheduleListingCases,
   limitsScopesCases,
   limitsListingCases,

@@ -90,7 +90,7 @@ const SCHEDULE_CALLS: readonly StoreCall[] = [
         [
           {
             ...SCHEDULE,
-            expected: { revision: 1, nextAt: 0 },
+            expected: { createdAt: 0, revision: 1, nextAt: 0 },
             nextAt: null,
             ticks: [{ tickAt: 0, jobs: [newJob()] }],
           },

@@ -2,6 +2,7 @@ import type {
   EnqueueResult,
   NewJob,
   ScheduleAdvance,
+  ScheduledTick,
   SchedulePut,
   ScheduleRecord,
   ScheduleRef,
@@ -31,8 +32,8 @@ export async function change(
   seen: ScheduleRecord,
   given: Partial<SchedulePut>,
 ): Promise<ScheduleRecord> {
-  const { queue, tenantId, id, spec, revision, paused, nextAt } = seen
-  const expected = { revision, paused, nextAt }
+  const { queue, tenantId, id, spec, createdAt, revision, paused, nextAt } = seen
+  const expected = { createdAt, revision, paused, nextAt }
   const put = { queue, tenantId, id, spec, paused, nextAt, expected, ...given }
   return stored(await store.putSchedule(put))
 }
@@ -54,11 +55,20 @@ export async function readSchedule(
 
 /** A job that a tick of a schedule makes. */
 export function tickJob(
-  { queue, tenantId, id }: ScheduleRef,
-  tickAt: number,
+  schedule: ScheduleRecord,
+  tickAt: number | null,
   given: Partial<NewJob> = {},
 ): NewJob {
-  return newJob({ queue, tenantId, schedule: { id, tickAt }, ...given })
+  const { queue, tenantId } = schedule
+  return newJob({ queue, tenantId, schedule: tickOf(schedule, tickAt), ...given })
+}
+
+/** How a job names the schedule that made it. */
+export function tickOf(
+  { id, tenantId, createdAt }: ScheduleRecord,
+  tickAt: number | null,
+): ScheduledTick {
+  return { id, tenantId, createdAt, tickAt }
 }
 
 /** Deals with the tick that the cursor is at, by one job, and moves the cursor on by an hour. */
@@ -66,13 +76,13 @@ export function nextTick(
   seen: ScheduleRecord,
   given: Partial<ScheduleAdvance> = {},
 ): ScheduleAdvance {
-  const { queue, tenantId, id, revision, nextAt } = seen
+  const { queue, tenantId, id, createdAt, revision, nextAt } = seen
   if (nextAt === null) throw new Error(`schedule ${id} has no next tick`)
   return {
     queue,
     tenantId,
     id,
-    expected: { revision, nextAt },
+    expected: { createdAt, revision, nextAt },
     nextAt: nextAt + 3_600_000,
     ticks: [{ tickAt: nextAt, jobs: [tickJob(seen, nextAt)] }],
     ...given,

@@ -122,12 +122,13 @@ export class ScheduleBook {
   /** A job that a schedule made has ended. */
   ended({ lane, id, extras: { schedule } }: Job, standing: Standing, now: number): void {
     const { rows } = this.#queueOf(lane.queue.name)
-    const row = rows.get(keyOf(lane.tenantId, schedule!.id)) ?? rows.get(keyOf(null, schedule!.id))
-    if (row === undefined) return
+    const { tenantId, id: scheduleId, createdAt, tickAt } = schedule!
+    const row = rows.get(keyOf(tenantId, scheduleId))
+    if (row === undefined || row.createdAt !== createdAt) return
     row.lastEnd = {
       jobId: id,
       tenantId: lane.tenantId,
-      tickAt: schedule!.tickAt,
+      tickAt,
       state: standing.state as 'completed' | 'failed' | 'cancelled',
       endedAt: now,
     }

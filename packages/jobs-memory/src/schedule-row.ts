@@ -30,9 +30,10 @@ export class ScheduleRow implements QueueItem<ScheduleRow> {
     this.updatedAt = now
   }
 
-  /** Whether revision and cursor are those that somebody saw. */
-  is({ revision, nextAt }: Pick<ScheduleRecord, 'revision' | 'nextAt'>): boolean {
-    return this.revision === revision && this.nextAt === nextAt
+  /** Whether it is the schedule that somebody saw, its revision and cursor those of then. */
+  is(seen: Pick<ScheduleRecord, 'createdAt' | 'revision' | 'nextAt'>): boolean {
+    const { createdAt, revision, nextAt } = seen
+    return this.createdAt === createdAt && this.revision === revision && this.nextAt === nextAt
   }
 
   change({ spec, paused, nextAt }: SchedulePut, now: number): void {

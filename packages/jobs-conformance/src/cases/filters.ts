@@ -147,19 +147,28 @@ export const filtersCases: CaseGroup = {
       }
     }),
 
-    caseNeeding('schedules')('the jobs of a schedule are found by it', async (open) => {
+    caseNeeding('schedules')('the jobs of schedules of one id are found by it', async (open) => {
       const { store } = open
       const tickAt = await open.now()
+      const schedule = { id: 'nightly', tenantId: TENANT, createdAt: tickAt, tickAt }
       await enqueueAll(store, [
-        ...newJobs(4, 'nightly', { schedule: { id: 'nightly', tickAt } }),
-        ...newJobs(1, 'by-hand', { schedule: { id: 'nightly', tickAt: null } }),
-        ...newJobs(2, 'hourly', { schedule: { id: 'nightly-2', tickAt } }),
+        ...newJobs(4, 'nightly', { schedule }),
+        ...newJobs(1, 'by-hand', { schedule: { ...schedule, tickAt: null } }),
+        ...newJobs(1, 'for-all', { schedule: { ...schedule, tenantId: null } }),
+        ...newJobs(1, 'earlier', { schedule: { ...schedule, createdAt: 0 } }),
+        ...newJobs(2, 'hourly', { schedule: { ...schedule, id: 'nightly-2' } }),
         ...newJobs(2, 'plain'),
-        newJob({ jobId: 'nightly-0', tenantId: OTHER_TENANT, schedule: { id: 'nightly', tickAt } }),
+        newJob({
+          jobId: 'nightly-0',
+          tenantId: OTHER_TENANT,
+          schedule: { ...schedule, tenantId: OTHER_TENANT },
+        }),
       ])
 
       expect(await find(store, { scheduleId: 'nightly', tenantId: TENANT })).toEqual([
         'by-hand-0',
+        'earlier-0',
+        'for-all-0',
         'nightly-0',
         'nightly-1',
         'nightly-2',

@@ -1,8 +1,7 @@
-import { complete, fail, type ClaimedJob } from '@cgk/jobs-core'
 import { expect } from 'vitest'
-import { claimEverything, claimJobs, claimOne, read, refOf, settleOne } from '../claim-jobs.ts'
+import { claimEverything, claimJobs, claimOne } from '../claim-jobs.ts'
 import { expectRefusal } from '../expect-refusal.ts'
-import { ERROR, enqueueOne, only, OTHER_TENANT, QUEUE, TENANT } from '../new-job.ts'
+import { enqueueOne, only, OTHER_TENANT, QUEUE, TENANT } from '../new-job.ts'
 import {
   advanceOne,
   change,
@@ -11,6 +10,7 @@ import {
   readSchedule,
   SCHEDULE,
   tickJob,
+  tickOf,
 } from '../new-schedule.ts'
 import { caseNeeding, type CaseGroup } from '../store-case.ts'
 
@@ -56,12 +56,9 @@ export const scheduleTicksCases: CaseGroup = {
       await enqueueOne(store)
 
       const { jobs } = await store.list({ queue: QUEUE, limit: 10, scheduleId: SCHEDULE.id })
-      expect(jobs.map(({ schedule }) => schedule)).toEqual([{ id: SCHEDULE.id, tickAt: 0 }])
+      expect(jobs.map(({ schedule }) => schedule)).toEqual([tickOf(seen, 0)])
       const claimed = await claimEverything(store)
-      expect(claimed.map(({ schedule }) => schedule)).toEqual([
-        { id: SCHEDULE.id, tickAt: 0 },
-        null,
-      ])
+      expect(claimed.map(({ schedule }) => schedule)).toEqual([tickOf(seen, 0), null])
     }),
 
     scheduleCase('of those who find a tick due one enqueues its jobs', async (open) => {
@@ -97,7 +94,7 @@ export const scheduleTicksCases: CaseGroup = {
         await enqueueOne(store, { jobId: 'taken', payload: '"another"' })
         const jobs = [tickJob(seen, 0, { jobId: 'taken' })]
         const stale = nextTick(seen, {
-          expected: { revision: 2, nextAt: 0 },
+          expected: { createdAt: seen.createdAt, revision: 2, nextAt: 0 },
           ticks: [{ tickAt: 0, jobs }],
         })
         expect(await store.advanceSchedules([stale])).toEqual([{ status: 'stale' }])
@@ -134,13 +131,13 @@ export const scheduleTicksCases: CaseGroup = {
 
       expect(await readSchedule(open.store)).toMatchObject({ nextAt: 3_600_000 })
       const job = await claimOne(open.store)
-      expect(job.schedule).toEqual({ id: SCHEDULE.id, tickAt: 0 })
+      expect(job.schedule).toEqual(tickOf(seen, 0))
     }),
 
     scheduleCase('each of several is advanced by itself', async ({ store }) => {
       const seen = await putNew(store)
       const other = await putNew(store, { id: 'other' })
-      const stale = nextTick(other, { expected: { revision: 2, nextAt: 0 } })
+      const stale = nextTick(other, { expected: { ...other, revision: 2, nextAt: 0 } })
       const [first, second] = await store.advanceSchedules([nextTick(seen), stale])
 
       expect([first!.status, second!.status]).toEqual(['advanced', 'stale'])
@@ -181,67 +178,6 @@ export const scheduleTicksCases: CaseGroup = {
 
       expect(await readSchedule(store)).toEqual(seen)
       expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 1 })
-    }),
-
-    scheduleCase('how the last of its jobs ended outlives that job', async (open) => {
-      const { store } = open
-      const seen = await putNew(store)
-      const ticks = [0, 1_000].map((tickAt) => ({ tickAt, jobs: [tickJob(seen, tickAt)] }))
-      await advanceOne(store, nextTick(seen, { ticks }))
-      const [first, second] = (await claimEverything(store)) as [ClaimedJob, ClaimedJob]
-
-      await open.advance(10)
-      await settleOne(store, fail(second, ERROR))
-      expect(await readSchedule(store)).toMatchObject({
-        lastEnd: {
-          jobId: second.id,
-          tenantId: TENANT,
-          tickAt: 1_000,
-          state: 'failed',
-          endedAt: await open.now(),
-        },
-      })
-      await open.advance(10)
-      await settleOne(store, complete(first, null, { discard: true }))
-      const lastEnd = { jobId: first.id, tickAt: 0, state: 'completed', endedAt: await open.now() }
-      expect(await store.get([refOf(first)])).toEqual([null])
-      expect(await readSchedule(store)).toMatchObject({ lastEnd })
-      await store.remove([refOf(second)])
-      expect(await readSchedule(store)).toMatchObject({ lastEnd })
-    }),
-
-    scheduleCase('a job that was cancelled ended, one that waits again did not', async (open) => {
-      const { store } = open
-      const seen = await putNew(store)
-      await advanceOne(store, nextTick(seen))
-      const job = await claimOne(store)
-      await settleOne(store, {
-        ...complete(job),
-        outcome: { type: 'retry', delayMs: 0, error: ERROR },
-      })
-      expect((await readSchedule(store)).lastEnd).toBeNull()
-      await store.cancel([refOf(job)])
-
-      expect(await readSchedule(store)).toMatchObject({
-        lastEnd: { jobId: job.id, state: 'cancelled' },
-      })
-      expect((await read(store, job)).schedule).toEqual({ id: SCHEDULE.id, tickAt: 0 })
-    }),
-
-    scheduleCase('jobs of all tenants end for the schedule that made them', async ({ store }) => {
-      const forAll = { queue: QUEUE, tenantId: null, id: 'reconcile' }
-      const seen = await putNew(store, forAll)
-      const jobs = [TENANT, OTHER_TENANT].map((tenantId) => tickJob(seen, 0, { tenantId }))
-      await advanceOne(store, nextTick(seen, { ticks: [{ tickAt: 0, jobs }] }))
-      const claimed = await claimEverything(store)
-      const last = claimed.find(({ tenantId }) => tenantId === OTHER_TENANT)!
-      for (const job of claimed.filter((each) => each !== last))
-        await settleOne(store, complete(job))
-      await settleOne(store, complete(last))
-
-      expect(await readSchedule(store, forAll)).toMatchObject({
-        lastEnd: { jobId: last.id, tenantId: OTHER_TENANT, tickAt: 0, state: 'completed' },
-      })
     }),
   ],
 }

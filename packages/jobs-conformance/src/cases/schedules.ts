@@ -53,7 +53,7 @@ export const schedulesCases: CaseGroup = {
     }),
 
     scheduleCase('a schedule that is not there is not changed into being', async ({ store }) => {
-      const expected = { revision: 1, paused: false, nextAt: 0 }
+      const expected = { createdAt: 0, revision: 1, paused: false, nextAt: 0 }
       expect(await store.putSchedule(newSchedule({ expected }))).toEqual({
         status: 'stale',
         schedule: null,
@@ -62,15 +62,16 @@ export const schedulesCases: CaseGroup = {
     }),
 
     scheduleCase('whatever of it was seen otherwise refuses a change', async ({ store }) => {
-      const { revision, paused, nextAt } = await putNew(store)
+      const { createdAt, revision, paused, nextAt } = await putNew(store)
       const seen = await readSchedule(store)
       for (const otherwise of [
+        { createdAt: createdAt - 1 },
         { revision: revision + 1 },
         { paused: !paused },
         { nextAt: nextAt! + 1 },
         { nextAt: null },
       ]) {
-        const expected = { revision, paused, nextAt, ...otherwise }
+        const expected = { createdAt, revision, paused, nextAt, ...otherwise }
         expect(await store.putSchedule(newSchedule({ spec: '"new"', expected }))).toEqual({
           status: 'stale',
           schedule: seen,
@@ -104,8 +105,8 @@ export const schedulesCases: CaseGroup = {
       )
       expect(made.filter(({ status }) => status === 'stored')).toHaveLength(1)
 
-      const { revision, paused, nextAt } = await readSchedule(open.store)
-      const expected = { revision, paused, nextAt }
+      const { createdAt, revision, paused, nextAt } = await readSchedule(open.store)
+      const expected = { createdAt, revision, paused, nextAt }
       const changed = await Promise.all(
         [0, 1, 2, 3].map((index) =>
           handles[index % 2]!.putSchedule({ ...put, spec: `${index}`, expected }),
@@ -155,6 +156,24 @@ export const schedulesCases: CaseGroup = {
       await store.removeSchedules([SCHEDULE])
 
       expect(await putNew(store)).toMatchObject({ revision: 1, lastFire: null, lastEnd: null })
+    }),
+
+    scheduleCase('who saw one that was removed since changes nothing of the next', async (open) => {
+      const { store } = open
+      const seen = await putNew(store)
+      await store.removeSchedules([SCHEDULE])
+      await open.advance(1)
+      const next = await putNew(store)
+
+      const { createdAt, revision, paused, nextAt } = seen
+      const expected = { createdAt, revision, paused, nextAt }
+      expect(await store.putSchedule(newSchedule({ spec: '"old"', expected }))).toEqual({
+        status: 'stale',
+        schedule: next,
+      })
+      expect(await store.advanceSchedules([nextTick(seen)])).toEqual([{ status: 'stale' }])
+      expect(await readSchedule(store)).toEqual(next)
+      expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0 })
     }),
   ],
 }

@@ -14,6 +14,7 @@ export const TENANTS: readonly (string | null)[] = ['acme', 'globex', null]
 const WORKERS: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
 const NAMES: readonly string[] = ['send', 'sync']
 const JOB_IDS: readonly string[] = ['id-1', 'id-2', 'id-3']
+export const SCHEDULE_IDS: readonly string[] = ['hourly', 'daily']
 export const GROUP_IDS: readonly string[] = ['group-1', 'group-2']
 export const KEYS: readonly string[] = ['key-1', 'key-2']
 export const LIMITERS: readonly string[] = ['api-1', 'api-2']
@@ -234,7 +235,7 @@ export function listFilter(
       statuses,
       ...(hasKeys ? { keyPrefix: fc.constantFrom('key', 'key-1', 'ey') } : {}),
       ...(able.groups ? { groupId: fc.constantFrom(...GROUP_IDS) } : {}),
-      ...(able.schedules ? { scheduleId: fc.constantFrom('hourly-acme', 'hourly-null') } : {}),
+      ...(able.schedules ? { scheduleId: fc.constantFrom(...SCHEDULE_IDS) } : {}),
     },
     { requiredKeys: ['queue'] },
   )

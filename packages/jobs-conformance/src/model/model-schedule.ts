@@ -1,5 +1,5 @@
 import type { ScheduleRecord, ScheduleRef } from '@cgk/jobs-core'
-import { sameLane, sameRef, type ModelJob } from './model-job.ts'
+import { sameRef, type ModelJob } from './model-job.ts'
 import type { ModelState } from './model-state.ts'
 
 /** A schedule as the contract says it must be by now. */
@@ -13,11 +13,9 @@ export function findSchedule(model: ModelState, ref: ScheduleRef): ModelSchedule
 export function noteScheduleEnd(model: ModelState, job: ModelJob): void {
   const tick = job.input.schedule
   if (tick === undefined) return
-  const ended = job.state as 'completed' | 'failed' | 'cancelled'
   const { queue, tenantId, id: jobId } = job.ref
-  for (const schedule of model.schedules) {
-    if (schedule.id !== tick.id || schedule.queue !== queue) continue
-    if (schedule.tenantId !== null && !sameLane(schedule, job.ref)) continue
-    schedule.lastEnd = { jobId, tenantId, tickAt: tick.tickAt, state: ended, endedAt: model.now }
-  }
+  const schedule = findSchedule(model, { queue, tenantId: tick.tenantId, id: tick.id })
+  if (schedule === undefined || schedule.createdAt !== tick.createdAt) return
+  const state = job.state as 'completed' | 'failed' | 'cancelled'
+  schedule.lastEnd = { jobId, tenantId, tickAt: tick.tickAt, state, endedAt: model.now }
 }

@@ -2,11 +2,13 @@ import type {
   AdvanceResult,
   CallOptions,
   ScheduleAdvance,
+  ScheduleEnd,
   SchedulePut,
   ScheduleRecord,
   ScheduleRef,
 } from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
+import { perStore } from './per-store.ts'
 import {
   type DueAnswer,
   type PutAnswer,
@@ -154,6 +156,51 @@ class RetryIsAnEnd extends StoreWrapper {
   }
 }
 
+/** Finds the schedule of a job that ends by its id, as jobs are listed. */
+class OutcomesOfOneId extends StoreWrapper {
+  static readonly #ends = perStore(() => new Map<string, ScheduleEnd>())
+
+  override async settle(request: SettleRequest, options?: CallOptions) {
+    const jobs = await this.inner.get(request.settlements.map(({ lease }) => lease))
+    const answer = await super.settle(request, options)
+    for (const [index, { outcome }] of request.settlements.entries()) {
+      const job = jobs[index]
+      if (answer.results[index] !== 'settled' || job?.schedule == null) continue
+      if (outcome.type !== 'complete') continue
+      const { queue, tenantId, id: jobId } = job
+      const { id, tickAt } = job.schedule
+      const endedAt = await this.shared.now()
+      const end = { jobId, tenantId, tickAt, state: 'completed', endedAt } as const
+      OutcomesOfOneId.#ends(this.shared).set(JSON.stringify([queue, id]), end)
+    }
+    return answer
+  }
+
+  override async getSchedules(refs: readonly ScheduleRef[], options?: CallOptions) {
+    const answer = await this.inner.getSchedules(refs, options)
+    const ends = OutcomesOfOneId.#ends(this.shared)
+    const schedules = answer.schedules.map(
+      (each) =>
+        each && {
+          ...each,
+          lastEnd: each.lastEnd ?? ends.get(JSON.stringify([each.queue, each.id])) ?? null,
+        },
+    )
+    return { ...answer, schedules }
+  }
+}
+
+/** Compares a schedule with what its author saw by its numbers, which begin anew. */
+class TakenForItsPredecessor extends StoreWrapper {
+  override async putSchedule(put: SchedulePut, options?: CallOptions): Promise<PutAnswer> {
+    const [seen] = (await this.inner.getSchedules([put])).schedules
+    const { expected } = put
+    if (seen === null || expected === null) return await this.inner.putSchedule(put, options)
+    const { createdAt } = seen!
+    return await this.inner.putSchedule({ ...put, expected: { ...expected, createdAt } }, options)
+  }
+}
+
 class RemovedWithItsJobs extends StoreWrapper {
   override async removeSchedules(refs: readonly ScheduleRef[], options?: CallOptions) {
     for (const { queue, tenantId, id } of refs) {
@@ -246,15 +293,30 @@ export const schedules: readonly BrokenStore[] = [
   },
   {
     fault: "that forgets a schedule's last outcome with its job",
-    caughtBy: ['schedule ticks: how the last of its jobs ended outlives that job'],
+    caughtBy: ['schedule outcomes: how the last of its jobs ended outlives that job'],
     caughtByModel: true,
     harness: harnessOf(EndGoneWithItsJob),
   },
   {
     fault: "that takes a failed attempt for a schedule's outcome",
-    caughtBy: ['schedule ticks: a job that was cancelled ended, one that waits again did not'],
+    caughtBy: ['schedule outcomes: a job that was cancelled ended, one that waits again did not'],
     caughtByModel: true,
     harness: harnessOf(RetryIsAnEnd),
+  },
+  {
+    fault: 'where schedules of one id share their outcomes',
+    caughtBy: [
+      'schedule outcomes: of two with one id each has the outcomes of its own jobs',
+      'schedule outcomes: one made anew has no outcome of jobs of the one removed',
+    ],
+    caughtByModel: true,
+    harness: harnessOf(OutcomesOfOneId),
+  },
+  {
+    fault: 'that takes a schedule made anew for the one that was removed',
+    caughtBy: ['schedules: who saw one that was removed since changes nothing of the next'],
+    caughtByModel: true,
+    harness: harnessOf(TakenForItsPredecessor),
   },
   {
     fault: 'that removes the jobs of a schedule with it',

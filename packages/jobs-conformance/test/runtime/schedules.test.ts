@@ -316,6 +316,36 @@ describe('overlap', () => {
     await time.advance(MINUTE)
     expect(await ticks(start)).toEqual(minutes(1, 4))
   })
+
+  test("a tenant's schedule and one for each tenant hold nothing of each other", async () => {
+    const all = process.queue({ tenants: ['acme'] })
+    const spec = { ...everyMinute, overlap: 'skip' } as const
+    await all.schedule('minutely', { ...spec, payload: { of: 'all' }, forEach: 'tenant' })
+    await withTenant('acme', () => all.schedule('minutely', { ...spec, payload: { of: 'own' } }))
+    const jobsOf = async (of: string) => {
+      const jobs = await queue.listJobs({ scheduleId: 'minutely', tenantId: 'acme' })
+      return jobs.filter((job) => (job as Job).payload['of'] === of)
+    }
+    const outcomes = async () => {
+      const [forAll, own] = await queue.schedules.list()
+      return [forAll!.lastOutcome?.jobId, own!.lastOutcome?.jobId]
+    }
+    let finish = (): void => {}
+    const handler = (job: Job) =>
+      new Promise<{ success: true }>((resolve) => {
+        if (job.payload['of'] === 'all') finish = () => resolve({ success: true })
+      })
+    process.start({ queue: all, maxConcurrency: 2, handlers: new Map([['tick', handler]]) })
+    await time.advance(2 * MINUTE)
+    expect(await jobsOf('all')).toHaveLength(1)
+    expect(await jobsOf('own')).toHaveLength(1)
+
+    finish()
+    await time.advance(MINUTE)
+    expect(await jobsOf('all')).toHaveLength(2)
+    expect(await jobsOf('own')).toHaveLength(1)
+    expect(await outcomes()).toEqual([(await jobsOf('all')).at(-1)!.id, undefined])
+  })
 })
 
 describe('tenants', () => {
@@ -481,6 +511,16 @@ describe('what is refused, storing nothing', () => {
     expect((await refusal(() => preview(0))).code).toBe('JOBS_INVALID_OPTION')
     const nothing = null as unknown as ScheduleSpec<string>
     expect((await refusal(() => queue.schedule('bad', nothing))).code).toBe('JOBS_INVALID_SCHEDULE')
+  })
+
+  test("an id that leaves no room in the key of overlap: 'skip'", async () => {
+    const spec = { ...everyMinute, overlap: 'skip', options: { tenantId: 'acme' } } as const
+    const error = await refusal(() => queue.schedule('x'.repeat(187), spec))
+    expect(error).toMatchObject({ code: 'JOBS_INVALID_JOB_ID' })
+    expect(error.message).toContain('schedule id')
+    expect(error.message).toContain('1 to 186 characters')
+    await queue.schedule('x'.repeat(186), spec)
+    expect(await queue.schedules.list()).toHaveLength(1)
   })
 
   test('a tenant that would schedule for the others', async () => {

@@ -19,7 +19,10 @@ export interface JobSelection extends TenantChoice {
   readonly keyPrefix?: string
   /** Members of that group. */
   readonly groupId?: string
-  /** Jobs that the schedule of that id made. */
+  /**
+   * Jobs that a schedule of that id made. A tenant's own schedule, one for each tenant and one that was
+   * removed may have had the same id: give them ids that differ to tell their jobs apart.
+   */
   readonly scheduleId?: string
 }
 

@@ -18,13 +18,13 @@ export async function dueAdvance(
   now: number,
   factory: TickJobFactory,
 ): Promise<ScheduleAdvance> {
-  const { queue, tenantId, id, revision } = record
+  const { queue, tenantId, id, createdAt, revision } = record
   const ref = { queue, tenantId, id }
   const ticks = ticksOf(times)
   const due = dueTicks(ticks, action, record.nextAt, now)
   const step: { readonly tickAt: number; readonly jobs: readonly NewJob[] }[] = []
   if (due.length > 0) {
-    const jobsOf = await factory.jobsOf(ref, action)
+    const jobsOf = await factory.jobsOf(record, action)
     let jobs = 0
     for (const tickAt of due) {
       step.push({ tickAt, jobs: jobsOf(tickAt) })
@@ -34,7 +34,7 @@ export async function dueAdvance(
   }
   return {
     ...ref,
-    expected: { revision, nextAt: record.nextAt },
+    expected: { createdAt, revision, nextAt: record.nextAt },
     nextAt: due[step.length] ?? ticks.after(now),
     ticks: step,
   }

@@ -63,7 +63,7 @@ export type ScheduleSpec<
   readonly catchUpLimit?: number
   /**
    * `'skip'`: a tick makes no job while that of an earlier one has not ended, by the unique key
-   * `schedule/<id>`. @defaultValue 'allow'
+   * `schedule/<tenant of the schedule>/<id>`; with `forEach`, tenant by tenant. @defaultValue 'allow'
    */
   readonly overlap?: 'allow' | 'skip'
   /** One job for each of the queue's `tenants` at each tick. The schedule itself has no tenant then. */

@@ -11,6 +11,7 @@ import type { SchedulePut, ScheduleRecord, ScheduleRef } from '../storage/schedu
 import { checkAction } from './check-action.ts'
 import { checkTimes, invalidSchedule } from './check-times.ts'
 import { dueAdvance } from './due-advance.ts'
+import { overlapKey } from './overlap-key.ts'
 import type {
   Schedule,
   ScheduleAddress,
@@ -59,7 +60,12 @@ export class StoreSchedules implements Schedules {
     if (forAll) checkForEach(tickJobs)
     const tenantId = forAll ? null : checkScope(newJobs.tenantOf(spec.options ?? {}))
     // For the check any tenant will do.
-    const job = await tickJobs.template(id, checked, forAll ? 'tenant' : tenantId, spec.job)
+    const schedule = { id, tenantId }
+    if (checked.overlap === 'skip') {
+      const room = sizes.keyLength - overlapKey({ tenantId, id: '' }).length
+      checkJobId(id, room, "schedule id, part of a unique key with overlap: 'skip',")
+    }
+    const job = await tickJobs.template(schedule, checked, forAll ? 'tenant' : tenantId, spec.job)
     // A copy, as a job's payload is: later changes of the caller's object change nothing.
     const action = { ...checked, payload: JSON.parse(job.payload) as unknown }
     return this.#change({ queue: name, tenantId, id }, (record, now) => {
@@ -123,7 +129,7 @@ export class StoreSchedules implements Schedules {
     const ref = this.#refOf(schedule)
     const record = found((await this.#read(ref)).record, ref)
     const { action } = parseSpec(record.spec)
-    const jobs = (await tickJobs.jobsOf(ref, action))(null)
+    const jobs = (await tickJobs.jobsOf(record, action))(null)
     if (jobs.length === 0) {
       throw new JobsError(
         'JOBS_INVALID_CONFIG',
@@ -262,8 +268,9 @@ function textOf(times: StoredTimes, action: StoredAction): string {
   return JSON.stringify({ times, action })
 }
 
-function expectedOf({ revision, paused, nextAt }: ScheduleRecord): SchedulePut['expected'] {
-  return { revision, paused, nextAt }
+function expectedOf(record: ScheduleRecord): SchedulePut['expected'] {
+  const { createdAt, revision, paused, nextAt } = record
+  return { createdAt, revision, paused, nextAt }
 }
 
 function found(record: ScheduleRecord | null, ref: ScheduleRef): ScheduleRecord {

@@ -3,8 +3,9 @@ import type { AnyJobDefinition } from '../job/define-job.ts'
 import { checkTenantId } from '../job/names.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { NewJob } from '../storage/new-job.ts'
-import type { ScheduleRef } from '../storage/schedule.ts'
+import type { ScheduleRecord, ScheduleRef } from '../storage/schedule.ts'
 import { invalidSchedule } from './check-times.ts'
+import { overlapKey } from './overlap-key.ts'
 import type { StoredAction } from './stored-spec.ts'
 
 /** The tenants of a queue: a list, or what tells them at each tick. */
@@ -43,28 +44,36 @@ export class TickJobFactory {
   }
 
   /** @throws {@link JobsError} as `JobQueue.enqueue` says, and when the tenants are not known. */
-  async jobsOf({ id, tenantId }: ScheduleRef, action: StoredAction): Promise<JobsOfTick> {
+  async jobsOf(
+    { id, tenantId, createdAt }: ScheduleRecord,
+    action: StoredAction,
+  ): Promise<JobsOfTick> {
     const tenants = action.forEach === undefined ? [tenantId] : await this.#listTenants()
     const [first] = tenants
     if (first === undefined) return () => []
     const definition = this.#definitionOf(action.job)
     // A handler may be registered under another name than its definition's.
     const known = definition?.name === action.job ? definition : action.job
-    const job = await this.template(id, action, first, known)
+    const job = await this.template({ id, tenantId }, action, first, known)
     return (tickAt) => {
-      const schedule = { id, tickAt }
+      const schedule = { id, tenantId, createdAt, tickAt }
       return tenants.map((tenant) => ({ ...job, tenantId: tenant, schedule }))
     }
   }
 
-  /** The job of any tick. @throws {@link JobsError} as `JobQueue.enqueue` says. */
+  /**
+   * The job of any tick.
+   *
+   * @param tenantId - the job's; that of the schedule says whose its key is.
+   * @throws {@link JobsError} as `JobQueue.enqueue` says.
+   */
   async template(
-    id: string,
+    schedule: Pick<ScheduleRef, 'id' | 'tenantId'>,
     { payload, options, overlap }: StoredAction,
     tenantId: string | null,
     job: string | AnyJobDefinition,
   ): Promise<NewJob> {
-    const uniqueKey = overlap === 'skip' ? { uniqueKey: `schedule/${id}` } : {}
+    const uniqueKey = overlap === 'skip' ? { uniqueKey: overlapKey(schedule) } : {}
     return withTenant(tenantId, () =>
       this.#newJobs.create(job, payload, { ...options, ...uniqueKey }),
     )

@@ -23,9 +23,16 @@ export interface StoredError {
   readonly stack?: string
 }
 
-/** The schedule that made a job, in the job's own queue and tenant or for all tenants. */
+/**
+ * The schedule that made a job, in the job's own queue: named in full, for a tenant may have one of the
+ * same id as one that makes jobs for all tenants.
+ */
 export interface ScheduledTick {
   readonly id: string
+  /** The schedule's, which for one that makes jobs for all tenants is `null`. */
+  readonly tenantId: string | null
+  /** The schedule's. A later one of the same name, made after its removal, is another. */
+  readonly createdAt: number
   /** The tick the job stands for; `null` for a run out of turn. */
   readonly tickAt: number | null
 }

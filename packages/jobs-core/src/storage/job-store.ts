@@ -116,7 +116,7 @@ export interface JobFilter {
   readonly keyPrefix?: string
   /** Members of that group. */
   readonly groupId?: string
-  /** Jobs that the schedule of that id made. */
+  /** Jobs that schedules of that id made, whosever: compare nothing else of `JobRecord.schedule`. */
   readonly scheduleId?: string
 }
 

@@ -41,10 +41,14 @@ export interface ScheduleRecord extends ScheduleRef {
   readonly paused: boolean
   /** The cursor: the oldest tick that is not dealt with. `null` when there is none any more. */
   readonly nextAt: number | null
+  /** Tells the schedule from one of the same name that was removed before, and is never changed. */
   readonly createdAt: number
   readonly updatedAt: number
   readonly lastFire: ScheduleFire | null
-  /** The end of the job, among those of this schedule, that ended last. It outlives the job. */
+  /**
+   * The end of the job that ended last among those whose `ScheduledTick` names this schedule by id,
+   * tenant and `createdAt`. It outlives the job.
+   */
   readonly lastEnd: ScheduleEnd | null
 }
 
@@ -54,13 +58,13 @@ export interface SchedulePut extends ScheduleRef {
   readonly paused: boolean
   readonly nextAt: number | null
   /** What the caller saw; `null` for no such schedule. Anything else there, and nothing changes. */
-  readonly expected: Pick<ScheduleRecord, 'revision' | 'paused' | 'nextAt'> | null
+  readonly expected: Pick<ScheduleRecord, 'createdAt' | 'revision' | 'paused' | 'nextAt'> | null
 }
 
 /** Ticks dealt with: their jobs, and where the cursor stands afterwards. */
 export interface ScheduleAdvance extends ScheduleRef {
   /** What the caller saw; anything else there, or a pause, and nothing changes. */
-  readonly expected: { readonly revision: number; readonly nextAt: number }
+  readonly expected: Pick<ScheduleRecord, 'createdAt' | 'revision'> & { readonly nextAt: number }
   readonly nextAt: number | null
   /** Oldest first; empty where ticks are only passed over. */
   readonly ticks: readonly { readonly tickAt: number; readonly jobs: readonly NewJob[] }[]

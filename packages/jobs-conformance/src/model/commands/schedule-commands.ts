@@ -11,14 +11,11 @@ import * as schedules from '../rules/schedules.ts'
 
 const { handle } = draw
 
-/** Their ids tell tenants apart: whose schedule made a job, its id alone says. */
-const ref: Arbitrary<ScheduleRef> = fc
-  .record({
-    queue: draw.queue,
-    tenantId: fc.constantFrom('acme', null),
-    kind: fc.constantFrom('hourly', 'daily'),
-  })
-  .map(({ queue, tenantId, kind }) => ({ queue, tenantId, id: `${kind}-${tenantId}` }))
+const ref: Arbitrary<ScheduleRef> = fc.record({
+  queue: draw.queue,
+  tenantId: fc.constantFrom('acme', null),
+  id: fc.constantFrom(...draw.SCHEDULE_IDS),
+})
 
 /** Relative to the store's now, and `null` for a cursor at its end. */
 const nextInMs = fc.oneof(
@@ -29,7 +26,13 @@ const nextInMs = fc.oneof(
 /** How what the caller saw differs from what is there. */
 const sight = fc.oneof(
   { arbitrary: fc.constant('current' as const), weight: 4 },
-  fc.constantFrom('nothing' as const, 'revision' as const, 'paused' as const, 'cursor' as const),
+  fc.constantFrom<'nothing' | 'removed' | 'revision' | 'paused' | 'cursor'>(
+    'nothing',
+    'removed',
+    'revision',
+    'paused',
+    'cursor',
+  ),
 )
 
 export const putSchedule: Arbitrary<JobCommand> = fc
@@ -45,15 +48,18 @@ export const putSchedule: Arbitrary<JobCommand> = fc
     jobCommand('putSchedule', input, async (model, real, { spec, paused }) => {
       const found = findSchedule(model, input.ref)
       const {
+        createdAt,
         revision,
         paused: wasPaused,
         nextAt,
       } = found ?? {
+        createdAt: model.now,
         revision: 1,
         paused: false,
         nextAt: null,
       }
       const seen = {
+        createdAt: createdAt - (input.sight === 'removed' ? 1 : 0),
         revision: revision + (input.sight === 'revision' ? 1 : 0),
         paused: wasPaused !== (input.sight === 'paused'),
         nextAt: input.sight === 'cursor' ? (nextAt ?? model.now) + 1 : nextAt,
@@ -72,14 +78,15 @@ export const putSchedule: Arbitrary<JobCommand> = fc
   )
 
 export function advanceCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
+  const tickJob = fc.tuple(draw.drawnTickJob(able), draw.tenantId)
   const advance = fc.record({
     which: draw.choice,
     nextInMs,
     sight: fc.oneof(
       { arbitrary: fc.constant('current' as const), weight: 4 },
-      fc.constantFrom('revision' as const, 'cursor' as const),
+      fc.constantFrom('removed' as const, 'revision' as const, 'cursor' as const),
     ),
-    ticks: fc.array(fc.array(draw.drawnTickJob(able), { maxLength: 2 }), { maxLength: 2 }),
+    ticks: fc.array(fc.array(tickJob, { maxLength: 2 }), { maxLength: 2 }),
   })
   return fc
     .record({
@@ -92,13 +99,24 @@ export function advanceCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
         const advances = choices.flatMap((choice) => {
           const found = draw.pick(model.schedules, choice.which)
           if (found === undefined || found.nextAt === null) return []
-          const { queue, tenantId, id, revision, nextAt } = found
+          const { queue, tenantId, id, createdAt, revision, nextAt } = found
           const ticks = choice.ticks.map((jobs, index) => {
             const tickAt = nextAt + index
-            const own = { queue, tenantId, schedule: { id, tickAt } }
-            return { tickAt, jobs: jobs.map((job): NewJob => ({ ...job, ...own })) }
+            const schedule = { id, tenantId, createdAt, tickAt }
+            // One without a tenant may make jobs for all of them.
+            const whose = (drawn: string | null) => (tenantId === null ? drawn : tenantId)
+            return {
+              tickAt,
+              jobs: jobs.map(([job, drawn]): NewJob => ({
+                ...job,
+                queue,
+                tenantId: whose(drawn),
+                schedule,
+              })),
+            }
           })
           const expected = {
+            createdAt: createdAt - (choice.sight === 'removed' ? 1 : 0),
             revision: revision + (choice.sight === 'revision' ? 1 : 0),
             nextAt: nextAt + (choice.sight === 'cursor' ? 1 : 0),
           }

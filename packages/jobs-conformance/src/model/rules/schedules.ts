@@ -17,8 +17,10 @@ type PutAnswer =
 export function putSchedule(model: ModelState, put: SchedulePut, answer: PutAnswer): void {
   const { queue, tenantId, id, spec, paused, nextAt, expected } = put
   const found = findSchedule(model, put)
-  const seen = found && { revision: found.revision, paused: found.paused, nextAt: found.nextAt }
-  const isCurrent = JSON.stringify(seen ?? null) === JSON.stringify(expected)
+  const isCurrent =
+    found === undefined
+      ? expected === null
+      : expected !== null && isSeen(found, expected) && found.paused === expected.paused
   expect(answer.status, 'putSchedule').toBe(isCurrent ? 'stored' : 'stale')
   if (isCurrent && found === undefined) {
     model.schedules.push({
@@ -52,10 +54,7 @@ export function advanceSchedules(
     const answer = answers[index]!
     const schedule = findSchedule(model, advance)
     const isCurrent =
-      schedule !== undefined &&
-      !schedule.paused &&
-      schedule.revision === advance.expected.revision &&
-      schedule.nextAt === advance.expected.nextAt
+      schedule !== undefined && !schedule.paused && isSeen(schedule, advance.expected)
     expect(answer.status, `advance of ${advance.id}`).toBe(isCurrent ? 'advanced' : 'stale')
     if (!isCurrent || answer.status !== 'advanced') continue
     const jobs = advance.ticks.flatMap((tick) => tick.jobs)
@@ -149,6 +148,17 @@ function compareSchedule(
 
 function idOf(result: EnqueueResult): string {
   return result.status === 'enqueued' ? result.id : result.job.id
+}
+
+function isSeen(
+  schedule: ModelSchedule,
+  seen: Pick<ScheduleRecord, 'createdAt' | 'revision' | 'nextAt'>,
+): boolean {
+  return (
+    schedule.createdAt === seen.createdAt &&
+    schedule.revision === seen.revision &&
+    schedule.nextAt === seen.nextAt
+  )
 }
 
 function expectIds(
