@@ -455,6 +455,108 @@ describe('a schedule whose jobs cannot be made', () => {
   })
 })
 
+describe('a schedule that the store fails to advance', () => {
+  /** A store that, as long as it is `down` for one schedule, fails every call that would advance it. */
+  function failingFor(id: string, fail: () => Promise<never>) {
+    const state = { down: true, calls: 0 }
+    const faulty = faultyStore(store, (operation, _, request) => {
+      if (operation !== 'advanceSchedules' || !state.down) return undefined
+      if (!(request as { id: string }[]).some((each) => each.id === id)) return undefined
+      state.calls += 1
+      return fail()
+    })
+    return { state, faulty }
+  }
+
+  test('is tried again by itself, and the others go on at their time', async () => {
+    const start = time.clock.now()
+    await queue.schedule('bad', everyMinute)
+    await time.advance(1)
+    const others = Array.from({ length: 5 }, (_, n) => `good-${n}`)
+    for (const id of others) await queue.schedule(id, everyMinute)
+    const { state, faulty } = failingFor('bad', () => Promise.reject(new Error('a broken row')))
+    const worker = new SimulatedProcess(time, faulty)
+    work(worker)
+    await time.advance(3 * MINUTE + SECOND)
+    for (const id of others) {
+      expect(await ticks(start + 1, id)).toEqual(minutes(1, 2, 3))
+      const jobs = await queue.listJobs({ scheduleId: id })
+      for (const job of jobs) expect(+job.createdAt - +job.tickAt!).toBeLessThanOrEqual(SECOND)
+    }
+    expect(await ticks(start, 'bad')).toEqual([])
+    expect(worker.log[0]!.fields).toMatchObject({ scheduleId: 'bad', pauseMs: 1_000 })
+    expect(new Set(worker.log.map(({ fields }) => fields['scheduleId']))).toEqual(new Set(['bad']))
+
+    // A store that is well again is not kept waiting.
+    state.down = false
+    await time.advance(5 * SECOND)
+    expect(await ticks(start, 'bad')).toEqual(minutes(3))
+  })
+
+  test('without an answer holds the others up for two deadlines at most', async () => {
+    const start = time.clock.now()
+    for (const id of ['bad', 'minutely']) await queue.schedule(id, everyMinute)
+    const { faulty } = failingFor('bad', () => new Promise(() => {}))
+    work(new SimulatedProcess(time, faulty))
+    await time.advance(MINUTE + 10 * SECOND)
+    expect(await ticks(start)).toEqual(minutes(1))
+  })
+})
+
+describe('a schedule that cannot be read', () => {
+  const ref = { queue: 'default', tenantId: null, id: 'broken' }
+
+  beforeEach(async () => {
+    await queue.schedule('minutely', everyMinute)
+    await queue.schedule('broken', everyMinute)
+    const [seen] = (await store.getSchedules([ref])).schedules
+    await store.putSchedule({ ...seen!, spec: '{', expected: seen! })
+  })
+
+  test.each(['{', '5', '{"times":{}}'])('is listed with an error where it is %s', async (spec) => {
+    const [seen] = (await store.getSchedules([ref])).schedules
+    await store.putSchedule({ ...seen!, spec, expected: seen! })
+    const [broken, minutely] = await queue.schedules.list()
+    expect(broken).toMatchObject({
+      id: 'broken',
+      job: '',
+      error: { code: 'JOBS_PAYLOAD_UNREADABLE', retryable: false },
+    })
+    expect(minutely).toMatchObject({ id: 'minutely', job: 'tick' })
+    expect(minutely).not.toHaveProperty('error')
+  })
+
+  test('lets the others fire', async () => {
+    const start = time.clock.now()
+    const worker = new SimulatedProcess(time, store)
+    work(worker)
+    await time.advance(2 * MINUTE)
+    expect(await ticks(start)).toEqual(minutes(1, 2))
+    expect(worker.log[0]!.fields).toMatchObject({ scheduleId: 'broken' })
+  })
+
+  test('can be paused and removed, neither resumed nor run', async () => {
+    expect(await queue.schedules.pause('broken')).toMatchObject({ paused: true })
+    for (const call of ['resume', 'runNow', 'preview'] as const) {
+      const error = await refusal(() => queue.schedules[call]('broken'))
+      expect(error.code).toBe('JOBS_PAYLOAD_UNREADABLE')
+      expect(error.message).toContain('schedule broken')
+    }
+    await queue.schedules.remove('broken')
+    expect(await queue.schedules.get('broken')).toBeNull()
+  })
+
+  test('is repaired by declaring it again', async () => {
+    const start = time.clock.now()
+    const repaired = await queue.schedule('broken', everyMinute)
+    expect(repaired).toMatchObject({ job: 'tick', every: MINUTE })
+    expect(repaired).not.toHaveProperty('error')
+    work()
+    await time.advance(MINUTE)
+    expect(await ticks(start, 'broken')).toEqual(minutes(1))
+  })
+})
+
 describe('what is refused, storing nothing', () => {
   const soon = new Date(Date.UTC(2026, 0, 6))
 

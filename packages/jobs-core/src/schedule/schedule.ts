@@ -1,5 +1,5 @@
 import type { AnyJobDefinition } from '../job/define-job.ts'
-import type { Job, JobOptions } from '../job/job.ts'
+import type { Job, JobError, JobOptions } from '../job/job.ts'
 import type { CatchUp } from './stored-spec.ts'
 
 /** When a schedule's ticks are: by a cron expression, or by an interval. */
@@ -115,6 +115,11 @@ export interface Schedule {
   readonly lastRun?: ScheduleRun
   /** The outcome of the job that ended last; known also when the job itself is forgotten. */
   readonly lastOutcome?: ScheduleOutcome
+  /**
+   * Present where what is stored cannot be read: what runs and when is not shown then (`job` is empty),
+   * and does not run. `JobQueue.schedule` with the same id repairs it.
+   */
+  readonly error?: JobError
   /** 1 at first; one more with each change of what runs and when. */
   readonly revision: number
   readonly createdAt: Date

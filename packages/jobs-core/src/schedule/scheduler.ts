@@ -103,13 +103,14 @@ export class Scheduler {
     try {
       return await Promise.race([planWithAny(factories, schedule, now), late])
     } catch (error) {
-      this.#putOff(schedule, schedule.revision, error)
+      this.#putOff(schedule, schedule.revision, error, false)
       return null
     } finally {
       cancel()
     }
   }
 
+  /** Never rejects: whatever is wrong with one schedule, the others go on. */
   async #advance(advances: readonly ScheduleAdvance[]): Promise<void> {
     const session = this.#session
     const jobs = advances.reduce((sum, advance) => sum + jobsOf(advance), 0)
@@ -122,17 +123,20 @@ export class Scheduler {
       )
       for (const advance of advances) this.#setbacks.clear(advance)
     } catch (error) {
-      if (!isJobsError(error) || error.retryable) throw error
-      // One of them is refused, and with it all that travelled along.
-      const [first, ...others] = advances
-      if (first === undefined) return
-      if (others.length === 0) this.#putOff(first, first.expected.revision, error)
-      else for (const advance of advances) await this.#advance([advance])
+      // One of them may have failed all that travelled along; side by side, so that one that is never
+      // answered holds up nobody.
+      if (advances.length > 1) await Promise.all(advances.map((each) => this.#advance([each])))
+      else {
+        for (const advance of advances) {
+          const mayPass = !isJobsError(error) || error.retryable
+          this.#putOff(advance, advance.expected.revision, error, mayPass)
+        }
+      }
     }
   }
 
-  #putOff(schedule: ScheduleRef, revision: number, error: unknown): void {
-    const pauseMs = this.#setbacks.add(schedule, revision)
+  #putOff(schedule: ScheduleRef, revision: number, error: unknown, mayPass: boolean): void {
+    const pauseMs = this.#setbacks.add(schedule, revision, mayPass)
     const { queue, tenantId, id } = schedule
     this.#logger.error('a schedule could not be fired; its tick waits and is tried again', {
       queue,
@@ -150,7 +154,7 @@ async function planWithAny(
   schedule: DueSchedule,
   now: number,
 ): Promise<ScheduleAdvance> {
-  const spec = parseSpec(schedule.spec)
+  const spec = parseSpec(schedule)
   let reason: unknown
   for (const factory of factories) {
     try {

@@ -3,6 +3,8 @@ import type { ScheduleRecord, ScheduleRef } from '../storage/schedule.ts'
 
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
+/** Where the store may be to blame: once it is well again nobody is to wait for long. */
+const LONGEST_STORE_PAUSE_MS = 5_000
 
 interface Setback {
   readonly revision: number
@@ -37,12 +39,16 @@ export class Setbacks {
     return this.#clock.monotonic() >= setback.until
   }
 
-  /** @returns The pause until the next try, in milliseconds. */
-  add(schedule: ScheduleRef, revision: number): number {
+  /**
+   * @param mayPass - whether the same may succeed later without a change of the schedule.
+   * @returns The pause until the next try, in milliseconds.
+   */
+  add(schedule: ScheduleRef, revision: number, mayPass: boolean): number {
     const key = keyOf(schedule)
     const last = this.#setbacks.get(key)
+    const longestMs = mayPass ? LONGEST_STORE_PAUSE_MS : LONGEST_PAUSE_MS
     const pauseMs =
-      last?.revision === revision ? Math.min(last.pauseMs * 2, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS
+      last?.revision === revision ? Math.min(last.pauseMs * 2, longestMs) : FIRST_PAUSE_MS
     this.#setbacks.set(key, { revision, pauseMs, until: this.#clock.monotonic() + pauseMs })
     return pauseMs
   }

@@ -73,9 +73,11 @@ export class StoreSchedules implements Schedules {
       if (record === null) {
         return { spec: textOf(wanted, action), paused: false, nextAt: ticksOf(wanted).after(now) }
       }
-      const { times } = parseSpec(record.spec)
-      if (!sameTimes(times, wanted)) {
-        if (isDue(record, now)) return this.#dealWithDue(record, times, action, now)
+      const times = readableTimes(record)
+      if (times === null || !sameTimes(times, wanted)) {
+        if (times !== null && isDue(record, now)) {
+          return this.#dealWithDue(record, times, action, now)
+        }
         const nextAt = ticksOf(wanted).after(now)
         return { spec: textOf(wanted, action), paused: record.paused, nextAt }
       }
@@ -118,9 +120,10 @@ export class StoreSchedules implements Schedules {
   async resume(schedule: ScheduleAddress): Promise<Schedule> {
     const ref = this.#refOf(schedule)
     return this.#change(ref, (record, now) => {
-      const { spec, paused } = found(record, ref)
-      if (!paused) return 'same'
-      return { spec, paused: false, nextAt: ticksOf(parseSpec(spec).times).after(now) }
+      const schedule = found(record, ref)
+      if (!schedule.paused) return 'same'
+      const { times } = parseSpec(schedule)
+      return { spec: schedule.spec, paused: false, nextAt: ticksOf(times).after(now) }
     })
   }
 
@@ -128,7 +131,7 @@ export class StoreSchedules implements Schedules {
     const { session, tickJobs, viewer, events } = this.#parts
     const ref = this.#refOf(schedule)
     const record = found((await this.#read(ref)).record, ref)
-    const { action } = parseSpec(record.spec)
+    const { action } = parseSpec(record)
     const jobs = (await tickJobs.jobsOf(record, action))(null)
     if (jobs.length === 0) {
       throw new JobsError(
@@ -216,7 +219,7 @@ export class StoreSchedules implements Schedules {
     if (typeof schedule === 'string' || (schedule !== null && 'id' in schedule)) {
       const ref = this.#refOf(schedule)
       const { record, now } = await this.#read(ref)
-      return { times: parseSpec(found(record, ref).spec).times, now }
+      return { times: parseSpec(found(record, ref)).times, now }
     }
     const { session } = this.#parts
     const { now } = await session.call('getSchedules', (options) =>
@@ -246,6 +249,15 @@ function checkForEach(tickJobs: TickJobFactory): void {
   }
   if (currentTenant() !== undefined) {
     throw invalidSchedule("a tenant cannot schedule for the others: leave out forEach: 'tenant'")
+  }
+}
+
+/** `null` where the schedule cannot be read, and is to be replaced as a whole. */
+function readableTimes(record: ScheduleRecord): StoredTimes | null {
+  try {
+    return parseSpec(record).times
+  } catch {
+    return null
   }
 }
 

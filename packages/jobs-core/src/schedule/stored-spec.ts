@@ -1,4 +1,7 @@
+import { JobsError } from '../errors.ts'
+import { isRecord } from '../job/check-job-options.ts'
 import type { JobOptions } from '../job/job.ts'
+import type { ScheduleRecord } from '../storage/schedule.ts'
 
 /** When a schedule's ticks are; instants are epoch milliseconds. */
 export type StoredTimes = {
@@ -37,7 +40,23 @@ export interface StoredSpec {
   readonly action: StoredAction
 }
 
-/** The spec of a record. */
-export function parseSpec(text: string): StoredSpec {
-  return JSON.parse(text) as StoredSpec
+/** The spec of a record. @throws {@link JobsError} `JOBS_PAYLOAD_UNREADABLE` */
+export function parseSpec({ id, queue, spec }: ScheduleRecord): StoredSpec {
+  const read = parse(spec)
+  if (isRecord(read) && isRecord(read['times']) && isRecord(read['action'])) {
+    return read as unknown as StoredSpec
+  }
+  // No `cause`: the parser's message quotes the text.
+  throw new JobsError(
+    'JOBS_PAYLOAD_UNREADABLE',
+    `the stored spec of schedule ${id} (queue ${queue}) is not one: call schedule() again, or remove it`,
+  )
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
