@@ -1,6 +1,7 @@
 import {
   createJobQueue,
   defineJob,
+  type JobListFilter,
   type JobOptions,
   type JobQueue,
   type JobsErrorCode,
@@ -391,6 +392,22 @@ describe('addresses and pages', () => {
     ]) {
       expect((await refusal(call)).code).toBe('JOBS_INVALID_OPTION')
     }
+  })
+
+  test.each<[unknown, string]>([
+    [{ name: 7 }, 'name of a filter must be a string or an array of strings, not of type number'],
+    [{ name: ['a', null] }, 'name of a filter must be a string or an array of strings, not of ty'],
+    [{ status: 7 }, 'status of a filter must be a string or an array of strings, not of type numb'],
+    [{ status: ['running', {}] }, 'status of a filter must be a string or an array of strings, '],
+    [{ status: {} }, 'status of a filter must be a string or an array of strings, not of type obj'],
+    [{ tenant: 'acme' }, 'there is no filter "tenant"'],
+    [{ cursor: 7 }, 'cursor must be a string, not of type number'],
+    [null, 'a filter must be an object, not of type null'],
+    [7, 'a filter must be an object, not of type number'],
+  ])('the filter %j is refused', async (filter, message) => {
+    const error = await refusal(() => queue.listJobs(filter as JobListFilter))
+    expect(error).toMatchObject({ code: 'JOBS_INVALID_OPTION' })
+    expect(error.message).toContain(message)
   })
 })
 

@@ -124,8 +124,9 @@ describe('follow-ups that cannot be made fail the attempt, and nothing is stored
       'another tenant',
       { job: 'index', payload: 1, options: { tenantId: 'globex' } },
       'JOBS_INVALID_OPTION',
-      /^followUps\[1\].* names another tenant/,
+      /names another tenant/,
     ],
+    ['nothing', null as unknown as JobRequest, 'JOBS_INVALID_JOB_NAME', /job name of type undef/],
     ['a bad payload', { job: 'index', payload: 1n }, 'JOBS_VALUE_BIGINT', /payload is a BigInt/],
     ['a bad name', { job: '', payload: 1 }, 'JOBS_INVALID_JOB_NAME', /job name "" is not allowed/],
     [
@@ -148,8 +149,32 @@ describe('follow-ups that cannot be made fail the attempt, and nothing is stored
     const job = await queue.getJob({ id, tenantId: 'acme' })
     expect(job).toMatchObject({ status: 'failed', error: { code } })
     expect(job!.error!.message).toMatch(message)
+    expect(job!.error!.message).toMatch(/^followUps\[1\]: /)
     expect(await queue.counts()).toMatchObject({ failed: 1, pending: 0, completed: 0 })
   })
+})
+
+test('a thousand follow-ups are made, and one more refused', async () => {
+  const followUps = Array.from({ length: 1_001 }, (): JobRequest => ({ job: 'index', payload: 1 }))
+  await queue.enqueue('many', {})
+  const { id } = await queue.enqueue('too-many', {}, { maxAttempts: 1 })
+  process.start({
+    queue,
+    handlers: new Map([
+      ['many', following(...followUps.slice(1))],
+      ['too-many', following(...followUps)],
+    ]),
+  })
+  await time.settle()
+  expect(await queue.getJob(id)).toMatchObject({
+    status: 'failed',
+    error: {
+      code: 'JOBS_INVALID_RESULT',
+      message: expect.stringContaining('at most 1000 followUps, not 1001') as string,
+    },
+  })
+  expect(await queue.listJobs({ name: 'index', limit: 1_000 })).toHaveLength(1_000)
+  expect((await queue.counts()).completed).toBe(1)
 })
 
 test('naming the job’s own tenant is allowed', async () => {

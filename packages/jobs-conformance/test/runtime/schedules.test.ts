@@ -5,6 +5,7 @@ import {
   type JobQueue,
   type JobQueueConfig,
   type JobStore,
+  type ScheduleListFilter,
   type ScheduleSpec,
 } from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
@@ -573,6 +574,7 @@ describe('what is refused, storing nothing', () => {
     ['a nickname', { every: undefined, cron: '@daily' }],
     ['an instant', { every: undefined, cron: '2030-01-01T00:00:00' }],
     ['a minute that there is not', { every: undefined, cron: '61 * * * *' }],
+    ['a step of nothing', { every: undefined, cron: '*/0 * * * *' }],
     ['a name that there is not', { every: undefined, cron: '* * * * FOO' }],
     ['no text', { every: undefined, cron: 5 }],
     ['a day that never comes', { every: undefined, cron: '0 0 30 2 *' }],
@@ -613,6 +615,22 @@ describe('what is refused, storing nothing', () => {
     expect((await refusal(() => preview(0))).code).toBe('JOBS_INVALID_OPTION')
     const nothing = null as unknown as ScheduleSpec<string>
     expect((await refusal(() => queue.schedule('bad', nothing))).code).toBe('JOBS_INVALID_SCHEDULE')
+  })
+
+  test.each<[unknown, string]>([
+    [{ tenant: 'x' }, 'there is no filter "tenant"'],
+    [{ limit: 0 }, 'limit must be a whole number from 1 to 1000'],
+    [{ cursor: 7 }, 'cursor must be a string'],
+    [null, 'a filter must be an object'],
+  ])('a list of %j', async (filter, message) => {
+    const error = await refusal(() => queue.schedules.list(filter as ScheduleListFilter))
+    expect(error).toMatchObject({ code: 'JOBS_INVALID_OPTION' })
+    expect(error.message).toContain(message)
+  })
+
+  test.each([undefined, null, 7, [], {}])('a preview of %j', async (what) => {
+    const error = await refusal(() => queue.schedules.preview(what as unknown as string))
+    expect(error.code).toBe('JOBS_INVALID_SCHEDULE')
   })
 
   test("an id that leaves no room in the key of overlap: 'skip'", async () => {

@@ -8,7 +8,7 @@ export interface JobSuccess<TData = unknown> {
   readonly error?: undefined
   /**
    * Jobs that come to exist if and only if this outcome is recorded, atomically with it. They go to
-   * the same queue and tenant.
+   * the same queue and tenant. At most 1,000.
    */
   readonly followUps?: readonly JobRequest[]
 }

@@ -1,5 +1,6 @@
 import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
+import { errorAt } from '../job/error-at.ts'
 import { isRecord } from '../job/check-job-options.ts'
 import type { JobOptions } from '../job/job.ts'
 import type { JobRequest } from '../job/job-request.ts'
@@ -19,14 +20,22 @@ export function createFollowUps(
   newJobs: NewJobFactory,
 ): Promise<readonly NewJob[]> {
   return Promise.all(
-    requests.map(async ({ job, payload, options }, index) => {
-      if (options?.tenantId !== undefined && options.tenantId !== tenantId) {
-        throw new JobsError(
-          'JOBS_INVALID_OPTION',
-          `followUps[${index}] names another tenant; follow-ups stay in the job's own`,
+    requests.map(async (request, index) => {
+      try {
+        const { job, payload, options } = request ?? {}
+        if (options?.tenantId !== undefined && options.tenantId !== tenantId) {
+          throw new JobsError(
+            'JOBS_INVALID_OPTION',
+            "it names another tenant; follow-ups stay in the job's own",
+          )
+        }
+        // Awaited here: what a schema finds late is about this one, too.
+        return await withTenant(tenantId, () =>
+          newJobs.create(job, payload, inherit(headers, options)),
         )
+      } catch (cause) {
+        throw errorAt(`followUps[${index}]`, cause)
       }
-      return withTenant(tenantId, () => newJobs.create(job, payload, inherit(headers, options)))
     }),
   )
 }

@@ -15,6 +15,9 @@ import { asError, errorOfFailure, isPermanent, toStoredError } from './stored-er
 /** A snoozed job may come back this often; a handler that snoozes for ever is a bug that shows. */
 const MAX_RELEASES = 10_000
 
+/** They are stored in one step with the outcome, which must not take long. */
+const MAX_FOLLOW_UPS = 1_000
+
 /** What a handler's return value means. */
 export type Reading =
   | {
@@ -46,6 +49,11 @@ function read(value: unknown, sizes: SizeLimits): Reading {
   if (result.success === true) {
     const followUps = result.followUps ?? []
     if (!Array.isArray(followUps)) return failure('followUps of a JobResult must be an array')
+    if (followUps.length > MAX_FOLLOW_UPS) {
+      return failure(
+        `a JobResult has at most ${MAX_FOLLOW_UPS} followUps, not ${followUps.length}: let one follow that enqueues the rest`,
+      )
+    }
     const { data } = result
     const text = data === undefined ? null : serialize(data, 'result', sizes)
     return { type: 'success', data, result: text, followUps }

@@ -1,4 +1,4 @@
-import { JobsError } from '../errors.ts'
+import { errorAt } from '../job/error-at.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import type { Job } from '../job/job.ts'
 import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
@@ -75,7 +75,6 @@ export class JobEnqueuer {
   }
 }
 
-function ofBatch(cause: unknown, index: number): JobsError {
-  const { code, message, retryable } = cause as JobsError
-  return new JobsError(code, `job ${index} of the batch: ${message}`, { retryable, cause })
+function ofBatch(cause: unknown, index: number): unknown {
+  return errorAt(`job ${index} of the batch`, cause)
 }

@@ -2,6 +2,7 @@ import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { Job } from '../job/job.ts'
 import type { JobRequest } from '../job/job-request.ts'
+import { errorAt } from '../job/error-at.ts'
 import { checkJobId, checkTenantId } from '../job/names.ts'
 import type { GroupStore, NewGroup } from '../storage/job-group.ts'
 import type { NewJob } from '../storage/new-job.ts'
@@ -113,8 +114,7 @@ export class JobGroups {
       checkGroupJob(newJob, tenantId)
       return newJob
     } catch (cause) {
-      const { code, message, retryable } = cause as JobsError
-      throw new JobsError(code, `${path}: ${message}`, { retryable, cause })
+      throw errorAt(path, cause)
     }
   }
 

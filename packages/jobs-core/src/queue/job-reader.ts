@@ -1,16 +1,14 @@
-import { checkInteger } from '../job/check-job-options.ts'
 import type { Job } from '../job/job.ts'
 import type { JobCounts, JobStatus } from '../storage/job-store.ts'
 import { statusOf } from '../job/job-from-record.ts'
 import { recordPages } from '../worker/record-pages.ts'
+import { checkPage, PAGE_OPTIONS } from './check-page.ts'
 import { type JobAddress, jobRefOf } from './job-address.ts'
 import type { JobListFilter, JobPage } from './job-queue.ts'
 import { checkSelection, isByTenant, type JobSelection, STATUSES } from './job-selection.ts'
 import type { ProgressOptions } from './operator-calls.ts'
 import type { QueueParts } from './queue-parts.ts'
 
-const DEFAULT_PAGE = 100
-const LARGEST_PAGE = 1_000
 const BATCH_JOBS = 500
 
 type MutableCounts = { -readonly [S in JobStatus]: JobCounts[S] }
@@ -33,12 +31,9 @@ export class JobReader {
   async list(filter: JobStatus | JobListFilter): Promise<JobPage> {
     const { name, session, sizes, viewer } = this.#parts
     const selection: JobListFilter = typeof filter === 'string' ? { status: filter } : filter
-    const { limit = DEFAULT_PAGE, cursor } = selection
-    checkInteger('limit', limit, 1, LARGEST_PAGE)
     const request = {
-      ...checkSelection(name, selection, sizes, ['limit', 'cursor']),
-      limit,
-      ...(cursor !== undefined && { cursor }),
+      ...checkSelection(name, selection, sizes, PAGE_OPTIONS),
+      ...checkPage(selection),
     }
     const page = await session.call('list', (call) => session.store.list(request, call))
     const jobs = page.jobs.map((record) => viewer.show(record))

@@ -1,5 +1,6 @@
 import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
+import { isRecord } from '../job/check-job-options.ts'
 import { checkJobId, checkKey, describe } from '../job/names.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { JobFilter, JobStatus } from '../storage/job-store.ts'
@@ -31,7 +32,7 @@ export interface CheckedSelection extends JobFilter {
   readonly statuses?: readonly JobStatus[]
 }
 
-const KNOWN = new Set(['tenantId', 'status', 'name', 'keyPrefix', 'groupId', 'scheduleId'])
+const KNOWN = ['tenantId', 'status', 'name', 'keyPrefix', 'groupId', 'scheduleId']
 
 /**
  * @param others - properties that stand beside the selection and are somebody else's to check.
@@ -44,15 +45,12 @@ export function checkSelection(
   sizes: SizeLimits,
   others: readonly string[] = [],
 ): CheckedSelection {
-  for (const property of Object.keys(selection)) {
-    if (KNOWN.has(property) || others.includes(property)) continue
-    throw new JobsError('JOBS_INVALID_OPTION', `there is no filter ${describe(property)}`)
-  }
+  checkFilterNames(selection, [...KNOWN, ...others])
   const { status, name, keyPrefix, groupId, scheduleId } = selection
   return {
     ...checkTenantChoice(queue, selection),
-    ...(status !== undefined && { statuses: checkStatuses(listOf(status)) }),
-    ...(name !== undefined && { names: listOf(name) }),
+    ...(status !== undefined && { statuses: checkStatuses(listOf('status', status)) }),
+    ...(name !== undefined && { names: listOf('name', name) }),
     ...(keyPrefix !== undefined && {
       keyPrefix: checkKey('keyPrefix', keyPrefix, sizes.keyLength),
     }),
@@ -68,6 +66,25 @@ export function isByTenant(selection: JobSelection): boolean {
   return Object.entries(selection).every(
     ([name, value]) => name === 'tenantId' || value === undefined,
   )
+}
+
+/**
+ * A filter with a property that there is not, misspelt perhaps, would mean more than its author does.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_OPTION`
+ */
+export function checkFilterNames(filter: object, known: readonly string[]): void {
+  // Callers in JavaScript may pass anything.
+  if (!isRecord(filter)) {
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `a filter must be an object, not ${describe(filter)}`,
+    )
+  }
+  for (const property of Object.keys(filter)) {
+    if (known.includes(property)) continue
+    throw new JobsError('JOBS_INVALID_OPTION', `there is no filter ${describe(property)}`)
+  }
 }
 
 /** @throws {@link JobsError} `JOBS_INVALID_TENANT_ID` */
@@ -101,8 +118,16 @@ function checkStatuses(statuses: readonly JobStatus[]): readonly JobStatus[] {
   return statuses
 }
 
-function listOf<T extends string>(value: T | readonly T[]): readonly T[] {
-  return typeof value === 'string' ? [value] : value
+function listOf<T extends string>(property: string, value: T | readonly T[]): readonly T[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  for (const item of list) {
+    if (typeof item === 'string') continue
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `${property} of a filter must be a string or an array of strings, not ${describe(item)}`,
+    )
+  }
+  return list as readonly T[]
 }
 
 /**

@@ -1,11 +1,12 @@
 import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import { canonicalJson } from '../job/canonical-json.ts'
-import { checkInteger } from '../job/check-job-options.ts'
+import { checkInteger, isRecord } from '../job/check-job-options.ts'
 import type { Job } from '../job/job.ts'
-import { checkJobId } from '../job/names.ts'
+import { checkJobId, describe } from '../job/names.ts'
 import { checkScope, describeRef } from '../queue/job-address.ts'
-import { checkTenantChoice } from '../queue/job-selection.ts'
+import { checkPage, LARGEST_PAGE, PAGE_OPTIONS } from '../queue/check-page.ts'
+import { checkFilterNames, checkTenantChoice } from '../queue/job-selection.ts'
 import type { QueueParts } from '../queue/queue-parts.ts'
 import type { SchedulePut, ScheduleRecord, ScheduleRef } from '../storage/schedule.ts'
 import { checkAction } from './check-action.ts'
@@ -26,8 +27,6 @@ import { parseSpec, type StoredAction, type StoredTimes } from './stored-spec.ts
 import type { TickJobFactory } from './tick-jobs.ts'
 import { ticksOf } from './ticks.ts'
 
-const DEFAULT_PAGE = 100
-const LARGEST_PAGE = 1_000
 const DEFAULT_PREVIEW = 10
 
 /** What a {@link StoreSchedules} is made of. */
@@ -94,13 +93,8 @@ export class StoreSchedules implements Schedules {
 
   async list(filter: ScheduleListFilter = {}): Promise<SchedulePage> {
     const { name, session } = this.#parts
-    const { limit = DEFAULT_PAGE, cursor } = filter
-    checkInteger('limit', limit, 1, LARGEST_PAGE)
-    const request = {
-      ...checkTenantChoice(name, filter),
-      limit,
-      ...(cursor !== undefined && { cursor }),
-    }
+    checkFilterNames(filter, ['tenantId', ...PAGE_OPTIONS])
+    const request = { ...checkTenantChoice(name, filter), ...checkPage(filter) }
     const page = await session.call('listSchedules', (options) =>
       session.store.listSchedules(request, options),
     )
@@ -216,7 +210,10 @@ export class StoreSchedules implements Schedules {
   async #timesOf(
     schedule: ScheduleAddress | ScheduleTimes,
   ): Promise<{ times: StoredTimes; now: number }> {
-    if (typeof schedule === 'string' || (schedule !== null && 'id' in schedule)) {
+    if (typeof schedule !== 'string' && !isRecord(schedule)) {
+      throw invalidSchedule(`preview takes a schedule or times, not ${describe(schedule)}`)
+    }
+    if (typeof schedule === 'string' || 'id' in schedule) {
       const ref = this.#refOf(schedule)
       const { record, now } = await this.#read(ref)
       return { times: parseSpec(found(record, ref)).times, now }

@@ -94,11 +94,11 @@ export class EnqueueBatcher {
    * that floods its backlog must not cost the others a round trip for each of its calls.
    */
   async #sendWithin(backlog: FullBacklog, batch: readonly Call[]): Promise<void> {
-    const others = batch.filter((call) => jobsOf(backlog, call) === 0)
+    const others = batch.filter((call) => countIn(backlog, call) === 0)
     if (others.length > 0) await this.#sendBatch(others)
     let room = backlog.quota - backlog.waiting
     const fitting = batch.filter((call) => {
-      const more = jobsOf(backlog, call)
+      const more = countIn(backlog, call)
       if (more === 0) return false
       // What is there already needs no room, and only the store knows.
       if (call.jobs.some(({ jobId, unique }) => jobId !== undefined || unique !== undefined)) {
@@ -118,7 +118,7 @@ export class EnqueueBatcher {
 }
 
 /** How many jobs of a call are in that backlog's queue and tenant. */
-function jobsOf({ queue, tenantId }: FullBacklog, { jobs }: Call): number {
+function countIn({ queue, tenantId }: FullBacklog, { jobs }: Call): number {
   return jobs.filter((job) => job.queue === queue && job.tenantId === tenantId).length
 }
 
