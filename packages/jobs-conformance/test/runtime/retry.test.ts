@@ -2,6 +2,7 @@ import {
   defineJob,
   type JobHandler,
   type JobQueue,
+  type JobStore,
   type RetryConfig,
   RetryAfterError,
   snooze,
@@ -306,14 +307,7 @@ describe('snooze', () => {
 test('a job that is snoozed for ever fails in the end, and everybody is told', async () => {
   const inner = createMemoryStore({ clock: time.clock })
   let releases = 9_999
-  const store = storeWith(inner, {
-    async claim(request, options) {
-      const result = await inner.claim(request, options)
-      return { ...result, jobs: result.jobs.map((job) => ({ ...job, releases })) }
-    },
-  })
-  process = new SimulatedProcess(time, store)
-  queue = process.queue()
+  processReleasing(inner, () => releases)
   const told: string[] = []
   const handlers = new Map<string, JobHandler>([['job', () => snooze(2_000)]])
   const { id } = await queue.enqueue('job', {})
@@ -326,15 +320,53 @@ test('a job that is snoozed for ever fails in the end, and everybody is told', a
   await time.settle()
   expect(await queue.getJob(id)).toMatchObject({ status: 'scheduled' })
   expect(told).toEqual([])
-  releases = 10_000
+  releases = 10_001
   await time.advance(2_000)
-  const message = 'the job was given back 10000 times without an attempt that counted'
+  const message = 'the job was given back 10001 times without an attempt that counted'
   expect(await queue.getJob(id)).toMatchObject({
     status: 'failed',
     error: { code: 'JOBS_RELEASED_TOO_OFTEN', message, retryable: false },
   })
   expect(told).toEqual([`onError ${message}`, `onFailed failed ${message}`])
 })
+
+test('what workers gave back that did not know the job costs it no snooze', async () => {
+  const inner = createMemoryStore({ clock: time.clock })
+  const week = 7 * 24 * 60
+  const { id } = await new SimulatedProcess(time, inner).queue().enqueue('job', {})
+  // One release a minute, and 5,000 snoozes beside them.
+  await time.advance(2 * week * 60_000)
+  processReleasing(inner, () => 2 * week + 5_000)
+  process.start({ queue, handlers: new Map<string, JobHandler>([['job', () => snooze(1_000)]]) })
+  await time.advance(10_000)
+  expect(await queue.getJob(id)).toMatchObject({ status: 'scheduled' })
+})
+
+test('a job that is snoozed too often fails, however old it is', async () => {
+  const inner = createMemoryStore({ clock: time.clock })
+  const { id } = await new SimulatedProcess(time, inner).queue().enqueue('job', {})
+  await time.advance(60 * 60_000)
+  let releases = 10_000 + 59
+  processReleasing(inner, () => releases)
+  process.start({ queue, handlers: new Map<string, JobHandler>([['job', () => snooze(2_000)]]) })
+  await time.settle()
+  expect(await queue.getJob(id)).toMatchObject({ status: 'scheduled' })
+  releases += 2
+  await time.advance(2_000)
+  expect(await queue.getJob(id)).toMatchObject({ error: { code: 'JOBS_RELEASED_TOO_OFTEN' } })
+})
+
+/** Makes {@link process} one whose every claim tells of so many releases. */
+function processReleasing(inner: JobStore, releases: () => number): void {
+  const store = storeWith(inner, {
+    async claim(request, options) {
+      const result = await inner.claim(request, options)
+      return { ...result, jobs: result.jobs.map((job) => ({ ...job, releases: releases() })) }
+    },
+  })
+  process = new SimulatedProcess(time, store)
+  queue = process.queue()
+}
 
 describe('durations', () => {
   test('a delay beyond 2³¹ ms is kept to the millisecond', async () => {

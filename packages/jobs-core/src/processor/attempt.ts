@@ -197,7 +197,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
   }
 
   #snooze(ms: number): void {
-    const tooOften = snoozedTooOften(this.lease.releases)
+    const tooOften = snoozedTooOften(this.lease)
     if (tooOften === null) this.giveBack(ms)
     else this.#fail(tooOften, true)
   }

@@ -12,8 +12,13 @@ import type { ClaimedJob } from '../storage/lease.ts'
 import { fail, type Outcome, pauseLimiter, retry, type Settlement } from '../storage/settlement.ts'
 import { asError, errorOfFailure, isPermanent, toStoredError } from './stored-error.ts'
 
-/** A snoozed job may come back this often; a handler that snoozes for ever is a bug that shows. */
+/** A handler that snoozes without end is a bug that shows: after so many releases. */
 const MAX_RELEASES = 10_000
+/**
+ * Releases that come no oftener, counted from a job's creation, are not counted. Those of workers that do
+ * not know its name come so at the most: a deployment that takes weeks costs no job its snoozes.
+ */
+const UNCOUNTED_EVERY_MS = 60_000
 
 /** They are stored in one step with the outcome, which must not take long. */
 const MAX_FOLLOW_UPS = 1_000
@@ -106,8 +111,10 @@ export function releaseDetails({
 }
 
 /** Why a job must not be snoozed again; `null` when it may. */
-export function snoozedTooOften(releases: number): JobsError | null {
-  if (releases < MAX_RELEASES) return null
+export function snoozedTooOften(job: ClaimedJob): JobsError | null {
+  const { releases, createdAt, startedAt } = job
+  const uncounted = ((startedAt ?? createdAt) - createdAt) / UNCOUNTED_EVERY_MS
+  if (releases - uncounted < MAX_RELEASES) return null
   return new JobsError(
     'JOBS_RELEASED_TOO_OFTEN',
     `the job was given back ${releases} times without an attempt that counted`,
