@@ -6,6 +6,7 @@ import {
   claimOne,
   maintainAll,
   read,
+  refOf,
   settleOne,
 } from '../claim-jobs.ts'
 import type { HistoryOptions } from '../harness.ts'
@@ -82,6 +83,38 @@ export const groupHistoryCases: CaseGroup = {
         await maintainAll(store)
 
         expect(await statesOf(store, refs)).toEqual([null, null, null, null])
+      },
+      { history: SHORT },
+    ),
+
+    groupCase(
+      "a nested group's callback stays as a member does, its own members only for it",
+      async (open) => {
+        const { store } = open
+        const [, inner] = await enqueueGroups(store, [
+          newGroup({ members: [newJob({ delayMs: 30 * MINUTE_MS })] }),
+          newGroup({ ...GROUP, id: 'nested', parentId: GROUP.id, members: newMembers(1) }),
+        ])
+        await settleOne(store, complete(await claimOne(store), '"inner"'))
+        const nested = await claimOne(store)
+        await settleOne(store, complete(nested, '"sum"', { discard: true }))
+        await open.advance(10 * MINUTE_MS)
+        await pressHistory(store)
+        await open.advance(20 * MINUTE_MS)
+        await maintainAll(store)
+        expect(await statesOf(store, inner!)).toEqual([null])
+        await settleOne(store, complete(await claimOne(store)))
+        const outer = await claimOne(store)
+        expect(outer.group).toEqual({ memberOf: null, callbackOf: GROUP.id })
+        const { jobs } = await store.list({ queue: QUEUE, groupId: GROUP.id, limit: 10 })
+        expect(jobs.find(({ id }) => id === nested.id)).toMatchObject({
+          result: '"sum"',
+          group: { memberOf: GROUP.id, callbackOf: 'nested' },
+        })
+        await settleOne(store, complete(outer))
+        await maintainAll(store)
+
+        expect(await statesOf(store, [refOf(nested)])).toEqual([null])
       },
       { history: SHORT },
     ),

@@ -75,6 +75,35 @@ describe('members', () => {
     expect(seen.filter(([, status]) => status === 'failed')).toEqual([[{ n: 3 }, 'failed', null]])
   })
 
+  test('of a nested group are reached through the result of its callback', async () => {
+    const nested = (count: number) =>
+      ({
+        jobs: squares(count),
+        onComplete: { job: 'collect', payload: { nested: count } },
+        onAnyFailed: 'complete',
+      }) as const
+    await queue.enqueueGroup([nested(1), nested(2)], {
+      onComplete: { job: 'collect', payload: {} },
+      onAnyFailed: 'complete',
+    })
+    work()
+    await time.advance(1_000)
+    const callbacks = await queue.listJobs({ name: 'collect' })
+    const outer = callbacks.find(({ groupId }) => groupId === undefined)
+    const seen = outer!.result as [{ nested: number }, string, unknown][]
+    expect(seen.toSorted(([a], [b]) => a.nested - b.nested)).toEqual([
+      [{ nested: 1 }, 'completed', [[{ n: 0 }, 'completed', 0]]],
+      [
+        { nested: 2 },
+        'completed',
+        [
+          [{ n: 1 }, 'completed', 1],
+          [{ n: 0 }, 'completed', 0],
+        ],
+      ],
+    ])
+  })
+
   test('of a job that no group made are refused, at the call', async () => {
     const { id } = await queue.enqueue('ask', {}, { maxAttempts: 1 })
     process.start({

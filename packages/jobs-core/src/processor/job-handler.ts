@@ -45,7 +45,9 @@ export interface AttemptContext {
   readonly once: <T>(key: string, effect: Effect<T>) => Promise<Remembered<T>>
   /**
    * For the callback job of a group: the group's members with their results, the last enqueued first,
-   * read page by page.
+   * read page by page. A group nested in it is here as its own callback's job, whose result is what that
+   * callback made of its members; they themselves are not, and may be forgotten by now. A nested group
+   * without a callback is not here.
    *
    * @throws {@link JobsError} `JOBS_INVALID_OPTION` for any other job.
    */
