@@ -1,5 +1,6 @@
-import type { CallOptions, ClaimRequest, ClaimResult, NewJob } from '@cgk/jobs-core'
+import type { CallOptions, ClaimRequest, ClaimResult, JobKeys, NewJob } from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
+import { HeldAfterCrash } from './held-after-crash.ts'
 import { perStore } from './per-store.ts'
 import { keyOf } from './slipping-keys.ts'
 import { StoreWrapper } from './store-wrapper.ts'
@@ -58,12 +59,24 @@ class FirstLimitKept extends StoreWrapper {
   }
 }
 
+class PlaceHeldAfterCrash extends HeldAfterCrash {
+  protected isKept({ concurrency }: JobKeys): boolean {
+    return concurrency !== null
+  }
+}
+
 export const concurrencyKeys: readonly BrokenStore[] = [
   {
     fault: 'that does not count expired leases',
     caughtBy: ['concurrency key counting: an expired lease counts until it is taken back'],
     caughtByModel: true,
     harness: harnessOf(ExpiredUncounted),
+  },
+  {
+    fault: 'where a lost worker keeps its place for ever',
+    caughtBy: ['concurrency key counting: the expired lease of a cancelled job counts as long'],
+    caughtByModel: true,
+    harness: harnessOf(PlaceHeldAfterCrash),
   },
   {
     fault: 'that leases one more than the limit',

@@ -1,6 +1,14 @@
-import type { CallOptions, ClaimRequest, ClaimResult, JobRef, NewJob } from '@cgk/jobs-core'
+import type {
+  CallOptions,
+  ClaimRequest,
+  ClaimResult,
+  JobKeys,
+  JobRef,
+  NewJob,
+} from '@cgk/jobs-core'
 import { fail, release } from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
+import { HeldAfterCrash } from './held-after-crash.ts'
 import { type SettleRequest, StoreWrapper } from './store-wrapper.ts'
 
 /** As a retry that is enqueued anew. */
@@ -82,6 +90,12 @@ class BlockedPolled extends StoreWrapper {
   }
 }
 
+class LineHeldAfterCrash extends HeldAfterCrash {
+  protected isKept({ ordering }: JobKeys): boolean {
+    return ordering !== null
+  }
+}
+
 export const orderingKeys: readonly BrokenStore[] = [
   {
     fault: 'where a retry goes to the end of its line',
@@ -109,6 +123,14 @@ export const orderingKeys: readonly BrokenStore[] = [
     ],
     caughtByModel: true,
     harness: harnessOf(LetsGoAtCancel),
+  },
+  {
+    fault: 'where a lost worker blocks its line for ever',
+    caughtBy: [
+      'ordering key freeing: a cancelled head whose worker is lost blocks until it is taken back',
+    ],
+    caughtByModel: true,
+    harness: harnessOf(LineHeldAfterCrash),
   },
   {
     fault: 'that prefetches jobs with a key',

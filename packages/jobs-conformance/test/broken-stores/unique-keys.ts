@@ -1,4 +1,12 @@
-import type { CallOptions, EnqueueResult, JobRecord, JobRef, NewJob } from '@cgk/jobs-core'
+import type {
+  CallOptions,
+  ClaimRequest,
+  ClaimResult,
+  EnqueueResult,
+  JobRecord,
+  JobRef,
+  NewJob,
+} from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
 import { perStore } from './per-store.ts'
 import { KeysSlip, keyOf } from './slipping-keys.ts'
@@ -35,28 +43,34 @@ class FreedByRetry extends KeysSlip {
   }
 }
 
-/** As a lock whose owner's name is lost with its worker. */
+/** As a lock of its own that knows only the worker that is lost. */
 class NeverFreedAfterCrash extends StoreWrapper {
-  static readonly #lost = perStore(() => new Map<string, JobRef>())
+  static readonly #stuck = perStore(() => new Map<string, JobRef>())
+
+  override async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
+    const result = await super.claim(request, options)
+    for (const job of result.jobs) {
+      if (job.lostLeases === 0 || job.keys?.unique == null) continue
+      NeverFreedAfterCrash.#stuck(this.shared).set(keyOf(job, job.keys.unique), job)
+    }
+    return result
+  }
 
   override async enqueue(jobs: readonly NewJob[], options?: CallOptions) {
-    const lost = NeverFreedAfterCrash.#lost(this.shared)
     const results: EnqueueResult[] = []
-    for (const result of await this.inner.enqueue(jobs, options)) {
-      const job = jobs[results.length]!
-      const holder = job.unique === undefined ? undefined : lost.get(keyOf(job, job.unique.key))
-      const [record] = holder === undefined ? [] : await this.inner.get([holder], options)
-      if (result.status === 'enqueued' && record != null && record.endedAt !== null) {
-        await this.inner.remove([{ ...job, id: result.id }], options)
-        results.push({ status: 'existing', job: record })
-        continue
-      }
-      if (result.status === 'existing' && job.unique !== undefined && result.job.lostLeases > 0) {
-        lost.set(keyOf(job, job.unique.key), result.job)
-      }
-      results.push(result)
+    for (const job of jobs) {
+      const holder = await this.#endedHolderOf(job)
+      if (holder === null) results.push(...(await this.inner.enqueue([job], options)))
+      else results.push({ status: 'existing', job: holder })
     }
     return results
+  }
+
+  async #endedHolderOf(job: NewJob): Promise<JobRecord | null> {
+    const key = job.unique && keyOf(job, job.unique.key)
+    const ref = key && NeverFreedAfterCrash.#stuck(this.shared).get(key)
+    const [record] = ref ? await this.inner.get([ref]) : []
+    return record != null && record.endedAt !== null ? record : null
   }
 }
 
@@ -205,7 +219,7 @@ export const uniqueKeys: readonly BrokenStore[] = [
   {
     fault: 'that never frees the unique key of a job that was lost once',
     caughtBy: ['unique key freeing: a key is free again when its job ends after a crash'],
-    caughtByModel: false,
+    caughtByModel: true,
     harness: harnessOf(NeverFreedAfterCrash),
   },
   {
