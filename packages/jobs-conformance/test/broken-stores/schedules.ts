@@ -166,11 +166,11 @@ class OutcomesOfOneId extends StoreWrapper {
     for (const [index, { outcome }] of request.settlements.entries()) {
       const job = jobs[index]
       if (answer.results[index] !== 'settled' || job?.schedule == null) continue
-      if (outcome.type !== 'complete') continue
+      if (outcome.type !== 'complete' && outcome.type !== 'fail') continue
       const { queue, tenantId, id: jobId } = job
       const { id, tickAt } = job.schedule
-      const endedAt = await this.shared.now()
-      const end = { jobId, tenantId, tickAt, state: 'completed', endedAt } as const
+      const state = outcome.type === 'complete' ? 'completed' : 'failed'
+      const end = { jobId, tenantId, tickAt, state, endedAt: await this.shared.now() } as const
       OutcomesOfOneId.#ends(this.shared).set(JSON.stringify([queue, id]), end)
     }
     return answer
@@ -178,15 +178,14 @@ class OutcomesOfOneId extends StoreWrapper {
 
   override async getSchedules(refs: readonly ScheduleRef[], options?: CallOptions) {
     const answer = await this.inner.getSchedules(refs, options)
+    return { ...answer, schedules: answer.schedules.map((each) => each && this.#show(each)) }
+  }
+
+  #show(schedule: ScheduleRecord): ScheduleRecord {
     const ends = OutcomesOfOneId.#ends(this.shared)
-    const schedules = answer.schedules.map(
-      (each) =>
-        each && {
-          ...each,
-          lastEnd: each.lastEnd ?? ends.get(JSON.stringify([each.queue, each.id])) ?? null,
-        },
-    )
-    return { ...answer, schedules }
+    const lastEnd = ends.get(JSON.stringify([schedule.queue, schedule.id]))
+    const isNewer = lastEnd !== undefined && lastEnd.endedAt > (schedule.lastEnd?.endedAt ?? 0)
+    return isNewer ? { ...schedule, lastEnd } : schedule
   }
 }
 
