@@ -1,4 +1,4 @@
-import { defineJob, type Job, type JobQueue } from '@cgk/jobs'
+import { defineJob, type Job, type JobQueue, snooze } from '@cgk/jobs'
 import { createTestJobs } from '@cgk/jobs-memory/testing'
 
 /** A year of sales, a day at a time. */
@@ -7,11 +7,15 @@ export interface Warehouse {
 }
 
 const DAYS = 365
+/** How much is done between two checkpoints: what a crash may have to be done again. */
+const DAYS_PER_PIECE = 28
 const FIFTEEN_MINUTES = 15 * 60_000
 
 /**
- * A quarter-hourly figure, and a nightly job that takes long: it notes each day it has done in its
- * headers, so that an attempt after a crash or a deployment goes on where the last was put off.
+ * A quarter-hourly figure, and a nightly job that takes long. It notes each day it has done in its
+ * headers, which are stored with the outcome of an attempt: one that fails or is put off by a deployment
+ * goes on with the very day. A crash has no outcome, so the job gives itself back after each piece, as a
+ * checkpoint, which also lets other jobs have a turn.
  */
 export function analyticsJobs(warehouse: Warehouse) {
   return {
@@ -30,7 +34,9 @@ export function analyticsJobs(warehouse: Warehouse) {
         _job: Job<Record<string, never>>,
         { tenantId, headers, progress, signal },
       ) => {
-        for (let day = Number(headers['day'] ?? 0); day < DAYS; day++) {
+        const first = Number(headers['day'] ?? 0)
+        for (let day = first; day < DAYS; day++) {
+          if (day === first + DAYS_PER_PIECE) return snooze(0)
           signal.throwIfAborted()
           await warehouse.aggregate(tenantId!, day)
           headers['day'] = String(day + 1)

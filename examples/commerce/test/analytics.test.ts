@@ -1,3 +1,4 @@
+import { createJobQueue, type JobStore, processJobs } from '@cgk/jobs'
 import { createTestJobs } from '@cgk/jobs-memory/testing'
 import { expect, it, vi } from 'vitest'
 import { analyticsJobs, scheduleAnalytics } from '../src/analytics.ts'
@@ -29,6 +30,60 @@ it('goes on with the day it was at', async () => {
     ...Array.from({ length: 265 }, (_, index) => 100 + index),
   ])
 })
+
+it('goes on from its last checkpoint when the process dies', async () => {
+  const done: [by: string, day: number][] = []
+  const died = Promise.withResolvers<void>()
+  const inDoomed = analyticsJobs({
+    async aggregate(_tenantId, day) {
+      if (day < 40) {
+        done.push(['doomed', day])
+        return
+      }
+      died.resolve()
+      await new Promise(() => {})
+    },
+  })
+  const inNext = analyticsJobs({
+    async aggregate(_tenantId, day) {
+      done.push(['next', day])
+    },
+  })
+  await using shop = createTestJobs({ jobs: [inNext.year] })
+  const job = await shop.queue.enqueue(inNext.year, {}, { tenantId: 'acme' })
+  // Works by itself, in real time, as another process does.
+  const { store, die } = dying(shop.queue.store)
+  const queue = createJobQueue({ name: shop.queue.name, store })
+  processJobs({ queue, jobs: [inDoomed.year] }).start()
+  await died.promise
+  die()
+  await shop.advance(60_000)
+
+  expect(await shop.queue.getJob(job)).toMatchObject({ status: 'completed', lostLeases: 1 })
+  expect(done).toEqual([
+    ...Array.from({ length: 40 }, (_, day) => ['doomed', day]),
+    ...Array.from({ length: 365 - 28 }, (_, index) => ['next', 28 + index]),
+  ])
+})
+
+/** A connection of a process that can vanish: no call arrives any more, and no answer. */
+function dying(inner: JobStore): { readonly store: JobStore; readonly die: () => void } {
+  let dead = false
+  const store = new Proxy(inner, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]): unknown =>
+        dead ? new Promise(() => {}) : Reflect.apply(member, target, args)
+    },
+  })
+  return {
+    store,
+    die() {
+      dead = true
+    },
+  }
+}
 
 it('has figures of every tenant each quarter of an hour', async () => {
   const ours = warehouse()
