@@ -26,7 +26,10 @@ export function reconcileJob(mirror: OrderMirror) {
   })
 }
 
-/** Safe to call with each start of a worker. After an outage the ticks of a day are caught up. */
+/**
+ * Safe to call with each start of a worker. After an outage the ticks of a day are caught up, those of
+ * a tenant one after the other.
+ */
 export async function scheduleReconciliation(
   queue: JobQueue<never>,
   job: ReturnType<typeof reconcileJob>,
@@ -36,7 +39,7 @@ export async function scheduleReconciliation(
     payload: {},
     cron: '0 * * * *',
     forEach: 'tenant',
-    overlap: 'skip',
+    options: { orderingKey: 'reconcile-orders' },
     catchUp: 'all',
     catchUpLimit: 24,
   })

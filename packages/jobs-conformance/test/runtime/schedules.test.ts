@@ -590,6 +590,7 @@ describe('what is refused, storing nothing', () => {
     ['an unknown catchUp', { catchUp: 'maybe' }],
     ['a catchUpLimit of 0', { catchUpLimit: 0 }],
     ['an unknown overlap', { overlap: 'replace' }],
+    ['each missed tick beside runs that may not overlap', { catchUp: 'all', overlap: 'skip' }],
     ['an unknown forEach', { forEach: 'queue' }],
     ['tenants that nobody told', { forEach: 'tenant' }],
     ['a property that there is not', { every: 1_000, crom: '* * * * *' }],

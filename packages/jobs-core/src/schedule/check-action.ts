@@ -56,6 +56,11 @@ export function checkAction(spec: unknown): StoredAction {
   if (overlap !== 'allow' && overlap !== 'skip') {
     throw invalidSchedule(`overlap must be 'allow' or 'skip', not ${describe(overlap)}`)
   }
+  if (overlap === 'skip' && catchUp === 'all') {
+    throw invalidSchedule(
+      "catchUp: 'all' and overlap: 'skip' exclude each other: the first of the missed ticks would keep out the others. For one run after the other, give options an orderingKey",
+    )
+  }
   if (forEach !== undefined && forEach !== 'tenant') {
     throw invalidSchedule(`forEach must be 'tenant', not ${describe(forEach)}`)
   }

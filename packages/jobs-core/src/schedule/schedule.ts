@@ -54,7 +54,7 @@ export type ScheduleSpec<
    * What becomes of ticks at which no worker ran:
    * - `'once'`: one job, for the latest of them;
    * - `'skip'`: nothing, unless the latest is at most 60 s late;
-   * - `'all'`: a job for each of the newest `catchUpLimit`.
+   * - `'all'`: a job for each of the newest `catchUpLimit`. Not beside `overlap: 'skip'`.
    *
    * @defaultValue 'once'
    */
