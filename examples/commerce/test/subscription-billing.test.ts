@@ -42,3 +42,25 @@ it('charges a subscription once for a day, though the look for it is repeated', 
   expect(ours.dueOn).toHaveBeenCalledTimes(2)
   expect(ours.charge).toHaveBeenCalledTimes(2)
 })
+
+it('makes up the days of an outage, each as itself and once', async () => {
+  const ours = billing()
+  const jobs = billingJobs(ours)
+  const definitions = Object.values(jobs)
+  await using shop = createTestJobs({ jobs: definitions, at: '2026-03-06T15:00:00Z' })
+  await scheduleBilling(shop.queue, jobs, 'acme', 'America/New_York')
+  await shop.runUntilIdle()
+  await shop.processor.stop()
+  // Clocks change on the 8th.
+  await shop.advance(3 * DAY)
+  expect(ours.dueOn).not.toHaveBeenCalled()
+  shop.process({ jobs: definitions })
+  await scheduleBilling(shop.queue, jobs, 'acme', 'America/New_York')
+  await shop.runUntilIdle()
+
+  const days = ['2026-03-07', '2026-03-08', '2026-03-09']
+  expect(ours.dueOn.mock.calls).toEqual(days.map((day) => ['acme', day]))
+  expect(ours.charge.mock.calls.map(([charge]) => charge)).toEqual(
+    days.flatMap((date) => ['acme-1', 'acme-2'].map((subscription) => ({ subscription, date }))),
+  )
+})
