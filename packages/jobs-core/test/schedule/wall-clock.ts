@@ -44,19 +44,22 @@ export class WallClock {
     return this.periods.slice(1).map((period) => period.from)
   }
 
-  /** Visits each minute, in order. */
-  walk(visit: (minute: WallMinute) => void): void {
+  /** Each minute from `from` on and before `until`, in order. Both are whole minutes. */
+  *minutes(from: number = this.#from, until: number = this.#until): Generator<WallMinute> {
     const reader = new WallReader()
-    for (const [index, { from, minutes }] of this.periods.entries()) {
-      const before = this.periods[index - 1]?.minutes ?? minutes
-      const until = this.periods[index + 1]?.from ?? this.#until
-      const shownBefore = from + before * MINUTE
-      for (let shown = shownBefore; shown < from + minutes * MINUTE; shown += MINUTE) {
-        visit({ at: from, wall: reader.read(shown), kind: 'skipped' })
+    for (const [index, period] of this.periods.entries()) {
+      const { from: change, minutes } = period
+      const end = Math.min(until, this.periods[index + 1]?.from ?? this.#until)
+      if (change >= until || end <= from) continue
+      const shownBefore = change + (this.periods[index - 1]?.minutes ?? minutes) * MINUTE
+      if (change >= from) {
+        for (let shown = shownBefore; shown < change + minutes * MINUTE; shown += MINUTE) {
+          yield { at: change, wall: reader.read(shown), kind: 'skipped' }
+        }
       }
-      for (let at = Math.max(from, this.#from); at < until; at += MINUTE) {
+      for (let at = Math.max(change, from); at < end; at += MINUTE) {
         const shown = at + minutes * MINUTE
-        visit({ at, wall: reader.read(shown), kind: shown < shownBefore ? 'repeated' : 'plain' })
+        yield { at, wall: reader.read(shown), kind: shown < shownBefore ? 'repeated' : 'plain' }
       }
     }
   }
@@ -65,10 +68,11 @@ export class WallClock {
 function offsetPeriods(zone: string, from: number, until: number): OffsetPeriod[] {
   const offsetAt = offsetReader(zone)
   const periods = [{ from, minutes: offsetAt(from) }]
-  for (let hour = from; hour < until; hour += HOUR) {
+  for (let day = from; day < until; day += DAY) {
     const { minutes } = periods.at(-1)!
-    if (offsetAt(hour + HOUR) === minutes) continue
-    let change = hour
+    if (offsetAt(day + DAY) === minutes) continue
+    let change = day
+    while (offsetAt(change + HOUR) === minutes) change += HOUR
     while (offsetAt(change) === minutes) change += MINUTE
     periods.push({ from: change, minutes: offsetAt(change) })
   }
