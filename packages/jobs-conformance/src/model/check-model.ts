@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { env } from 'node:process'
 import type { HistoryOptions, StoreHarness } from '../harness.ts'
 import { commandsFor } from './commands/commands.ts'
+import { FIRST_LIMITS } from './commands/limit-arbitraries.ts'
 import { ModelState } from './model-state.ts'
+import { setLimits } from './rules/limits.ts'
 
 /** How far the model is taken. */
 export interface ModelOptions {
@@ -41,6 +43,10 @@ export async function checkModel(harness: StoreHarness, options: ModelOptions = 
       try {
         const handles = [open.store, await open.another()]
         const model = new ModelState(await open.now(), HISTORY)
+        if (able.limits) {
+          await open.store.setLimits(FIRST_LIMITS)
+          setLimits(model, FIRST_LIMITS)
+        }
         await fc.asyncModelRun(() => ({ model, real: { open, handles } }), trace)
       } finally {
         await open.close()

@@ -17,13 +17,20 @@ const ofTenant = fc.record({ queue: draw.queue, tenantId: tenant })
 const ofLimiter = fc.record({
   queue: draw.queue,
   tenantId: tenant,
-  limiter: fc.constantFrom(...draw.LIMITERS),
+  limiter: draw.limiterName,
 })
 const ofKey = fc.record({
   queue: draw.queue,
   tenantId: tenant,
   key: fc.constantFrom(...draw.KEYS),
 })
+
+/** Said before each run: attempts enough to trip a breaker of the usual size are seldom made. */
+export const FIRST_LIMITS: readonly LimitChange[] = draw.QUEUES.map((queue) => ({
+  scope: { queue, tenantId: EACH_TENANT, limiter: 'api-1' },
+  source: 'directory',
+  limits: { breaker: { failures: 1, cooldownMs: 500 } },
+}))
 
 /** A scope of whichever kind; a queue or a tenant of it where the store knows no others. */
 export function limitScope(able: StoreCapabilities): Arbitrary<LimitScope> {
@@ -67,7 +74,7 @@ const ofTenants = {
 const ofLimiters = {
   breaker: limit(
     fc.record({
-      failures: fc.integer({ min: 1, max: 2 }),
+      failures: fc.constantFrom(1, 1, 2),
       cooldownMs: fc.constantFrom(500, 4_000),
     }),
   ),

@@ -144,8 +144,15 @@ function noteChange(model: ModelState, use: ModelUse, before: Applying, after: A
   }
   if (JSON.stringify(before.breaker) !== JSON.stringify(after.breaker)) {
     const { failures, trippedUntil } = use.breaker
-    if (failures > 0 || trippedUntil !== null) use.breaker.isUnsure = true
+    const isKnown =
+      trippedUntil === null &&
+      (failures === 0 || (before.breaker !== undefined && failures < failuresLetBy(after)))
+    use.breaker.isUnsure ||= !isKnown
   }
+}
+
+function failuresLetBy({ breaker }: Applying): number {
+  return breaker?.failures ?? Infinity
 }
 
 const NO_PACE = { interval: 0, tolerance: Infinity }
