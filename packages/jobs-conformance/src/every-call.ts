@@ -21,6 +21,7 @@ export function everyCall(
     ...jobCalls(waiting, lease),
     ...(capabilities.groups ? GROUP_CALLS : []),
     ...(capabilities.schedules ? SCHEDULE_CALLS : []),
+    ...(capabilities.limits ? LIMIT_CALLS : []),
   ]
 }
 
@@ -101,5 +102,28 @@ const SCHEDULE_CALLS: readonly StoreCall[] = [
   {
     operation: 'removeSchedules',
     call: (store, options) => store.removeSchedules([SCHEDULE], options),
+  },
+]
+
+const LIMIT_CALLS: readonly StoreCall[] = [
+  {
+    operation: 'setLimits',
+    call: (store, options) =>
+      store.setLimits(
+        [{ scope: { queue: QUEUE }, source: 'operator', limits: { concurrency: 50 } }],
+        options,
+      ),
+  },
+  {
+    operation: 'getLimits',
+    call: (store, options) => store.getLimits([{ queue: QUEUE }], options),
+  },
+  {
+    operation: 'listLimits',
+    call: (store, options) => store.listLimits({ queue: QUEUE, limit: 10 }, options),
+  },
+  {
+    operation: 'listTenants',
+    call: (store, options) => store.listTenants({ queue: QUEUE, limit: 10 }, options),
   },
 ]

@@ -3,6 +3,7 @@ import { complete } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { claimJobs, claimOne, stateOf } from '../claim-jobs.ts'
 import { expectRefusal } from '../expect-refusal.ts'
+import { LIMITER, OF_QUEUE, ofKey, ofLimiter, ofTenant } from '../limit-scopes.ts'
 import { GROUP, newGroup } from '../new-group.ts'
 import { enqueueOne, newJob, QUEUE } from '../new-job.ts'
 import { newSchedule, SCHEDULE } from '../new-schedule.ts'
@@ -26,6 +27,7 @@ const OPTIONS: readonly {
     option: 'concurrencyKey',
     given: { concurrencyKey: 'key', concurrencyLimit: 1 },
   },
+  { capability: 'limits', option: 'limiter', given: { limiter: LIMITER } },
 ]
 
 function whereSupported(capability: Capability): (store: JobStore) => string | null {
@@ -88,6 +90,22 @@ export const capabilitiesCases: CaseGroup = {
         await expectRefusal(store.removeSchedules([SCHEDULE]), 'JOBS_UNSUPPORTED')
       },
       { skip: whereSupported('schedules') },
+    ),
+
+    storeCase(
+      'without limits every call about them is refused',
+      async ({ store }) => {
+        const change = { scope: OF_QUEUE, source: 'operator', limits: { concurrency: 1 } } as const
+        await expectRefusal(store.setLimits([change]), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.getLimits([OF_QUEUE]), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.listLimits({ queue: QUEUE, limit: 1 }), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.pause(ofLimiter()), 'JOBS_UNSUPPORTED')
+        await expectRefusal(store.pause(ofKey()), 'JOBS_UNSUPPORTED')
+
+        await store.pause(ofTenant())
+        expect(await store.isPaused(ofTenant())).toBe(true)
+      },
+      { skip: whereSupported('limits') },
     ),
   ],
 }

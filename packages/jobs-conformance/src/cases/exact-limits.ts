@@ -187,8 +187,9 @@ async function prepare({ store }: OpenStore): Promise<number> {
 }
 
 /** Lifts all limits, takes back what the crashed still hold, and completes all that is left. */
-async function drain({ store, advance }: OpenStore, { completed }: Witness): Promise<void> {
-  await advance(60_000)
+async function drain(open: OpenStore, { completed }: Witness): Promise<void> {
+  const { store } = open
+  await open.advance(60_000)
   await maintainAll(store)
   await store.setLimits(
     GUARDED.map(({ scope }) => ({

@@ -20,8 +20,8 @@ async function addJobs(store: JobStore, tenantId: string | null, count: number):
 /** Ways for {@link OTHER_TENANT} to have nothing that may start, and to have it again. */
 const ABSENCES: readonly {
   readonly absence: string
-  leave(store: JobStore): Promise<unknown>
-  comeBack(store: JobStore): Promise<unknown>
+  readonly leave: (store: JobStore) => Promise<unknown>
+  readonly comeBack: (store: JobStore) => Promise<unknown>
 }[] = [
   {
     absence: 'idle',

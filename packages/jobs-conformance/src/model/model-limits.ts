@@ -16,7 +16,7 @@ export interface Span {
  * How a limiter's breaker stands. `unsure`: its settings changed while it counted, and how that is to be
  * taken is left open until an attempt completes.
  */
-export interface ModelBreaker {
+interface ModelBreaker {
   failures: number
   /** Once it has opened and until it closes: when the cooldown ends. */
   trippedUntil: Span | null

@@ -89,10 +89,10 @@ class TiesByName extends OwnTurns {
 /** As tenants in turn. */
 class WeightsIgnored extends StoreWrapper {
   override setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
-    const unweighted = changes.map(({ limits: { weight: _, ...limits }, ...change }) => ({
-      ...change,
-      limits,
-    }))
+    const unweighted = changes.map((change) => {
+      const { weight: _, ...limits } = change.limits
+      return { ...change, limits }
+    })
     return this.inner.setLimits(unweighted, options)
   }
 }

@@ -1,5 +1,6 @@
 import {
   EACH_TENANT,
+  type Limits,
   type LimitScope,
   type LimitState,
   type StoredLimits,
@@ -99,7 +100,8 @@ function compareVoices(model: ModelState, { scope, operator, directory }: Stored
   expect(directory, `${what} by the directory`).toEqual(said.directory)
 }
 
-function withoutPause<T extends { readonly paused?: unknown }>({ paused: _, ...rest }: T) {
+function withoutPause(limits: Limits): Limits {
+  const { paused: _, ...rest } = limits
   return rest
 }
 
