@@ -51,7 +51,9 @@ export interface LeaseStore {
    * is ahead of it: nobody saves up turns while idle, blocked or paused. Equal ones go in the order in
    * which they came. Jobs without a tenant share a lane of weight 1. So, while two lanes `f` and `m`
    * always have something admissible, `|N_f/w_f − N_m/w_m| ≤ 1/w_f + 1/w_m` of the jobs claimed, at each
-   * point between two jobs.
+   * point between two jobs. What is prefetched beyond the slots is charged to its lane as well; where a
+   * lane was passed over for it, the present stays that lane's, so that nobody who comes later waits
+   * until it has caught up.
    *
    * @see Goyal, Vin, Cheng: Start-time Fair Queuing (SIGCOMM 1996)
    *

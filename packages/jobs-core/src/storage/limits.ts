@@ -23,7 +23,9 @@ export interface LimitScope {
  * interval is rounded up to whole microseconds, so that in any window of `d` milliseconds at most
  * `burst + ⌊d · limit / periodMs⌋` start.
  *
- * It counts starts, retries included. A start that is given back keeps its token spent.
+ * It counts starts, retries included. A start that is given back keeps its token spent. The same rate
+ * said again changes nothing; another one begins with what the one before has left, and keeps nothing
+ * back for longer than if all of it were used up.
  *
  * @see GCRA, the generic cell rate algorithm (ITU-T I.371)
  */
@@ -38,10 +40,11 @@ export interface RateLimit {
 /**
  * When a limiter stops letting jobs start because what is behind it is down.
  *
- * It opens once `failures` attempts in a row have failed in a way that another attempt could mend (an
- * attempt whose error is not retryable, or that was given back, counts neither way), and lets nothing
- * start for `cooldownMs`. Then one job at a time may start: the first that completes closes it, the
- * first that fails opens it again.
+ * It opens once `failures` attempts in a row have failed in a way that another attempt could mend: a
+ * `retry`, or a `fail` whose error is retryable. Any other `fail`, an attempt that was given back and one
+ * that was lost count neither way; a completion begins the row anew. Open, it lets nothing start for
+ * `cooldownMs`, and then one job at a time: the first that completes closes it, the first that fails
+ * opens it again.
  */
 export interface Breaker {
   /** From 1 to 1,000,000. */
@@ -69,8 +72,9 @@ export interface Limits {
   readonly rate?: RateLimit | 'none'
   /**
    * How many jobs may wait (pending, scheduled and retrying): an enqueue call that would make it more is
-   * refused whole, see `backlogFull`. From 0 on; of tenants alone. Jobs that come of what was accepted
-   * (follow-ups, callbacks of groups, ticks of schedules, retries) are never refused.
+   * refused whole, see `backlogFull`. From 0 on; of tenants alone. A job that takes the place of one that
+   * waits needs no room, one that is to follow the holder of its unique key does. Jobs that come of what
+   * was accepted (follow-ups, callbacks of groups, ticks of schedules, retries) are never refused.
    */
   readonly backlog?: number | 'none'
   /** Of limiters alone. */
