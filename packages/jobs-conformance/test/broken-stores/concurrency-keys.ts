@@ -68,7 +68,10 @@ class PlaceHeldAfterCrash extends HeldAfterCrash {
 export const concurrencyKeys: readonly BrokenStore[] = [
   {
     fault: 'that does not count expired leases',
-    caughtBy: ['concurrency key counting: an expired lease counts until it is taken back'],
+    caughtBy: [
+      'concurrency key counting: an expired lease counts until it is taken back',
+      'what limits count: an expired lease counts in its tenant until it is taken back',
+    ],
     caughtByModel: true,
     harness: harnessOf(ExpiredUncounted),
   },
