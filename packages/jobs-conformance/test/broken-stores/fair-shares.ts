@@ -119,6 +119,22 @@ class OneTenantAClaim extends StoreWrapper {
   }
 }
 
+/** As a queue that is worked off where it is longest. */
+class LongestFirst extends StoreWrapper {
+  override async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
+    const { queue, slots, suspects } = request
+    const { tenants } = await this.inner.listTenants({ queue, limit: 1_000 })
+    const [, ...others] = tenants.filter(isEligible).toSorted((a, b) => b.waiting - a.waiting)
+    const scopes = others.map(({ tenantId }) => ({ queue, tenantId }))
+    if (suspects || scopes.length === 0) return super.claim(request, options)
+    const first = await whilePaused(this.inner, scopes, () => super.claim(request, options))
+    const left = slots - first.jobs.length
+    if (left <= 0) return { ...first, nextDueInMs: 0 }
+    const rest = await super.claim({ ...request, slots: left, prefetch: 0 }, options)
+    return { ...rest, jobs: [...first.jobs, ...rest.jobs] }
+  }
+}
+
 export const fairShares: readonly BrokenStore[] = [
   {
     fault: 'where who was idle has turns to catch up on',
@@ -147,6 +163,15 @@ export const fairShares: readonly BrokenStore[] = [
     ],
     caughtByModel: true,
     harness: harnessOf(WeightsIgnored),
+  },
+  {
+    fault: 'that serves the longest backlog first',
+    caughtBy: [
+      'fair backlogs: behind whatever backlog a job waits for at most one job of each other tenant',
+      'fair shares: claimed one by one, shares keep to weights of 1, 2 and 5 all along',
+    ],
+    caughtByModel: true,
+    harness: harnessOf(LongestFirst),
   },
   {
     fault: 'that fills a claim with the jobs of one tenant',

@@ -6,6 +6,7 @@ import {
   type LimitChange,
   type LimitScope,
   type LeaseState,
+  type WakeUp,
 } from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
 import { saidIn, whilePaused, whileSaying } from './other-limits.ts'
@@ -129,6 +130,42 @@ class BlockedPolled extends StoreWrapper {
   override async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
     const result = await super.claim(request, options)
     return result.awaitsRelease ? { ...result, nextDueInMs: 0 } : result
+  }
+}
+
+/** As a batch that is picked first, and of which limits then leave less. */
+class PickedThenLimited extends StoreWrapper {
+  override async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
+    const { queue, slots, suspects } = request
+    if (suspects || slots < 2) return super.claim(request, options)
+    const { tenants } = await this.inner.listTenants({ queue, limit: 1_000 })
+    const scopes = tenants
+      .filter(({ waiting }) => waiting > 0)
+      .map(({ tenantId }) => ({ queue, tenantId }))
+    const states = await this.inner.getLimits(scopes)
+    const picked = states.filter(({ leased, effective }) => leased >= effective.concurrency!).length
+    return super.claim({ ...request, slots: Math.max(1, slots - picked) }, options)
+  }
+}
+
+/** As a hint that was thought of where jobs change, and not where limits do. */
+class ChangedSilently extends StoreWrapper {
+  static readonly #silent = perStore(() => ({ calls: 0 }))
+
+  override async setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
+    const silent = ChangedSilently.#silent(this.shared)
+    silent.calls += 1
+    try {
+      await this.inner.setLimits(changes, options)
+    } finally {
+      silent.calls -= 1
+    }
+  }
+
+  override subscribe(listener: (wakeUp: WakeUp) => void): () => void {
+    return super.subscribe((wakeUp) => {
+      if (ChangedSilently.#silent(this.shared).calls === 0) listener(wakeUp)
+    })
   }
 }
 
@@ -262,6 +299,21 @@ export const limits: readonly BrokenStore[] = [
     ],
     caughtByModel: true,
     harness: harnessOf(BlockedPolled),
+  },
+  {
+    fault: 'that leaves slots idle for what it may not claim',
+    caughtBy: ['full slots: a claim returns as many as its slots, or all that may start'],
+    caughtByModel: true,
+    harness: harnessOf(PickedThenLimited),
+  },
+  {
+    fault: 'that changes limits without a hint',
+    caughtBy: [
+      'hints of limits: a limit of a tenant that is raised or lifted is hinted at',
+      'hints of limits: a tenant that the directory suspends or wakes is hinted at',
+    ],
+    caughtByModel: false,
+    harness: harnessOf(ChangedSilently),
   },
   {
     fault: 'where what is said of each tenant overrides what is said of one',
