@@ -75,6 +75,20 @@ class EveryFailureCounts extends StoreWrapper {
   }
 }
 
+/** As an insert of follow-ups that was written before there were limiters. */
+class FollowUpsUnlimited extends StoreWrapper {
+  override settle(request: SettleRequest, options?: CallOptions): Promise<SettleAnswer> {
+    const settlements = request.settlements.map((settlement) => ({
+      ...settlement,
+      followUps: settlement.followUps.map((job) => {
+        const { limiter: _, ...rest } = job
+        return rest
+      }),
+    }))
+    return super.settle({ ...request, settlements }, options)
+  }
+}
+
 /** As a column that holds two seconds at most. */
 class WaitsCutShort extends StoreWrapper {
   override async settle(request: SettleRequest, options?: CallOptions): Promise<SettleAnswer> {
@@ -118,6 +132,12 @@ export const limiters: readonly BrokenStore[] = [
     caughtBy: ['breakers: what no attempt could mend and what is given back counts neither way'],
     caughtByModel: true,
     harness: harnessOf(EveryFailureCounts),
+  },
+  {
+    fault: 'that loses the limiter of follow-ups',
+    caughtBy: ['limiters: a follow-up has its own limiter'],
+    caughtByModel: true,
+    harness: harnessOf(FollowUpsUnlimited),
   },
   {
     fault: 'that does not wait as long as it was asked to',

@@ -6,6 +6,7 @@ import {
   type LimitChange,
   type LimitScope,
   type LeaseState,
+  type TenantStanding,
   type WakeUp,
 } from '@cgk/jobs-core'
 import { type BrokenStore, harnessOf } from './broken-store.ts'
@@ -198,6 +199,38 @@ class ResumeWakesAll extends StoreWrapper {
   }
 }
 
+/** As pauses in a table of queues and tenants. */
+class NarrowPausesLost extends StoreWrapper {
+  override async pause(scope: LimitScope, options?: CallOptions): Promise<void> {
+    if (scope.limiter === undefined && scope.key === undefined) {
+      await this.inner.pause(scope, options)
+    }
+  }
+}
+
+/** As a directory that writes the flag which operators write. */
+class DirectoryWakesAll extends StoreWrapper {
+  override async setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
+    await this.inner.setLimits(changes, options)
+    const woken = changes.filter(({ limits: { paused } }) => paused === false)
+    for (const { scope } of woken) await this.inner.resume(scope, options)
+  }
+}
+
+/** As a count of the jobs whose state is `running`. */
+class HeldUntold extends StoreWrapper {
+  override async listTenants(...[request, options]: Parameters<StoreWrapper['listTenants']>) {
+    const page = await this.inner.listTenants(request, options)
+    const tenants: TenantStanding[] = []
+    for (const tenant of page.tenants) {
+      const { tenantId } = tenant
+      const { running } = await this.inner.counts({ queue: request.queue, tenantId })
+      if (running + tenant.waiting > 0) tenants.push({ ...tenant, leased: running })
+    }
+    return { ...page, tenants }
+  }
+}
+
 /** As a heartbeat that knows the pauses of queues and tenants. */
 class PauseUntold extends StoreWrapper {
   override async extend(request: ExtendRequest, options?: CallOptions) {
@@ -330,6 +363,28 @@ export const limits: readonly BrokenStore[] = [
     caughtBy: ['pauses of scopes: a resume wakes no tenant that the directory suspends'],
     caughtByModel: true,
     harness: harnessOf(ResumeWakesAll),
+  },
+  {
+    fault: 'that pauses no limiter and no key',
+    caughtBy: [
+      'pauses of scopes: a paused limiter gives no job in any handle, and then all',
+      'pauses of scopes: a suspect waits while its key is paused',
+      "pauses of scopes: each tenant's limiter can be paused at once",
+    ],
+    caughtByModel: true,
+    harness: harnessOf(NarrowPausesLost),
+  },
+  {
+    fault: 'where the directory wakes whom operators paused',
+    caughtBy: ['pauses of scopes: the directory wakes no tenant that an operator paused'],
+    caughtByModel: true,
+    harness: harnessOf(DirectoryWakesAll),
+  },
+  {
+    fault: 'that shows no cancelled job as leased',
+    caughtBy: ['tenants: cancelled jobs that are held and expired leases are leased'],
+    caughtByModel: true,
+    harness: harnessOf(HeldUntold),
   },
   {
     fault: 'whose heartbeats do not tell of paused limiters and keys',
