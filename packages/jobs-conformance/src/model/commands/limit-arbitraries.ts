@@ -32,19 +32,22 @@ export const FIRST_LIMITS: readonly LimitChange[] = draw.QUEUES.map((queue) => (
   limits: { breaker: { failures: 1, cooldownMs: 500 } },
 }))
 
-/** A scope of whichever kind; a queue or a tenant of it where the store knows no others. */
-export function limitScope(able: StoreCapabilities): Arbitrary<LimitScope> {
-  const always: { arbitrary: Arbitrary<LimitScope>; weight: number }[] = [
-    { arbitrary: fc.record({ queue: draw.queue, tenantId: draw.tenantId }), weight: 4 },
-    { arbitrary: ofQueue, weight: 2 },
-  ]
-  if (!able.limits) return fc.oneof(...always)
-  return fc.oneof(
-    ...always,
-    { arbitrary: ofTenant, weight: 1 },
-    { arbitrary: ofLimiter, weight: 2 },
-    { arbitrary: ofKey, weight: 1 },
-  )
+const ofQueueOrTenant: Arbitrary<LimitScope> = fc.oneof(
+  { arbitrary: fc.record({ queue: draw.queue, tenantId: draw.tenantId }), weight: 2 },
+  { arbitrary: ofQueue, weight: 1 },
+)
+
+/** A scope of whichever kind. */
+export const anyScope: Arbitrary<LimitScope> = fc.oneof(
+  { arbitrary: ofQueueOrTenant, weight: 6 },
+  { arbitrary: ofTenant, weight: 1 },
+  { arbitrary: ofLimiter, weight: 2 },
+  { arbitrary: ofKey, weight: 1 },
+)
+
+/** What every store can pause, and what those with limits can. */
+export function pausable(able: StoreCapabilities): Arbitrary<LimitScope> {
+  return able.limits ? anyScope : ofQueueOrTenant
 }
 
 /** A limit so small that it bites; often it is lifted, or runs would come to a standstill. */

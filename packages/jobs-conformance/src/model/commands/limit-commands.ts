@@ -6,18 +6,9 @@ import { jobCommand, type JobCommand } from '../job-command.ts'
 import { handleOf } from '../real-store.ts'
 import * as limits from '../rules/limits.ts'
 import * as standings from '../rules/standings.ts'
-import { limitChanges, limitScope } from './limit-arbitraries.ts'
+import { anyScope, limitChanges } from './limit-arbitraries.ts'
 
 const { handle } = draw
-
-const ALL = {
-  uniqueKeys: true,
-  orderingKeys: true,
-  concurrencyKeys: true,
-  groups: true,
-  schedules: true,
-  limits: true,
-}
 
 export const setLimits: Arbitrary<JobCommand> = fc
   .record({ handle, changes: limitChanges })
@@ -32,7 +23,7 @@ export const setLimits: Arbitrary<JobCommand> = fc
   )
 
 export const getLimits: Arbitrary<JobCommand> = fc
-  .record({ handle, scopes: fc.array(limitScope(ALL), { minLength: 1, maxLength: 5 }) })
+  .record({ handle, scopes: fc.array(anyScope, { minLength: 1, maxLength: 5 }) })
   .map((input) =>
     jobCommand('getLimits', input, async (model, real, { scopes }) => {
       standings.compareLimits(model, scopes, await handleOf(real, input.handle).getLimits(scopes))

@@ -8,7 +8,7 @@ import * as rules from '../rules/catalogue.ts'
 import { isScopePaused } from '../rules/limits.ts'
 import { maintain as maintainModel } from '../rules/upkeep.ts'
 import { chooseRefs, refChoices } from './choose.ts'
-import { limitScope } from './limit-arbitraries.ts'
+import { pausable } from './limit-arbitraries.ts'
 
 const { handle } = draw
 
@@ -55,7 +55,7 @@ export const maintain: Arbitrary<JobCommand> = fc
   )
 
 export function pauseCommand(able: StoreCapabilities): Arbitrary<JobCommand> {
-  return fc.record({ handle, scope: limitScope(able), on: draw.seldom }).map((input) =>
+  return fc.record({ handle, scope: pausable(able), on: draw.seldom }).map((input) =>
     jobCommand('pause', input, async (model, real, { scope, on }) => {
       const store = handleOf(real, input.handle)
       await (on ? store.pause(scope) : store.resume(scope))
