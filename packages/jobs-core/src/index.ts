@@ -58,7 +58,12 @@ export type {
 } from './middleware/enqueue-middleware.ts'
 export type { HandlerMiddleware } from './middleware/handler-middleware.ts'
 export type { AttemptContext, Effect, JobHandler, Remembered } from './processor/job-handler.ts'
-export type { JobProcessor, ProcessorConfig, ProcessorStatus } from './processor/job-processor.ts'
+export type {
+  JobProcessor,
+  ProcessorConfig,
+  ProcessorStatus,
+  StoreStatus,
+} from './processor/job-processor.ts'
 export { processJobs } from './processor/process-jobs.ts'
 export { createJobQueue, type JobQueueConfig, type QueueJobs } from './queue/create-job-queue.ts'
 export type {
@@ -204,3 +209,23 @@ export {
   type SettleResult,
 } from './storage/settlement.ts'
 export type { UniqueKey } from './storage/unique-key.ts'
+export {
+  functionDirectory,
+  type FunctionDirectoryOptions,
+  type TenantFunction,
+} from './tenants/function-directory.ts'
+export { listDirectory, type ListDirectory } from './tenants/list-directory.ts'
+export type {
+  LimiterEntry,
+  Tenant,
+  TenantEntry,
+  TenantMap,
+  TenantStatus,
+} from './tenants/tenant.ts'
+export type { TenantDirectory } from './tenants/tenant-directory.ts'
+export {
+  createTenantStores,
+  type OpenedStore,
+  type TenantStores,
+  type TenantStoresConfig,
+} from './tenants/tenant-stores.ts'

@@ -6,6 +6,7 @@ import {
   type JobQueueConfig as CoreConfig,
   type JobStore,
   type QueueJobs,
+  type TenantStores,
 } from '@cgk/jobs-core'
 import { openStore } from './open-store.ts'
 
@@ -15,7 +16,7 @@ export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[]
   'store'
 > {
   /** @defaultValue the process-wide store, see {@link openStore} */
-  readonly store?: JobStore
+  readonly store?: JobStore | TenantStores
   /** The URL of the store, in place of `store`. @defaultValue `JOBS_STORE_URL`, else `memory:` */
   readonly connectionString?: string
 }

@@ -7,6 +7,7 @@ import type { SuspectPass } from '../worker/suspect-gate.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { Attempt } from './attempt.ts'
 import { Prefetch } from './prefetch.ts'
+import type { Slots } from './slots.ts'
 
 /** Jobs that wait this long for a slot go back, so that another worker can have them. */
 const LONGEST_WAIT_MS = 100
@@ -16,7 +17,7 @@ export interface ClaimLoopConfig {
   readonly queue: string
   readonly runtime: JobsRuntime
   readonly session: StoreSession
-  readonly slots: number
+  readonly slots: Slots
   readonly leaseMs: number
   readonly pollIntervalMs: number
   readonly logger: JobsLogger
@@ -34,7 +35,7 @@ export interface ClaimLoopConfig {
  */
 export class ClaimLoop {
   readonly #config: ClaimLoopConfig
-  readonly #prefetch: Prefetch
+  readonly #prefetch = new Prefetch()
   readonly #pause: RetryPause
   readonly #held = new Bag<'loopPlace', Attempt>('loopPlace')
   /** Claimed and not begun, in order. */
@@ -62,8 +63,10 @@ export class ClaimLoop {
 
   constructor(config: ClaimLoopConfig) {
     this.#config = config
-    this.#prefetch = new Prefetch(config.slots)
     this.#pause = new RetryPause(config.runtime.ports.timers)
+    config.slots.onRoom(() => {
+      this.#pump()
+    })
   }
 
   /** Attempts in progress. */
@@ -100,6 +103,7 @@ export class ClaimLoop {
     this.#cancelOverdueCheck = null
     this.#setHasSuspects(false)
     this.#giveBackWaiting()
+    this.#sayNeed()
   }
 
   /** Resolves when no claim is under way and nothing is held. */
@@ -125,11 +129,13 @@ export class ClaimLoop {
   /** An attempt has taken a slot. */
   started(): void {
     this.#running += 1
+    this.#config.slots.take()
   }
 
   /** An attempt no longer needs its slot. */
   finished(attempt: Attempt): void {
     this.#running -= 1
+    this.#config.slots.give()
     this.#prefetch.observe(attempt.elapsedMs)
     const { keys, group } = attempt.lease
     // Its end may make room, free a key or be the last of a group: a claim may find more than the one
@@ -167,17 +173,25 @@ export class ClaimLoop {
     } finally {
       this.#pumping = false
     }
+    this.#sayNeed()
     if (!this.#active || this.#claiming || this.#pause.active) return
     const { suspects } = this.#config.runtime
-    const wantsSuspect = this.#hasSuspects && this.#running < this.#config.slots
+    const wantsSuspect = this.#hasSuspects && this.#config.slots.free > 0
     const pass = wantsSuspect ? suspects.tryEnter() : null
     if (pass !== null) void this.#claimSuspect(pass)
     else if (!this.#dry && suspects.open) this.#claimIfRoom()
   }
 
+  #sayNeed(): void {
+    const { slots } = this.#config
+    const mayClaim = this.#active && !this.#pause.active && (!this.#dry || this.#hasSuspects)
+    if (mayClaim || this.prefetched > 0) slots.ask(this.prefetched)
+    else slots.rest()
+  }
+
   #beginWaiting(): void {
     const { slots } = this.#config
-    while (this.#running < slots && this.#nextWaiting < this.#waiting.length) {
+    while (this.#nextWaiting < this.#waiting.length && slots.free > 0) {
       const attempt = this.#waiting[this.#nextWaiting++]!
       if (attempt.waiting) this.#begin(attempt)
     }
@@ -201,18 +215,22 @@ export class ClaimLoop {
 
   #claimIfRoom(): void {
     const { slots } = this.#config
-    const { target } = this.#prefetch
-    const occupied = this.#running + this.prefetched
-    const free = Math.max(0, slots - occupied)
+    const { prefetched } = this
+    const target = this.#prefetch.targetFor(slots.size)
+    const room = slots.free - prefetched
+    const free = Math.max(0, room)
+    // Without a slot of its own nothing that is claimed ahead would begin soon.
+    if (free === 0 && this.#running === 0) return
     // Half-empty before it is filled again: claims of one job each would cost a round trip each.
-    if (free === 0 && (!this.#wantsPrefetch || this.prefetched * 2 > target)) return
-    const prefetch = Math.max(0, slots + target - occupied - free)
+    if (free === 0 && (!this.#wantsPrefetch || prefetched * 2 > target)) return
+    const prefetch = Math.max(0, room + target - free)
     if (free + prefetch > 0) void this.#claim(free, prefetch)
   }
 
   async #claim(slots: number, prefetch: number): Promise<void> {
     const { turns } = this.#config.session
     this.#claiming = true
+    this.#config.slots.reserve(slots)
     this.#hinted = false
     this.#endedMeanwhile = false
     this.#stopPolling()
@@ -222,6 +240,7 @@ export class ClaimLoop {
     if (turns.isOver()) await turns.next()
     const found = this.#active && suspects.open ? await this.#ask(slots, prefetch, false) : null
     this.#claiming = false
+    this.#config.slots.answered()
     suspects.letGo()
     if (found !== null) {
       this.#setHasSuspects(found.hasSuspects)
@@ -238,9 +257,11 @@ export class ClaimLoop {
 
   async #claimSuspect(pass: SuspectPass): Promise<void> {
     this.#claiming = true
+    this.#config.slots.reserve(1)
     this.#stopPolling()
     const found = await this.#ask(1, 0, true)
     this.#claiming = false
+    this.#config.slots.answered()
     const [job] = found?.jobs ?? []
     const attempt = this.#held.toArray().find(({ lease }) => lease === job)
     if (job === undefined || attempt === undefined) {

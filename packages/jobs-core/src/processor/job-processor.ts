@@ -43,7 +43,13 @@ export interface ProcessorConfig {
 }
 
 /** What a processor is doing, for health checks and displays. */
-export interface ProcessorStatus {
+export interface ProcessorStatus extends StoreStatus {
+  /** Of a queue on the stores of many tenants: each by its name; the rest is all of them together. */
+  readonly stores?: Readonly<Record<string, StoreStatus>>
+}
+
+/** What a processor is doing in one store. */
+export interface StoreStatus {
   readonly state: 'idle' | 'running' | 'stopping' | 'stopped'
   /** Attempts in progress. */
   readonly running: number

@@ -15,12 +15,7 @@ const DECAY = 0.1
  * holds jobs that another worker could have run.
  */
 export class Prefetch {
-  readonly #slots: number
   #meanMs = Number.POSITIVE_INFINITY
-
-  constructor(slots: number) {
-    this.#slots = slots
-  }
 
   /** An attempt took so long. */
   observe(ms: number): void {
@@ -29,8 +24,8 @@ export class Prefetch {
     else this.#meanMs += (ms - this.#meanMs) * DECAY
   }
 
-  /** How many jobs may wait beside those that run. */
-  get target(): number {
-    return Math.min(MOST_PREFETCHED, this.#slots * Math.floor(PREFETCH_MS / this.#meanMs))
+  /** How many jobs may wait beside those that run in so many slots. */
+  targetFor(slots: number): number {
+    return Math.min(MOST_PREFETCHED, slots * Math.floor(PREFETCH_MS / this.#meanMs))
   }
 }

@@ -1,9 +1,12 @@
 import { JobsError } from '../errors.ts'
-import { internalsOf } from '../queue/queue-internals.ts'
+import { internalsOf, type StoreQueueInternals } from '../queue/queue-internals.ts'
 import { consoleLogger } from '../runtime/console-logger.ts'
 import { guarded } from '../runtime/guarded-logger.ts'
+import { RoutedProcessor } from '../tenants/routed-processor.ts'
+import { HandlerRegistry } from './handler-registry.ts'
 import type { JobProcessor, ProcessorConfig } from './job-processor.ts'
 import { QueueProcessor } from './queue-processor.ts'
+import { OwnSlots, type Slots } from './slots.ts'
 
 const DEFAULT_CONCURRENCY = 5
 const DEFAULT_POLL_MS = 1_000
@@ -30,19 +33,20 @@ const LONGEST_MS = 2 ** 31 - 1
 export function processJobs(config: ProcessorConfig): JobProcessor {
   const internals = internalsOf(config.queue)
   const { onError, onFailed, onComplete } = config
-  const processor = new QueueProcessor({
+  const { ports } = internals.runtime
+  const logger = guarded(config.logger ?? consoleLogger)
+  const maxConcurrency = whole(
+    'maxConcurrency',
+    config.maxConcurrency ?? internals.maxConcurrency,
+    DEFAULT_CONCURRENCY,
+    [1, 10_000],
+  )
+  const shared = {
     queue: config.queue.name,
     runtime: internals.runtime,
-    session: internals.session,
     sizes: internals.sizes,
     newJobs: internals.newJobs,
-    tickJobs: internals.tickJobs,
-    maxConcurrency: whole(
-      'maxConcurrency',
-      config.maxConcurrency ?? internals.maxConcurrency,
-      DEFAULT_CONCURRENCY,
-      [1, 10_000],
-    ),
+    handlers: new HandlerRegistry(internals.sizes.nameLength),
     pollIntervalMs: whole(
       'pollInterval',
       config.pollInterval ?? internals.pollInterval,
@@ -60,8 +64,21 @@ export function processJobs(config: ProcessorConfig): JobProcessor {
       ...(onFailed !== undefined && { onFailed }),
       ...(onComplete !== undefined && { onComplete }),
     },
-    logger: guarded(config.logger ?? consoleLogger),
-  })
+    logger,
+  }
+  const processorOn = ({ session, tickJobs }: StoreQueueInternals, slots: Slots): JobProcessor =>
+    new QueueProcessor({ ...shared, session, tickJobs, slots })
+  const processor =
+    internals.routes === undefined
+      ? processorOn(internals, new OwnSlots(maxConcurrency))
+      : new RoutedProcessor({
+          routes: internals.routes,
+          ports,
+          logger,
+          maxConcurrency,
+          handlers: shared.handlers,
+          processorFor: (place, slots) => processorOn(place.internals, slots),
+        })
   for (const definition of config.jobs ?? []) processor.registerJob(definition)
   for (const [name, handler] of config.handlers ?? []) processor.registerHandler(name, handler)
   return processor

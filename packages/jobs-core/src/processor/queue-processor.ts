@@ -15,9 +15,10 @@ import { Attempt } from './attempt.ts'
 import type { AttemptHost, Ending, SettleAnswer } from './attempt-host.ts'
 import { OutcomeAnnouncer, type ProcessorCallbacks } from './callbacks.ts'
 import { ClaimLoop } from './claim-loop.ts'
-import { HandlerRegistry } from './handler-registry.ts'
+import type { HandlerRegistry } from './handler-registry.ts'
 import type { JobHandler } from './job-handler.ts'
 import type { JobProcessor, ProcessorStatus } from './job-processor.ts'
+import type { Slots } from './slots.ts'
 
 /** What a processor is made of, checked and with its defaults filled in. */
 export interface QueueProcessorConfig {
@@ -27,7 +28,8 @@ export interface QueueProcessorConfig {
   readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
   readonly tickJobs: TickJobFactory
-  readonly maxConcurrency: number
+  readonly handlers: HandlerRegistry
+  readonly slots: Slots
   readonly pollIntervalMs: number
   readonly leaseMs: number
   readonly gracePeriodMs: number
@@ -68,7 +70,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.leaseMs = leaseMs
     this.timeoutGraceMs = config.timeoutGraceMs
     this.events = session.events.of(queue)
-    this.#handlers = new HandlerRegistry(config.sizes.nameLength)
+    this.#handlers = config.handlers
     this.#announcer = new OutcomeAnnouncer(config.callbacks, this.events, logger)
     this.#claims = new ClaimLoop({
       queue,
@@ -76,7 +78,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
       session,
       leaseMs,
       logger,
-      slots: config.maxConcurrency,
+      slots: config.slots,
       pollIntervalMs: config.pollIntervalMs,
       attemptOf: (job, claimedAt) => new Attempt(job, this, claimedAt),
       begin: (attempt) => {

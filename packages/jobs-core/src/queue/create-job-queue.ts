@@ -3,23 +3,24 @@ import type { AnyJobDefinition, JobsOf } from '../job/define-job.ts'
 import { checkDefinition } from '../job/definition-registry.ts'
 import { checkQueueName, checkTenantId } from '../job/names.ts'
 import { type SizeLimits, resolveSizes } from '../size-limits.ts'
-import { EnqueueChain } from '../middleware/enqueue-middleware.ts'
 import { type JobsRuntime, processRuntime } from '../runtime/jobs-runtime.ts'
-import { type TenantSource, TickJobFactory } from '../schedule/tick-jobs.ts'
+import type { TenantSource } from '../schedule/tick-jobs.ts'
 import type { JobStore } from '../storage/job-store.ts'
+import { routedQueue } from '../tenants/routed-job-queue.ts'
+import { isTenantStores, type TenantStores } from '../tenants/tenant-stores.ts'
 import type { JobQueue } from './job-queue.ts'
-import { JobViewer } from './job-viewer.ts'
-import { ManualLeases } from './manual-leases.ts'
 import { NewJobFactory, type Tenancy } from './new-job-factory.ts'
-import { attachInternals } from './queue-internals.ts'
-import { StoreJobQueue } from './store-job-queue.ts'
+import { type QueueBasis, queueOnStore } from './queue-on-store.ts'
 
 /** What {@link createJobQueue} takes. */
 export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[] = []> {
   /** 1 to 100 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. */
   readonly name: string
-  /** Where the jobs are kept: what an adapter's `create…Store` returned. */
-  readonly store: JobStore
+  /**
+   * Where the jobs are kept: what an adapter's `create…Store` returned; or the stores of a directory's
+   * tenants, see `createTenantStores`: each job then goes to the store of its tenant.
+   */
+  readonly store: JobStore | TenantStores
   /** Definitions whose payloads are then typed and checked when jobs are enqueued by name. */
   readonly jobs?: TDefinitions
   /** `'required'` refuses jobs without a tenant. @defaultValue 'optional' */
@@ -59,7 +60,7 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
 ): JobQueue<QueueJobs<TDefinitions>> {
   const name = checkQueueName(config.name)
   const { store, runtime = processRuntime(), tenancy = 'optional' } = config
-  if (typeof store?.enqueue !== 'function') {
+  if (typeof (store as JobStore)?.enqueue !== 'function' && !isTenantStores(store)) {
     throw new JobsError('JOBS_INVALID_CONFIG', `queue ${name} needs a store: see createMemoryStore`)
   }
   if (tenancy !== 'optional' && tenancy !== 'required') {
@@ -71,33 +72,25 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
     checkDefinition(definition)
     definitions.set(definition.name, definition)
   }
-  const newJobs = new NewJobFactory({ queue: name, definitions, sizes, tenancy })
-  const tickJobs = new TickJobFactory(newJobs, checkTenants(config.tenants))
-  const session = runtime.sessionWith(store)
-  const leases = new ManualLeases(name, session, runtime.ports, definitions)
-  const viewer = new JobViewer(definitions, runtime.ports.clock)
-  const queue = new StoreJobQueue({
-    name,
-    session,
-    runtime,
-    sizes,
-    newJobs,
-    viewer,
-    leases,
-    tickJobs,
-    events: session.events.of(name),
-    middleware: new EnqueueChain(name),
-  })
   const { pollInterval, maxConcurrency } = config
-  return attachInternals(queue, {
+  const basis: QueueBasis = {
+    name,
     runtime,
-    session,
     sizes,
-    newJobs,
-    tickJobs,
+    definitions,
+    newJobs: new NewJobFactory({ queue: name, definitions, sizes, tenancy }),
     pollInterval,
     maxConcurrency,
-  })
+  }
+  const tenants = checkTenants(config.tenants)
+  if (!isTenantStores(store)) return queueOnStore(basis, store, tenants).queue
+  if (tenants !== undefined) {
+    throw new JobsError(
+      'JOBS_INVALID_CONFIG',
+      `queue ${name} has the tenants of its store's directory; leave out tenants`,
+    )
+  }
+  return routedQueue(basis, store)
 }
 
 function checkTenants(tenants: TenantSource | undefined): TenantSource | undefined {

@@ -21,6 +21,12 @@ interface HeldJob {
   readonly expiresAt: number
 }
 
+/** Names a held job; without a tenant id (not `null`) by its id alone. */
+export interface HeldRef {
+  readonly id: string
+  readonly tenantId: string | null | undefined
+}
+
 /** A job that is not handed out, and why. */
 interface Refusal {
   readonly lease: ClaimedJob
@@ -86,11 +92,7 @@ export class ManualLeases {
    * @param ref - without a tenant id, the job is looked for by its id alone.
    * @throws {@link JobsError} `JOBS_LEASE_LOST`
    */
-  async end(
-    ref: { readonly id: string; readonly tenantId: string | null | undefined },
-    failed: boolean,
-    error: unknown,
-  ): Promise<void> {
+  async end(ref: HeldRef, failed: boolean, error: unknown): Promise<void> {
     const held = this.#find(ref)
     const { lease } = held
     const settlement = failed
@@ -107,10 +109,20 @@ export class ManualLeases {
     this.#announce(lease, settlement, error)
   }
 
-  #find({ id, tenantId }: { readonly id: string; readonly tenantId: string | null | undefined }) {
-    const found = [...this.#held].filter(
+  /** How many of the jobs held are meant; the ref is as in {@link ManualLeases.end}. */
+  count(ref: HeldRef): number {
+    return this.#matching(ref).length
+  }
+
+  #matching({ id, tenantId }: HeldRef): HeldJob[] {
+    return [...this.#held].filter(
       ({ lease }) => lease.id === id && (tenantId === undefined || lease.tenantId === tenantId),
     )
+  }
+
+  #find(ref: HeldRef): HeldJob {
+    const { id } = ref
+    const found = this.#matching(ref)
     const [held] = found
     if (held === undefined) throw leaseLost(id, 'this queue object does not hold it')
     if (found.length > 1) {
@@ -181,6 +193,7 @@ export class ManualLeases {
   }
 }
 
-function leaseLost(id: string, why: string): JobsError {
+/** @returns an error for who acknowledges what he does not hold. */
+export function leaseLost(id: string, why: string): JobsError {
   return new JobsError('JOBS_LEASE_LOST', `job ${id} is not yours to acknowledge: ${why}`)
 }

@@ -3,18 +3,31 @@ import type { SizeLimits } from '../size-limits.ts'
 import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { StoreSession } from '../worker/store-session.ts'
+import type { QueueRoutes } from '../tenants/queue-routes.ts'
 import type { NewJobFactory } from './new-job-factory.ts'
 
-/** What a queue shares with the processors of its jobs, and with nobody else. */
-export interface QueueInternals {
+interface CommonInternals {
   readonly runtime: JobsRuntime
-  readonly session: StoreSession
   readonly sizes: SizeLimits
   readonly newJobs: NewJobFactory
-  readonly tickJobs: TickJobFactory
   readonly pollInterval: number | undefined
   readonly maxConcurrency: number | undefined
 }
+
+/** What a queue on a store shares with the processors of its jobs, and with nobody else. */
+export interface StoreQueueInternals extends CommonInternals {
+  readonly session: StoreSession
+  readonly tickJobs: TickJobFactory
+  readonly routes?: never
+}
+
+/** What a queue on the stores of many tenants shares with its processors. */
+export interface RoutedQueueInternals extends CommonInternals {
+  readonly routes: QueueRoutes
+}
+
+/** See {@link internalsOf}. */
+export type QueueInternals = StoreQueueInternals | RoutedQueueInternals
 
 // A registered symbol, so that a queue made by another copy of this package is known too.
 const INTERNALS = Symbol.for('@cgk/jobs-core.queue')

@@ -18,6 +18,8 @@ export class SupervisedLoop {
   #users = 0
   #cancelTimer: CancelTimer | null = null
   #running = false
+  /** A round was wanted while one was under way. */
+  #again = false
 
   constructor(task: LoopTask, timers: Timers, logger: JobsLogger) {
     this.#task = task
@@ -39,8 +41,22 @@ export class SupervisedLoop {
     this.#pause.cancel()
   }
 
+  /** The next round begins now, or when the one under way has ended. */
+  hasten(): void {
+    if (this.#users === 0) return
+    if (this.#running) {
+      this.#again = true
+      return
+    }
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    this.#pause.cancel()
+    void this.#run()
+  }
+
   async #run(): Promise<void> {
     this.#running = true
+    this.#again = false
     try {
       const waitMs = await this.#task.round()
       this.#pause.reset()
@@ -54,7 +70,7 @@ export class SupervisedLoop {
 
   #next(waitMs: number): void {
     if (this.#users === 0) return
-    this.#cancelTimer = this.#timers.after(waitMs, () => {
+    this.#cancelTimer = this.#timers.after(this.#again ? 0 : waitMs, () => {
       this.#cancelTimer = null
       void this.#run()
     })
