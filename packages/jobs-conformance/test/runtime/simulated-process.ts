@@ -36,7 +36,7 @@ export class SimulatedProcess {
   constructor(time: ManualTime, inner: JobStore = createMemoryStore({ clock: time.clock })) {
     this.#ports = time.ports()
     this.runtime = createRuntime(this.#ports, this.logger)
-    this.store = this.#connection(inner)
+    this.store = this.connect(inner)
   }
 
   /** Opens a queue of this process. */
@@ -61,7 +61,8 @@ export class SimulatedProcess {
     return this.log.map(({ message }) => message)
   }
 
-  #connection(inner: JobStore): JobStore {
+  /** A store as this process reaches it. */
+  connect(inner: JobStore): JobStore {
     const alive = <T>(answer: Promise<T>): Promise<T> =>
       new Promise((resolve, reject) => {
         answer.then(

@@ -238,9 +238,10 @@ export class ClaimLoop {
     const { suspects } = this.#config.runtime
     suspects.hold(1)
     if (turns.isOver()) await turns.next()
-    const found = this.#active && suspects.open ? await this.#ask(slots, prefetch, false) : null
+    const asks = this.#active && suspects.open
+    const found = asks ? await this.#ask(slots, prefetch, false) : null
     this.#claiming = false
-    this.#config.slots.answered()
+    this.#config.slots.answered({ failed: asks && found === null })
     suspects.letGo()
     if (found !== null) {
       this.#setHasSuspects(found.hasSuspects)
@@ -261,7 +262,7 @@ export class ClaimLoop {
     this.#stopPolling()
     const found = await this.#ask(1, 0, true)
     this.#claiming = false
-    this.#config.slots.answered()
+    this.#config.slots.answered({ failed: found === null })
     const [job] = found?.jobs ?? []
     const attempt = this.#held.toArray().find(({ lease }) => lease === job)
     if (job === undefined || attempt === undefined) {

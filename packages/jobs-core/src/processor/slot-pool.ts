@@ -1,33 +1,42 @@
-import type { CancelTimer, Timers } from '../runtime/ports.ts'
+import type { CancelTimer, Clock, RuntimePorts, Timers } from '../runtime/ports.ts'
 import type { Slots } from './slots.ts'
 
-/** A claim that takes longer keeps no slots from others, nor does the next one. */
+/** How long a claim may take and the slots for its jobs still be kept free. */
 export const PROMPT_MS = 100
+
+/**
+ * How a store answers claims: in time; late, but it does; or not at all.
+ *
+ * One that is slow gets one slot after the other up to its share, each kept free while it is asked. One
+ * that is silent gets slots for jobs that it has delivered and keeps none free: so it is until it answers.
+ */
+type Pace = 'prompt' | 'slow' | 'silent'
 
 /**
  * Slots that several claim loops share, each of a store of its own.
  *
  * With `size` slots and k loops that have something to run, each can count on ⌊size / k⌋ (and on one by
  * turns, where there are more loops than slots). What one does not need the others use; it gets its
- * share back as their attempts end. A loop is believed to have something to run as long as its store
- * answers promptly: a store that is slow or does not answer is given slots for the jobs it has
- * delivered, and keeps none from the others while it is asked.
+ * share back as their attempts end. How much of its share a loop keeps free while its store is asked is a
+ * matter of how that answers.
  */
 export class SlotPool {
   readonly size: number
+  readonly #clock: Clock
   readonly #timers: Timers
   readonly #shares = new Set<PooledSlots>()
   /** Who asked in vain, the first to ask first. */
   readonly #refused = new Set<PooledSlots>()
 
-  constructor(size: number, timers: Timers) {
+  constructor(size: number, { clock, timers }: Pick<RuntimePorts, 'clock' | 'timers'>) {
     this.size = size
+    this.#clock = clock
     this.#timers = timers
   }
 
   /** The slots of one more loop. */
   join(): PooledSlots {
-    const slots = new PooledSlots(this, this.#timers)
+    const slots = new PooledSlots(this, this.#clock, this.#timers)
     this.#shares.add(slots)
     return slots
   }
@@ -75,18 +84,22 @@ export class SlotPool {
 /** One loop's part of a {@link SlotPool}. */
 export class PooledSlots implements Slots {
   readonly #pool: SlotPool
+  readonly #clock: Clock
   readonly #timers: Timers
   #taken = 0
   #reserved = 0
   #asks = false
   #waiting = 0
-  /** The last claim was answered in time, or there was none. */
-  #isPrompt = true
-  #cancelTimer: CancelTimer | null = null
+  #pace: Pace = 'prompt'
+  #askedAt = 0
+  /** How long the last claim took that was answered. */
+  #tookMs = 0
+  #cancelTimer: CancelTimer = () => {}
   #tell: () => void = () => {}
 
-  constructor(pool: SlotPool, timers: Timers) {
+  constructor(pool: SlotPool, clock: Clock, timers: Timers) {
     this.#pool = pool
+    this.#clock = clock
     this.#timers = timers
   }
 
@@ -114,27 +127,29 @@ export class PooledSlots implements Slots {
   }
 
   rest(): void {
-    if (!this.#asks && this.#waiting === 0) return
+    if (!this.#asks) return
     this.#asks = false
     this.#waiting = 0
     this.#pool.offer(this)
   }
 
   reserve(count: number): void {
-    if (this.#isPrompt) this.#reserved = count
-    this.#cancelTimer = this.#timers.after(PROMPT_MS, () => {
-      this.#cancelTimer = null
-      this.#isPrompt = false
+    const most = { prompt: count, slow: 1, silent: 0 }
+    this.#reserved = Math.min(count, most[this.#pace])
+    this.#askedAt = this.#clock.monotonic()
+    this.#cancelTimer = this.#timers.after(Math.max(PROMPT_MS, 2 * this.#tookMs), () => {
+      this.#pace = 'silent'
       this.#reserved = 0
       this.#pool.offer(this)
     })
   }
 
-  answered(): void {
-    if (this.#cancelTimer !== null) this.#isPrompt = true
-    this.#cancelTimer?.()
-    this.#cancelTimer = null
+  answered({ failed }: { readonly failed: boolean }): void {
+    this.#cancelTimer()
     this.#reserved = 0
+    this.#tookMs = failed ? 0 : this.#clock.monotonic() - this.#askedAt
+    if (failed) this.#pace = 'silent'
+    else this.#pace = this.#tookMs <= PROMPT_MS ? 'prompt' : 'slow'
   }
 
   onRoom(listener: () => void): void {
@@ -148,18 +163,18 @@ export class PooledSlots implements Slots {
 
   /** Whether it takes part in the division. */
   get counts(): boolean {
-    return this.held > 0 || (this.#asks && (this.#isPrompt || this.#waiting > 0))
+    return this.held > 0 || (this.#asks && (this.#pace !== 'silent' || this.#waiting > 0))
   }
 
   get hasRoom(): boolean {
-    return this.free > this.#waiting
+    return this.free > 0
   }
 
   /** How many of its share it would use and does not have. */
   lacks(share: number): number {
     if (!this.#asks) return 0
-    const missing = Math.max(0, share - this.held)
-    return this.#isPrompt ? missing : Math.min(missing, this.#waiting)
+    const least = { prompt: share, slow: 1 - this.#reserved, silent: 0 }
+    return Math.max(0, Math.min(share - this.held, Math.max(least[this.#pace], this.#waiting)))
   }
 
   tell(): void {

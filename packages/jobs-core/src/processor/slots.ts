@@ -14,8 +14,8 @@ export interface Slots {
   rest(): void
   /** A claim for so many jobs is on its way. */
   reserve(count: number): void
-  /** It has been answered, or has failed. */
-  answered(): void
+  /** It was answered, or has failed. */
+  answered(how: { readonly failed: boolean }): void
   /** Calls the listener when there may be room that was asked for in vain. */
   onRoom(listener: () => void): void
 }

@@ -10,15 +10,21 @@ const PAGE = 500
  * schedules for each tenant. Safe to repeat, and to do in several processes at once.
  */
 export async function followDefault(first: QueuePlace, other: QueuePlace): Promise<void> {
+  await followPause(first, other)
+  await followSchedules(first, other)
+}
+
+/** The same for the pause alone. */
+export async function followPause(first: QueuePlace, other: QueuePlace): Promise<void> {
   if (first.store === other.store) return
   const [wanted, paused] = await Promise.all([first.queue.isPaused(), other.queue.isPaused()])
   if (wanted && !paused) await other.queue.pause()
   if (!wanted && paused) await other.queue.resume()
-  await followSchedules(first, other)
 }
 
 /** The same for the schedules alone. */
 export async function followSchedules(first: QueuePlace, other: QueuePlace): Promise<void> {
+  if (first.store === other.store) return
   if (!other.store.capabilities.schedules || !first.store.capabilities.schedules) return
   const [wanted, found] = await Promise.all([forEachTenant(first), forEachTenant(other)])
   const { queue, parts } = other

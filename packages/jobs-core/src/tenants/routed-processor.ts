@@ -37,7 +37,7 @@ export class RoutedProcessor implements JobProcessor {
 
   constructor(config: RoutedProcessorConfig) {
     this.#config = config
-    this.#pool = new SlotPool(config.maxConcurrency, config.ports.timers)
+    this.#pool = new SlotPool(config.maxConcurrency, config.ports)
     this.#pause = new RetryPause(config.ports.timers)
   }
 

@@ -3,7 +3,7 @@ import type { PooledSlots, SlotPool } from '../processor/slot-pool.ts'
 import type { Slots } from '../processor/slots.ts'
 import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
 import { SupervisedLoop } from '../worker/supervised-loop.ts'
-import { followDefault } from './follow-default.ts'
+import { followDefault, followPause } from './follow-default.ts'
 import { moveSchedules } from './move-schedules.ts'
 import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
 import { TenantReconciler } from './tenant-reconciler.ts'
@@ -100,10 +100,12 @@ export class ServedStore {
   async #tell(): Promise<number> {
     const place = this.#open()
     await this.#reconciler!.round()
-    // Stopped meanwhile.
-    if (this.#stopped !== null) return LOOK_MS
-    if (!this.#isNeeded && (await this.#isEmpty(place))) await this.#leave(place)
-    else if (this.#processor === null) this.#process(place)
+    if (!this.#isNeeded && (await this.#isEmpty(place))) {
+      // Unless it was stopped, or came to be needed, meanwhile.
+      if (this.#stopped === null && !this.#isNeeded) await this.#leave(place)
+    } else if (this.#processor === null) {
+      await this.#process(place)
+    }
     return LOOK_MS
   }
 
@@ -117,7 +119,10 @@ export class ServedStore {
     return place
   }
 
-  #process(place: QueuePlace): void {
+  async #process(place: QueuePlace): Promise<void> {
+    // Unless the default store does not say: no other waits for it.
+    await this.#followPause(place).catch(() => {})
+    if (this.#stopped !== null) return
     this.#processor = this.#parts.processorFor(place, this.#slots)
     this.#processor.start()
     this.#following.start()
@@ -134,8 +139,17 @@ export class ServedStore {
       )
       this.#movedFor = tenants
     }
-    await followDefault(routes.at(stores.get(stores.defaultRef)), place)
+    await followDefault(this.#default, place)
     return LOOK_MS
+  }
+
+  async #followPause(place: QueuePlace): Promise<void> {
+    await followPause(this.#default, place)
+  }
+
+  get #default(): QueuePlace {
+    const { routes } = this.#parts
+    return routes.at(routes.stores.get(routes.stores.defaultRef))
   }
 
   get #isNeeded(): boolean {
@@ -154,6 +168,6 @@ export class ServedStore {
     const { ref, routes, left } = this.#parts
     left(place)
     await this.stop()
-    await routes.stores.release(ref)
+    if (await routes.stores.release(ref)) routes.forget(place.store)
   }
 }

@@ -146,14 +146,19 @@ export class TenantStores {
     return opened
   }
 
-  /** Closes a store that was opened here and that nobody uses and the directory does not need. */
-  async release(ref: string): Promise<void> {
+  /**
+   * Closes a store that was opened here and that nobody uses and the directory does not need.
+   *
+   * @returns whether it is closed.
+   */
+  async release(ref: string): Promise<boolean> {
     const opened = this.#opened.get(ref)
-    if (opened === undefined) return
+    if (opened === undefined) return true
     opened.users -= 1
-    if (opened.users > 0 || !opened.isOurs || this.needed().has(ref)) return
+    if (opened.users > 0 || !opened.isOurs || this.needed().has(ref)) return false
     this.#opened.delete(ref)
     await opened.store.close()
+    return true
   }
 
   /** The stores that are open. */
