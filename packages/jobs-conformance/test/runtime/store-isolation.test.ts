@@ -247,9 +247,9 @@ describe.each<[string, Fault]>([
 
 test.each([
   { ms: 50, least: 25 },
-  { ms: 1_000, least: 15 },
+  { ms: 1_000, least: 8 },
 ])(
-  'a slow store, with jobs of $ms ms, has its share, and keeps one slot idle at most',
+  'a slow store, with jobs of $ms ms, has a slot at any time, and keeps one idle at most',
   async ({ ms, least }) => {
     const slow: Fault = async (_operation, proceed) => {
       await time.sleep(300)
@@ -260,7 +260,7 @@ test.each([
     await time.advance(10_000)
     const [quick, lazy] = [doneBy('quick'), doneBy('slow')]
     await time.advance(10_000)
-    // One job a claim where jobs are shorter than claims take; else as many at a time as the other has.
+    // A job takes a claim of 300 ms, and as long as it runs.
     expect(doneBy('slow') - lazy).toBeGreaterThanOrEqual(least)
     const all = doneBy('quick') + doneBy('slow') - quick - lazy
     expect(all).toBeGreaterThanOrEqual(0.98 * (10_000 / ms) * 3)

@@ -7,8 +7,8 @@ export const PROMPT_MS = 100
 /**
  * How a store answers claims: in time; late, but it does; or not at all.
  *
- * One that is slow gets one slot after the other up to its share, each kept free while it is asked. One
- * that is silent gets slots for jobs that it has delivered and keeps none free: so it is until it answers.
+ * One that is slow gets one slot after the other, up to its share, each kept free while it is asked. One
+ * that is silent keeps none free until it answers.
  */
 type Pace = 'prompt' | 'slow' | 'silent'
 
