@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Logger } from 'pino'
 import { enqueueCommand } from './enqueue-command.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, messageOf } from './exit-error.ts'
@@ -105,18 +106,18 @@ function commandLine(done: (exitCode: number) => void): Command {
 
 async function run({ config, file, untilIdle = false, ...flags }: RunFlags): Promise<number> {
   const loaded = await load(config, flags)
-  const logger = createLogger({
-    level: loaded.settings.logLevel,
-    stdout: process.stdout,
-    env: process.env,
-  })
+  const logger = loggerOf(loaded)
   const jobsFile = file === undefined ? null : await openJobsFile(file, process.cwd())
   return runWorker({ loaded, logger, file: jobsFile, untilIdle })
 }
 
 async function enqueue({ config, file, ...flags }: EnqueueFlags): Promise<number> {
   const loaded = await load(config, flags)
-  return enqueueCommand(loaded, await openJobsFile(file, process.cwd()))
+  return enqueueCommand(loaded, await openJobsFile(file, process.cwd()), loggerOf(loaded))
+}
+
+function loggerOf({ settings }: LoadedWorker): Logger {
+  return createLogger({ level: settings.logLevel, stdout: process.stdout, env: process.env })
 }
 
 function load(configPath: string | undefined, flags: Overrides): Promise<LoadedWorker> {

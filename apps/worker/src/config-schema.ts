@@ -1,7 +1,8 @@
 import { parseTenantId } from '@cgk/core'
 import type { JobStore, ScheduleSpec } from '@cgk/jobs-core'
 import * as v from 'valibot'
-import type { JobSource, WorkerConfig, WorkerHook } from './config.ts'
+import type { DirectorySource, JobSource, WorkerConfig, WorkerHook } from './config.ts'
+import { isDirectory } from './open-directory.ts'
 import { messageOf } from './exit-error.ts'
 import { isJobDefinition } from './job-definition.ts'
 import { LOG_LEVELS } from './log-level.ts'
@@ -19,6 +20,16 @@ const JobSources = v.array(
     'must be a job definition, or the path or URL of a module that exports some',
   ),
   'must be an array',
+)
+
+// What is in it the directory itself checks.
+const Directory = v.custom<DirectorySource>(
+  (value) =>
+    Array.isArray(value) ||
+    (typeof value === 'string' && value !== '') ||
+    value instanceof URL ||
+    isDirectory(value),
+  'must be a list of tenants, the path of a JSON file of them, or a TenantDirectory',
 )
 
 // What is in it the queue itself checks.
@@ -44,6 +55,8 @@ const Hook = v.custom<WorkerHook>((value) => typeof value === 'function', 'must 
 const Config = settings({
   store: v.optional(StoreSource),
   stores: v.optional(named(StoreSource, 'must name at least one store')),
+  directory: v.optional(Directory),
+  defaultStore: v.optional(v.string('must be the name of a store')),
   queues: v.optional(named(Queue, 'must name at least one queue')),
   jobs: v.optional(JobSources),
   tenants: v.optional(
@@ -75,11 +88,38 @@ export function readConfig(value: unknown): ConfigReading {
   if (!result.success) {
     return { problems: result.issues.map((issue) => `${pathOf(issue)} ${issue.message}`) }
   }
-  const problems = storeProblems(result.output)
+  const { directory } = result.output
+  const problems =
+    directory === undefined ? storeProblems(result.output) : directoryProblems(result.output)
   return problems.length > 0 ? { problems } : { config: result.output }
 }
 
-function storeProblems({ store, stores, queues = {} }: WorkerConfig): string[] {
+function directoryProblems(config: WorkerConfig): string[] {
+  const { store, stores, defaultStore, tenants, queues = {} } = config
+  const problems: string[] = []
+  if (store !== undefined && stores !== undefined) {
+    problems.push('store and stores exclude each other: give one of them')
+  }
+  if (tenants !== undefined) problems.push('tenants and directory exclude each other')
+  for (const [queue, { store: chosen }] of Object.entries(queues)) {
+    if (chosen !== undefined) {
+      problems.push(`queues.${queue}.store has no say: with a directory each tenant has its store`)
+    }
+  }
+  const names = stores === undefined ? ['default'] : Object.keys(stores)
+  const fallback = defaultStore ?? (names.length === 1 ? names[0]! : 'default')
+  if (!names.includes(fallback)) {
+    problems.push(
+      defaultStore === undefined
+        ? `defaultStore is missing: choose one of ${names.join(', ')}`
+        : `defaultStore must be one of ${names.join(', ')}, not ${JSON.stringify(defaultStore)}`,
+    )
+  }
+  return problems
+}
+
+function storeProblems({ store, stores, defaultStore, queues = {} }: WorkerConfig): string[] {
+  if (defaultStore !== undefined) return ['defaultStore has no say without a directory']
   if (store !== undefined && stores !== undefined) {
     return ['store and stores exclude each other: give one of them']
   }

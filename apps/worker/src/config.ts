@@ -1,4 +1,10 @@
-import type { AnyJobDefinition, JobStore, ScheduleSpec } from '@cgk/jobs-core'
+import type {
+  AnyJobDefinition,
+  JobStore,
+  ScheduleSpec,
+  TenantDirectory,
+  TenantEntry,
+} from '@cgk/jobs-core'
 import type { LogLevel } from './log-level.ts'
 import type { RunningWorker } from './running-worker.ts'
 
@@ -11,11 +17,17 @@ export type StoreSource = string | JobStore
  */
 export type JobSource = AnyJobDefinition | string | URL
 
+/**
+ * Where the tenants come from: a list; the path or URL of a JSON file that holds one and is followed as
+ * it changes, where a relative path starts at the config file; or a directory already made.
+ */
+export type DirectorySource = readonly TenantEntry[] | string | URL | TenantDirectory
+
 /** One queue that the worker serves. */
 export interface QueueConfig {
   /** Attempts at once, 1 to 10,000. @defaultValue 10 */
   readonly concurrency?: number | undefined
-  /** The name of its store; needed when `stores` names more than one. */
+  /** The name of its store; needed when `stores` names more than one and there is no `directory`. */
   readonly store?: string | undefined
   /** Jobs of this queue alone, beside those of {@link WorkerConfig.jobs}. */
   readonly jobs?: readonly JobSource[] | undefined
@@ -56,6 +68,19 @@ export interface WorkerConfig {
   readonly store?: StoreSource | undefined
   /** Several stores by name, in place of `store`. */
   readonly stores?: Readonly<Record<string, StoreSource>> | undefined
+  /**
+   * The tenants: their limits, their status and which store serves each. Others are held. A worker
+   * follows it without a restart.
+   *
+   * @defaultValue none: tenants are whatever jobs say
+   */
+  readonly directory?: DirectorySource | undefined
+  /**
+   * With a `directory`: the store of jobs without a tenant and of tenants without a `store`.
+   *
+   * @defaultValue the only one, else the one named `default`
+   */
+  readonly defaultStore?: string | undefined
   /** The queues to serve, by name. @defaultValue one, `default` */
   readonly queues?: Readonly<Record<string, QueueConfig>> | undefined
   /** The jobs that every queue can run. */

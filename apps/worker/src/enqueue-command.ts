@@ -1,4 +1,4 @@
-import type { JobStore } from '@cgk/jobs-core'
+import type { Logger } from 'pino'
 import { enqueueFile, type RunningCounts } from './enqueue-file.ts'
 import { EXIT, signalExitCode, type StopSignal } from './exit-codes.ts'
 import { usageError } from './exit-error.ts'
@@ -6,28 +6,33 @@ import { routeToStored } from './job-routes.ts'
 import type { LoadedWorker } from './load-worker.ts'
 import type { JobsFile } from './open-jobs-file.ts'
 import { openQueues } from './open-queues.ts'
-import { closeStores, openStores } from './open-stores.ts'
+import { openStores } from './open-stores.ts'
 import { showProgress } from './progress.ts'
 import { onStopSignal } from './signals.ts'
+import type { WorkerStores } from './worker-stores.ts'
 
 /**
  * Enqueues the jobs of a file for workers to run. Resolves with the exit code.
  *
  * @throws `ExitError` when it cannot start.
  */
-export async function enqueueCommand(loaded: LoadedWorker, file: JobsFile): Promise<number> {
-  const stores = await openStores(loaded.settings.stores)
+export async function enqueueCommand(
+  loaded: LoadedWorker,
+  file: JobsFile,
+  logger: Logger,
+): Promise<number> {
+  const stores = await openStores(loaded.settings, logger)
   try {
     refuseMemory(stores)
     return await enqueueAndReport(loaded, stores, file)
   } finally {
-    await closeStores(stores)
+    await stores.close()
   }
 }
 
 async function enqueueAndReport(
   loaded: LoadedWorker,
-  stores: ReadonlyMap<string, JobStore>,
+  stores: WorkerStores,
   { stream, size }: JobsFile,
 ): Promise<number> {
   const stop = new AbortController()
@@ -59,8 +64,8 @@ async function enqueueAndReport(
   return signalled === null ? exitCodeOf(counts) : signalExitCode(signalled)
 }
 
-function refuseMemory(stores: ReadonlyMap<string, JobStore>): void {
-  for (const [name, store] of stores) {
+function refuseMemory(stores: WorkerStores): void {
+  for (const [name, store] of stores.opened()) {
     if (store.name !== 'memory') continue
     throw usageError(
       `the store ${name} is a memory: store, which lives only in this process; use \`run --file\`, or name a store (--store, JOBS_STORE_URL or the config file)`,

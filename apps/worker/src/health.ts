@@ -20,7 +20,9 @@ interface WatchedProcessor {
 
 /** What the health endpoints look at. */
 export interface HealthSubject {
-  readonly stores: ReadonlyMap<string, JobStore>
+  readonly stores: () => ReadonlyMap<string, JobStore>
+  /** Whether a store serves some tenants alone: then one that is down leaves the worker ready. */
+  readonly storesAreTenants: boolean
   /** By the queue's name. */
   readonly processors: ReadonlyMap<string, WatchedProcessor>
   readonly isDraining: () => boolean
@@ -69,10 +71,11 @@ function healthApp(subject: HealthSubject): Hono {
       : context.json({ status: 'dead', reasons }, 503)
   })
   app.get('/readyz', async (context) => {
-    const reasons = await whyNotReady(subject)
+    const { reasons, stores } = await readiness(subject)
+    const body = stores === null ? {} : { stores }
     return reasons.length === 0
-      ? context.json({ status: 'ready' })
-      : context.json({ status: 'unready', reasons }, 503)
+      ? context.json({ status: 'ready', ...body })
+      : context.json({ status: 'unready', reasons, ...body }, 503)
   })
   return app
 }
@@ -88,18 +91,36 @@ function whyNotLive({ processors, isDraining }: HealthSubject): string[] {
   return reasons
 }
 
-async function whyNotReady({ stores, processors, isDraining }: HealthSubject): Promise<string[]> {
-  if (isDraining()) return ['draining']
-  const pings = [...stores].map(async ([name, store]) => {
-    try {
-      await pingStore(store, PING_DEADLINE_MS)
-      return []
-    } catch (error) {
-      return [`store ${name}: ${messageOf(error)}`]
-    }
-  })
-  const claims = [...processors].map(([queue, watched]) => whyNotClaiming(queue, watched))
-  return [...(await Promise.all(pings)).flat(), ...claims.flat()]
+interface Readiness {
+  readonly reasons: readonly string[]
+  /** How each store is, where some tenants are served by each. */
+  readonly stores: Readonly<Record<string, string>> | null
+}
+
+async function readiness(subject: HealthSubject): Promise<Readiness> {
+  const { processors, isDraining, storesAreTenants } = subject
+  if (isDraining()) return { reasons: ['draining'], stores: null }
+  const stores = await Promise.all(
+    [...subject.stores()].map(async ([name, store]) => ({ name, trouble: await troubleOf(store) })),
+  )
+  const claims = [...processors].flatMap(([queue, watched]) => whyNotClaiming(queue, watched))
+  const down = stores
+    .filter(({ trouble }) => trouble !== null)
+    .map(({ name, trouble }) => `store ${name}: ${trouble}`)
+  if (!storesAreTenants) return { reasons: [...down, ...claims], stores: null }
+  return {
+    reasons: [...(down.length === stores.length ? down : []), ...claims],
+    stores: Object.fromEntries(stores.map(({ name, trouble }) => [name, trouble ?? 'up'])),
+  }
+}
+
+async function troubleOf(store: JobStore): Promise<string | null> {
+  try {
+    await pingStore(store, PING_DEADLINE_MS)
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 function whyNotClaiming(queue: string, { processor, concurrency }: WatchedProcessor): string[] {

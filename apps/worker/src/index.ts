@@ -1,5 +1,6 @@
 export {
   defineWorkerConfig,
+  type DirectorySource,
   type HealthConfig,
   type JobSource,
   type QueueConfig,
@@ -8,5 +9,6 @@ export {
   type WorkerHook,
   type WorkerHooks,
 } from './config.ts'
+export { fileDirectory } from './file-directory.ts'
 export type { LogLevel } from './log-level.ts'
 export type { FileCounts, RunningWorker } from './running-worker.ts'

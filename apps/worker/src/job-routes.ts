@@ -1,6 +1,7 @@
-import { createJobQueue, isJobsError, type JobQueue, type JobStore } from '@cgk/jobs-core'
+import { createJobQueue, isJobsError, type JobQueue } from '@cgk/jobs-core'
 import type { Route } from './enqueue-file.ts'
 import type { LoadedWorker } from './load-worker.ts'
+import type { WorkerStores } from './worker-stores.ts'
 
 /**
  * Lines for this worker to run itself: the queue must be one it serves and the job one it knows,
@@ -26,16 +27,15 @@ export function routeToServed(
 export function routeToStored(
   { settings }: LoadedWorker,
   queues: ReadonlyMap<string, JobQueue>,
-  stores: ReadonlyMap<string, JobStore>,
+  stores: WorkerStores,
 ): Route {
   const known = new Map(queues)
-  const [store] = stores.values()
   return withTenants(settings.tenants, (job) => {
     const queue = known.get(job.queue)
     if (queue !== undefined) return queue
     if (settings.queuesAreListed) return unlisted('queue', job.queue, queues.keys())
     try {
-      const opened: JobQueue = createJobQueue({ name: job.queue, store: store! })
+      const opened: JobQueue = createJobQueue({ name: job.queue, store: stores.of(job.queue) })
       known.set(job.queue, opened)
       return opened
     } catch (error) {

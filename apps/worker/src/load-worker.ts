@@ -1,4 +1,6 @@
+import { resolve } from 'node:path'
 import type { AnyJobDefinition } from '@cgk/jobs-core'
+import type { WorkerConfig } from './config.ts'
 import { loadConfig } from './load-config.ts'
 import { loadJobs } from './load-jobs.ts'
 import { type Overrides, readEnvironment } from './overrides.ts'
@@ -29,10 +31,16 @@ export async function loadWorker(request: {
   if (flags.store !== undefined) env['JOBS_STORE_URL'] = flags.store
   const environment = readEnvironment(env)
   const { path, directory, config } = await loadConfig(cwd, request.configPath)
-  const settings = resolveSettings({ flags, environment, config })
+  const settings = resolveSettings({ flags, environment, config: fromThere(config, directory) })
   const definitions = new Map<string, readonly AnyJobDefinition[]>()
   for (const [name, { jobs }] of settings.queues) {
     definitions.set(name, await loadJobs(jobs, directory))
   }
   return { configPath: path, settings, definitions }
+}
+
+/** Paths of the config start at its file. */
+function fromThere(config: WorkerConfig, directory: string): WorkerConfig {
+  if (typeof config.directory !== 'string') return config
+  return { ...config, directory: resolve(directory, config.directory) }
 }

@@ -4,10 +4,10 @@ import {
   isJobsError,
   type JobQueue,
   type JobsRuntime,
-  type JobStore,
 } from '@cgk/jobs-core'
 import { usageError } from './exit-error.ts'
 import type { LoadedWorker } from './load-worker.ts'
+import type { WorkerStores } from './worker-stores.ts'
 
 /**
  * Opens the worker's queues on their stores.
@@ -16,18 +16,18 @@ import type { LoadedWorker } from './load-worker.ts'
  */
 export function openQueues(
   { settings, definitions }: LoadedWorker,
-  stores: ReadonlyMap<string, JobStore>,
+  stores: WorkerStores,
   runtime?: JobsRuntime,
 ): Map<string, JobQueue> {
   const queues = new Map<string, JobQueue>()
-  for (const [name, { store }] of settings.queues) {
+  for (const name of settings.queues.keys()) {
     const jobs: readonly AnyJobDefinition[] = definitions.get(name) ?? []
     try {
       queues.set(
         name,
         createJobQueue({
           name,
-          store: stores.get(store)!,
+          store: stores.of(name),
           jobs,
           ...(settings.tenants && { tenants: [...settings.tenants] }),
           ...(runtime && { runtime }),

@@ -1,9 +1,13 @@
 import { openStore } from '@cgk/jobs'
 import { isJobsError, type JobStore } from '@cgk/jobs-core'
+import type { Logger } from 'pino'
 import type { StoreSource } from './config.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, messageOf, usageError } from './exit-error.ts'
+import { openTenantStores } from './open-tenant-stores.ts'
+import type { Settings } from './settings.ts'
 import { pingStore } from './store-ping.ts'
+import type { WorkerStores } from './worker-stores.ts'
 
 const START_DEADLINE_MS = 5_000
 
@@ -11,27 +15,36 @@ const START_DEADLINE_MS = 5_000
 const CLOSE_DEADLINE_MS = 5_000
 
 /**
- * Opens each store once and waits for it to answer.
+ * Opens each store once and waits for it to answer. Without a directory each must; with one it is enough
+ * that one does, and the others are tried again.
  *
- * @throws `ExitError` 2 for a URL that nothing opens, 4 for a store that does not answer.
+ * @throws `ExitError` 2 for a URL that nothing opens, 4 for stores that do not answer.
  */
-export async function openStores(
-  sources: ReadonlyMap<string, StoreSource>,
-): Promise<ReadonlyMap<string, JobStore>> {
+export async function openStores(settings: Settings, logger: Logger): Promise<WorkerStores> {
+  const sources = settings.stores
+  const { directory } = settings
+  if (directory !== null) {
+    return openTenantStores({ settings, directory, logger, openSource, reach, close: closeAll })
+  }
   const stores = new Map<string, JobStore>()
   for (const [name, source] of sources) stores.set(name, openSource(source))
   try {
-    await Promise.all([...stores].map(([name, store]) => checkReachable(name, store)))
+    await Promise.all([...stores].map(([name, store]) => reach(name, store)))
   } catch (error) {
-    await closeStores(stores)
+    await closeAll([...stores.values()])
     throw error
   }
-  return stores
+  const [first] = stores.values()
+  return {
+    of: (queue) => stores.get(settings.queues.get(queue)?.store ?? '') ?? first!,
+    opened: () => stores,
+    close: () => closeAll([...stores.values()]),
+  }
 }
 
 /** Closes every store, whatever the others do; resolves with what went wrong. */
-export async function closeStores(stores: ReadonlyMap<string, JobStore>): Promise<unknown[]> {
-  const closing = Promise.allSettled([...new Set(stores.values())].map((store) => store.close()))
+async function closeAll(stores: readonly Pick<JobStore, 'close'>[]): Promise<unknown[]> {
+  const closing = Promise.allSettled([...new Set(stores)].map((store) => store.close()))
   const { promise: late, resolve } = Promise.withResolvers<'late'>()
   const timer = setTimeout(resolve, CLOSE_DEADLINE_MS, 'late')
   const outcome = await Promise.race([closing, late])
@@ -50,7 +63,7 @@ function openSource(source: StoreSource): JobStore {
   }
 }
 
-async function checkReachable(name: string, store: JobStore): Promise<void> {
+async function reach(name: string, store: JobStore): Promise<void> {
   try {
     await pingStore(store, START_DEADLINE_MS)
   } catch (cause) {

@@ -7,7 +7,7 @@ import {
 } from '@cgk/jobs-core'
 import type { Logger } from 'pino'
 import type { WorkerHooks } from './config.ts'
-import { declareSchedules } from './declare-schedules.ts'
+import { type DeclareLater, declareSchedules } from './declare-schedules.ts'
 import { enqueueFile, type RunningCounts } from './enqueue-file.ts'
 import { EXIT } from './exit-codes.ts'
 import { usageError } from './exit-error.ts'
@@ -18,10 +18,11 @@ import { jobsLogger } from './logger.ts'
 import { makeProcessors } from './make-processors.ts'
 import type { JobsFile } from './open-jobs-file.ts'
 import { openQueues } from './open-queues.ts'
-import { closeStores, openStores } from './open-stores.ts'
+import { openStores } from './open-stores.ts'
 import type { RunningWorker } from './running-worker.ts'
 import { onStopSignal } from './signals.ts'
 import { untilIdle } from './until-idle.ts'
+import type { WorkerStores } from './worker-stores.ts'
 
 /** What {@link runWorker} is asked to do. */
 export interface RunRequest {
@@ -41,15 +42,15 @@ export interface RunRequest {
 export async function runWorker(request: RunRequest): Promise<number> {
   const { loaded, logger } = request
   checkQueuesHaveJobs(loaded)
-  const stores = await openStores(loaded.settings.stores)
+  const stores = await openStores(loaded.settings, logger)
   try {
     const runtime = createRuntime(systemPorts, jobsLogger(logger))
     const queues = openQueues(loaded, stores, runtime)
-    await declareSchedules(loaded, queues)
+    const later = await declareSchedules(loaded, queues, logger)
     const processors = makeProcessors(loaded, queues, logger)
-    return await new WorkerRun(request, { stores, queues, processors }).run()
+    return await new WorkerRun(request, { stores, queues, processors }, later).run()
   } finally {
-    for (const error of await closeStores(stores)) logger.error({ error }, 'a store did not close')
+    for (const error of await stores.close()) logger.error({ error }, 'a store did not close')
   }
 }
 
@@ -65,10 +66,13 @@ function checkQueuesHaveJobs({ configPath, definitions }: LoadedWorker): void {
   }
 }
 
-type Parts = Pick<RunningWorker, 'stores' | 'queues' | 'processors'>
+interface Parts extends Pick<RunningWorker, 'queues' | 'processors'> {
+  readonly stores: WorkerStores
+}
 
 class WorkerRun implements RunningWorker {
-  readonly stores: ReadonlyMap<string, JobStore>
+  readonly #stores: WorkerStores
+  readonly #later: DeclareLater
   readonly queues: ReadonlyMap<string, JobQueue>
   readonly processors: ReadonlyMap<string, JobProcessor>
   readonly logger: Logger
@@ -80,12 +84,17 @@ class WorkerRun implements RunningWorker {
   #hasFailed = false
   #chosenExitCode: number | null = null
 
-  constructor(request: RunRequest, { stores, queues, processors }: Parts) {
+  constructor(request: RunRequest, { stores, queues, processors }: Parts, later: DeclareLater) {
     this.#request = request
-    this.stores = stores
+    this.#stores = stores
+    this.#later = later
     this.queues = queues
     this.processors = processors
     this.logger = request.logger
+  }
+
+  get stores(): ReadonlyMap<string, JobStore> {
+    return this.#stores.opened()
   }
 
   stop(): void {
@@ -107,9 +116,11 @@ class WorkerRun implements RunningWorker {
     })
     for (const processor of this.processors.values()) processor.start()
     this.logger.info({ queues: [...this.queues.keys()] }, 'worker started')
+    const declared = this.#later(this.#stop.signal)
     await Promise.race([this.#guard(() => this.#work()), whenAborted(this.#stop.signal)])
     this.stop()
     await this.#drain()
+    await declared
     await this.#guard(() => this.#hook('stopped'))
     await health?.close()
     ignoreSignals()
@@ -176,10 +187,11 @@ class WorkerRun implements RunningWorker {
   }
 
   async #serveHealth(): Promise<HealthServer | null> {
-    const { health, queues } = this.#request.loaded.settings
+    const { health, queues, directory } = this.#request.loaded.settings
     if (health === null) return null
     const server = await serveHealth(health, {
-      stores: this.stores,
+      stores: () => this.stores,
+      storesAreTenants: directory !== null,
       processors: new Map(
         [...this.processors].map(([name, processor]) => [
           name,

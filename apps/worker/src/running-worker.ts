@@ -15,7 +15,10 @@ export interface RunningWorker {
   readonly queues: ReadonlyMap<string, JobQueue>
   /** By the queue's name. */
   readonly processors: ReadonlyMap<string, JobProcessor>
-  /** By the store's name; a config with one `store` has it as `default`. */
+  /**
+   * Those that are open, by the store's name; a config with one `store` has it as `default`. One that
+   * the directory names by its URL is called by a digest of it.
+   */
   readonly stores: ReadonlyMap<string, JobStore>
   /** The worker's own: JSON lines in production, readable ones on a terminal. */
   readonly logger: Logger

@@ -1,5 +1,11 @@
 import type { ScheduleSpec } from '@cgk/jobs-core'
-import type { JobSource, StoreSource, WorkerConfig, WorkerHooks } from './config.ts'
+import type {
+  DirectorySource,
+  JobSource,
+  StoreSource,
+  WorkerConfig,
+  WorkerHooks,
+} from './config.ts'
 import { usageError } from './exit-error.ts'
 import type { LogLevel } from './log-level.ts'
 import type { Overrides } from './overrides.ts'
@@ -24,6 +30,10 @@ interface QueueSettings {
 /** A config with its defaults filled in and the overrides applied. */
 export interface Settings {
   readonly stores: ReadonlyMap<string, StoreSource>
+  /** `null`: none; tenants are whatever jobs say. */
+  readonly directory: DirectorySource | null
+  /** The store of those without one of their own; a key of {@link Settings.stores}. */
+  readonly defaultStore: string
   readonly queues: ReadonlyMap<string, QueueSettings>
   /** Whether the config lists its queues; without a list any queue name goes. */
   readonly queuesAreListed: boolean
@@ -62,6 +72,8 @@ export function resolveSettings(sources: {
   const port = overrides.healthPort ?? health?.port
   return {
     stores,
+    directory: config.directory ?? null,
+    defaultStore: config.defaultStore ?? onlyStore ?? ONLY_STORE,
     queues,
     queuesAreListed: config.queues !== undefined,
     tenants: config.tenants === undefined ? null : new Set(config.tenants),

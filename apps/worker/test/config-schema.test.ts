@@ -1,3 +1,4 @@
+import { listDirectory } from '@cgk/jobs-core'
 import { expect, test } from 'vitest'
 import { readConfig } from '../src/config-schema.ts'
 
@@ -37,6 +38,28 @@ test.each<[config: object, problems: unknown[]]>([
     ['jobs[0] must be a job definition, or the path or URL of a module that exports some'],
   ],
   [{ tenants: ['Raw Dog'] }, [expect.stringMatching(/^tenants\[0] "Raw Dog" is not a tenant id/)]],
+  [
+    { directory: 5 },
+    ['directory must be a list of tenants, the path of a JSON file of them, or a TenantDirectory'],
+  ],
+  [{ directory: [], tenants: [] }, ['tenants and directory exclude each other']],
+  [
+    { directory: [], store: 'memory:', stores: { a: 'memory:' } },
+    ['store and stores exclude each other: give one of them'],
+  ],
+  [
+    { directory: [], stores: { a: 'memory:', b: 'memory:' } },
+    ['defaultStore is missing: choose one of a, b'],
+  ],
+  [
+    { directory: [], stores: { a: 'memory:' }, defaultStore: 'c' },
+    ['defaultStore must be one of a, not "c"'],
+  ],
+  [
+    { directory: [], queues: { q: { store: 'a' } } },
+    ['queues.q.store has no say: with a directory each tenant has its store'],
+  ],
+  [{ defaultStore: 'a' }, ['defaultStore has no say without a directory']],
   [{ health: {} }, ['health.port is missing']],
   [{ health: { port: 70000 } }, ['health.port must be a whole number from 0 to 65535']],
   [{ health: true }, ['health must be an object']],
@@ -49,6 +72,19 @@ test.each<[config: object, problems: unknown[]]>([
   [{ hooks: { onStart() {} } }, ['hooks.onStart is not a setting']],
 ])('the config %j is refused by name', (config, problems) => {
   expect(readConfig(config).problems).toEqual(problems)
+})
+
+test.each([
+  { directory: [{ id: 'rawdog' }] },
+  { directory: './tenants.json', stores: { default: 'memory:', big: 'memory://' } },
+  {
+    directory: new URL('file:///tenants.json'),
+    stores: { a: 'memory:', b: 'memory:' },
+    defaultStore: 'b',
+  },
+  { directory: listDirectory([]), store: 'memory:', queues: { q: {} } },
+])('a directory may be a list, a path, a URL or made already: %j', (config) => {
+  expect(readConfig(config).problems).toBe(undefined)
 })
 
 test('a config may leave anything out, or undefined', () => {

@@ -8,7 +8,8 @@ const registry = globalThis as { [KEY]?: Map<string, JobStore> }
 const stores = (registry[KEY] ??= new Map<string, JobStore>())
 
 /**
- * The process-wide store of a URL: opened at the first call, the same at every later one.
+ * The process-wide store of a URL: opened at the first call, the same at every later one
+ * until it is closed.
  *
  * @param url - `memory:`, or the URL of an installed adapter: `postgres://…`, `redis://…`.
  * @defaultValue the environment variable `JOBS_STORE_URL`, else `memory:`
@@ -17,8 +18,17 @@ const stores = (registry[KEY] ??= new Map<string, JobStore>())
 export function openStore(url: string = process.env['JOBS_STORE_URL'] || 'memory:'): JobStore {
   let store = stores.get(url)
   if (store === undefined) {
-    store = openByUrl(url)
+    store = forgottenWhenClosed(url, openByUrl(url))
     stores.set(url, store)
+  }
+  return store
+}
+
+function forgottenWhenClosed(url: string, store: JobStore): JobStore {
+  const close = store.close.bind(store)
+  store.close = () => {
+    if (stores.get(url) === store) stores.delete(url)
+    return close()
   }
   return store
 }

@@ -9,6 +9,16 @@ test('one URL is one store in a process', () => {
   expect(openStore('memory:')).toBe(openStore('memory:'))
 })
 
+test('a store that was closed is opened anew', async () => {
+  const closed = openStore('memory:')
+  await closed.close()
+  const store = openStore('memory:')
+  expect(store).not.toBe(closed)
+  await store.ping()
+  await closed.close()
+  expect(openStore('memory:')).toBe(store)
+})
+
 test('two copies of the package share their stores', async () => {
   const path = '../src/open-store.ts?another-copy'
   const copy = (await import(path)) as { readonly openStore: typeof openStore }
