@@ -155,6 +155,15 @@ describe('a worker', () => {
   })
 })
 
+test('a store that keeps no limits is not processed, because nobody could be held in it', async () => {
+  const capabilities = { ...big.capabilities, limits: false }
+  work([{ id: 'small' }, { id: 'large', store: 'big' }], { big: storeWith(big, { capabilities }) })
+  await enqueue('small', 'large')
+  await time.advance(10_000)
+  expect(ran).toEqual(['small'])
+  expect(process.log.at(-1)!.fields).toMatchObject({ error: { code: 'JOBS_UNSUPPORTED' } })
+})
+
 describe('a suspended tenant', () => {
   test('waits, and runs once the directory says that it is active, without a restart', async () => {
     work([{ id: 'small', status: 'suspended' }, { id: 'other' }])
@@ -193,7 +202,9 @@ describe('a suspended tenant', () => {
 describe('a job of a tenant that the directory does not know', () => {
   test('is held, visible and reported less and less often, and runs once the tenant is known', async () => {
     work([{ id: 'small' }])
-    await enqueue('stranger', 'stranger', 'small')
+    const stranger = { job: 'job', payload: {}, options: { tenantId: 'stranger' } }
+    await queue.enqueueMany([stranger, stranger])
+    await enqueue('small')
     await time.advance(A_ROUND_MS)
     expect(ran).toEqual(['small'])
     const { tenants } = await main.listTenants({ queue: 'default', limit: 10 })

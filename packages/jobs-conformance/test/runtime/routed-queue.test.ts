@@ -2,6 +2,7 @@ import { currentTenant, withTenant } from '@cgk/core'
 import {
   createTenantStores,
   defineJob,
+  functionDirectory,
   type JobQueue,
   type JobStore,
   type ListDirectory,
@@ -58,6 +59,37 @@ describe('enqueue', () => {
     })
     const strict = process.queue({ store: stores, tenancy: 'required' })
     await expect(strict.enqueue('job', 1)).rejects.toMatchObject({ code: 'JOBS_TENANT_REQUIRED' })
+  })
+
+  test('stores the payload as it was when it was called', async () => {
+    const payload = { n: 1 }
+    const stored = [
+      queue.enqueue('job', payload, { tenantId: 'large' }),
+      queue.enqueueMany([{ job: 'job', payload, options: { tenantId: 'large' } }]),
+    ]
+    payload.n = 2
+    await Promise.all(stored)
+    expect((await queue.listJobs()).map((job) => job.payload)).toEqual([{ n: 1 }, { n: 1 }])
+  })
+
+  test('waits for a directory that is not known yet, and fails where it cannot be', async () => {
+    let entries: () => { readonly id: string; readonly store: string }[] = () => {
+      throw new Error('no database')
+    }
+    const late = functionDirectory(() => entries(), {
+      runtime: process.runtime,
+      logger: process.logger,
+    })
+    const lateStores = createTenantStores({
+      directory: late,
+      stores: { main, big },
+      defaultStore: 'main',
+    })
+    const lateQueue = process.queue({ store: lateStores })
+    await expect(lateQueue.enqueue('job', 1, { tenantId: 'large' })).rejects.toThrow('no database')
+    entries = () => [{ id: 'large', store: 'big' }]
+    await lateQueue.enqueue('job', 1, { tenantId: 'large', jobId: 'late' })
+    expect(await jobsIn(big)).toEqual(['late'])
   })
 
   test('follows the directory from the next call on', async () => {

@@ -36,13 +36,18 @@ export class QueueRoutes {
 
   /** Resolves once the directory is known. */
   async ready(): Promise<void> {
-    if (this.stores.directory.current() === null) await this.stores.directory.ready()
+    if (!this.isReady) await this.stores.directory.ready()
   }
 
-  /** The place of new jobs of a tenant. */
-  async placeOf(tenantId: string | null): Promise<QueuePlace> {
-    await this.ready()
-    return this.at(this.stores.get(this.stores.refOf(tenantId)))
+  /** The place of new jobs of a tenant: at once, unless the directory is not known yet. */
+  placeOf(tenantId: string | null): QueuePlace | Promise<QueuePlace> {
+    const place = (): QueuePlace => this.at(this.stores.get(this.stores.refOf(tenantId)))
+    return this.isReady ? place() : this.ready().then(place)
+  }
+
+  /** Whether the directory is known. */
+  get isReady(): boolean {
+    return this.stores.directory.current() !== null
   }
 
   /** The places where jobs of a tenant may be: its own first. */

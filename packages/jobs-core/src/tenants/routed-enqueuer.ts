@@ -33,12 +33,14 @@ export class RoutedEnqueuer {
   }
 
   async #storeOne(request: JobRequest): Promise<Job<unknown>> {
-    const { queue } = await this.#routes.placeOf(tenantOf(request))
+    const place = this.#routes.placeOf(tenantOf(request))
+    // Without waiting where that is possible: the caller may change the payload meanwhile.
+    const { queue } = place instanceof Promise ? await place : place
     return queue.enqueue(request.job, request.payload, request.options)
   }
 
   async #storeMany(requests: readonly JobRequest[]): Promise<Job<unknown>[]> {
-    await this.#routes.ready()
+    if (!this.#routes.isReady) await this.#routes.ready()
     const { stores } = this.#routes
     const first = requests.length === 0 ? null : tenantOf(requests[0]!)
     const ref = stores.refOf(first)

@@ -93,7 +93,8 @@ class RoutedJobQueue implements JobQueue {
     options: GroupOptions,
   ): Promise<EnqueuedGroup> {
     const tenantId = options?.tenantId ?? currentTenant() ?? null
-    const { groups } = await this.#routes.placeOf(tenantId)
+    const place = this.#routes.placeOf(tenantId)
+    const { groups } = place instanceof Promise ? await place : place
     return groups.enqueue(members, options)
   }
 

@@ -1,3 +1,4 @@
+import { JobsError } from '../errors.ts'
 import type { Clock, JobsLogger } from '../runtime/ports.ts'
 import { EACH_TENANT, type StoredLimits, type TenantStanding } from '../storage/limits.ts'
 import { directoryLimits, limitChanges } from './directory-limits.ts'
@@ -44,6 +45,7 @@ export class TenantReconciler {
   /** Once this resolves, the store says what the directory did at the beginning. */
   async round(): Promise<void> {
     const { place, stores } = this.#parts
+    checkCapable(place)
     const settled = this.#settled
     // Whatever goes wrong: the store may come back without what it was told.
     this.#settled = null
@@ -118,4 +120,12 @@ export class TenantReconciler {
     }
     return stored
   }
+}
+
+function checkCapable({ label, store }: QueuePlace): void {
+  if (store.capabilities.limits) return
+  throw new JobsError(
+    'JOBS_UNSUPPORTED',
+    `store ${label} (${store.name}) keeps no limits, so it cannot be told whom to hold; use a store with the capability limits`,
+  )
 }
