@@ -284,3 +284,22 @@ test('a store that forgot what it was told is told again', async () => {
   await time.advance(16_000)
   expect(doneBy('stranger')).toBe(0)
 })
+
+test('a store that was away is told anew, whatever it still knows', async () => {
+  let isAway = false
+  const away: Fault = () => (isAway ? Promise.reject(new Error('restarting')) : undefined)
+  work(['first', 'second'], { slots: 4, faults: { second: away } })
+  directory.replace([{ id: 'second', store: 'second', status: 'suspended' }])
+  await time.advance(1_000)
+  isAway = true
+  await time.advance(20_000)
+  // As a store does that is brought back from before.
+  const second = inner.get('second')!
+  const scope = { queue: 'default', tenantId: 'second' }
+  await second.setLimits([{ scope, source: 'directory', limits: { paused: false } }])
+  isAway = false
+  await time.advance(16_000)
+  await fill('second', 1, 1)
+  await time.advance(16_000)
+  expect(doneBy('second')).toBe(0)
+})
