@@ -22,7 +22,7 @@ export interface StoreQueueInternals extends CommonInternals {
 }
 
 /** What a queue on the stores of many tenants shares with its processors. */
-export interface RoutedQueueInternals extends CommonInternals {
+interface RoutedQueueInternals extends CommonInternals {
   readonly routes: QueueRoutes
 }
 
