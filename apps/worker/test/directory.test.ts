@@ -124,7 +124,7 @@ describe('a store that is unreachable at the start', () => {
 test.each([
   ['is not there', null, /the tenants are not known: ENOENT.*tenants\.json/],
   ['is not JSON', '{', /the tenants are not known: .*tenants\.json is not JSON/],
-  ['is wrong', '[{"id": "small", "wieght": 2}]', /tenant "small": wieght is not a property/],
+  ['is wrong', '[{"id": "small", "wieght": 2}]', /tenant "small": "wieght" is not a property/],
 ])('a file that %s at the start ends the worker with 2', async (_, text, problem) => {
   if (text !== null) await say(text)
   const { worker, exitCode } = await runToEnd(args, { env: { TENANTS: file } })

@@ -16,7 +16,7 @@ import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
-import { listeningStore, storeWith } from './store-with.ts'
+import { faultyStore, listeningStore, storeWith } from './store-with.ts'
 
 /** Longer than the time from one look of a worker at its tenants to the next. */
 const A_ROUND_MS = 16_000
@@ -106,7 +106,7 @@ describe('a worker', () => {
   })
 
   test('tells each store what the directory says of the tenants that live there', async () => {
-    const rate = { limit: 2, periodMs: 1_000, burst: 40 }
+    const rate = { limit: 2, period: 1_000, burst: 40 }
     work([
       { id: 'small', weight: 2, limits: { concurrency: 3, backlog: 100 } },
       { id: 'large', store: 'big', status: 'suspended', limiters: { shopify: { rate } } },
@@ -119,7 +119,7 @@ describe('a worker', () => {
     })
     expect(await said(big)).toEqual({
       large: { paused: true },
-      'large/shopify': { rate },
+      'large/shopify': { rate: { limit: 2, periodMs: 1_000, burst: 40 } },
       null: { paused: false },
       '*': { paused: true },
     })
@@ -272,6 +272,50 @@ describe('a tenant that moves', () => {
     expect(ran).toEqual(['small', 'small'])
   })
 
+  test('takes along what an operator said about it, before a job of it starts', async () => {
+    work([{ id: 'small' }])
+    await time.advance(100)
+    await queue.pause({ tenantId: 'small' })
+    await queue.setLimits({ tenantId: 'small' }, { concurrency: 3 })
+    await queue.setLimits({ tenantId: 'small', limiter: 'api' }, { concurrency: 1 })
+    directory.replace([{ id: 'small', store: 'big' }])
+    await enqueue('small')
+    await time.advance(60_000)
+    expect(ran).toEqual([])
+    expect(await queue.limits({ tenantId: 'small' })).toMatchObject({
+      paused: true,
+      applies: { concurrency: 3 },
+    })
+    expect(await queue.limits({ tenantId: 'small', limiter: 'api' })).toMatchObject({
+      applies: { concurrency: 1 },
+    })
+    await queue.resume({ tenantId: 'small' })
+    await queue.setLimits({ tenantId: 'small' }, { concurrency: null })
+    await time.advance(2_000)
+    expect(ran).toEqual(['small'])
+    // And back, where what was taken back meanwhile is said no more.
+    directory.replace([{ id: 'small' }])
+    await time.advance(A_ROUND_MS)
+    expect((await queue.limits({ tenantId: 'small' })).applies).not.toHaveProperty('concurrency')
+  })
+
+  test('from a store that is gone runs all the same', async () => {
+    let isGone = false
+    const gone = faultyStore(big, () =>
+      isGone ? Promise.reject(new Error('no such host')) : undefined,
+    )
+    work([{ id: 'small', store: 'big' }], { big: gone })
+    await time.advance(100)
+    isGone = true
+    directory.replace([{ id: 'small' }])
+    await enqueue('small')
+    await time.advance(1_000)
+    expect(ran).toEqual(['small'])
+    expect(process.messages).toContain(
+      'what operators said about a tenant did not move along with it',
+    )
+  })
+
   test('takes its schedules along, and each of their ticks makes one job', async () => {
     work([{ id: 'small' }])
     await queue.schedule('paced', {
@@ -380,6 +424,21 @@ test('a pause of the queue reaches a store that is needed later, before a job of
   await queue.resume()
   await time.advance(2_000)
   expect(ran).toEqual(['large'])
+})
+
+test('what an operator says about each tenant reaches a store that is needed later', async () => {
+  work([{ id: 'small' }])
+  await queue.setLimits({ tenantId: '*' }, { concurrency: 2 })
+  await time.advance(100)
+  directory = listDirectory([{ id: 'large', store: 'memory:later' }])
+  const later = createMemoryStore({ clock: time.clock })
+  const other = createTenantStores({ directory, stores: { main }, open: () => later })
+  queue = process.queue({ store: other })
+  process.start({ queue, handlers: new Map([['job', handler]]) })
+  await time.advance(1_000)
+  expect(await queue.limits({ tenantId: 'large' })).toMatchObject({ applies: { concurrency: 2 } })
+  await queue.setLimits({ tenantId: '*' }, { concurrency: null })
+  expect((await queue.limits({ tenantId: 'large' })).applies).not.toHaveProperty('concurrency')
 })
 
 test('a store that is named is served although no tenant needs it, as long as it has jobs', async () => {

@@ -270,6 +270,86 @@ describe('over all tenants', () => {
   })
 })
 
+describe('limits and loads', () => {
+  test('of a tenant are in its store; those of the queue and of each tenant in all, and shown once', async () => {
+    await queue.setLimits({ tenantId: 'large' }, { concurrency: 1 })
+    await queue.setLimits({}, { concurrency: 5 })
+    await queue.setLimits({ tenantId: '*' }, { weight: 2 })
+    expect((await queue.listLimits()).map(({ scope }) => scope)).toEqual(
+      expect.arrayContaining([{}, { tenantId: '*' }, { tenantId: 'large' }]),
+    )
+    expect(await queue.listLimits()).toHaveLength(3)
+    expect(await queue.listLimits({ tenantId: 'large' })).toHaveLength(1)
+    expect(await process.queue({ store: main }).listLimits({ tenantId: 'large' })).toHaveLength(0)
+    for (const tenantId of ['small', 'large']) await queue.enqueue('job', 1, { tenantId })
+    await queue.dequeue(10)
+    expect(await queue.limits({})).toMatchObject({ leased: 2, applies: { concurrency: 5 } })
+    expect(await queue.limits({ tenantId: 'large' })).toMatchObject({ leased: 1 })
+  })
+
+  test('a pause of a tenant is one of its store, and a drain waits for it alone', async () => {
+    for (const tenantId of ['small', 'large']) await queue.enqueue('job', 1, { tenantId })
+    const taken = await queue.dequeue(10)
+    const told: number[] = []
+    const drained = queue.drain(
+      { tenantId: 'large' },
+      { onProgress: ({ leased }) => told.push(leased) },
+    )
+    await time.advance(100)
+    expect(told.at(-1)).toBe(1)
+    await queue.acknowledge(
+      taken.find(({ tenantId }) => tenantId === 'large')!,
+      'completed',
+    )
+    await time.advance(2_000)
+    await drained
+    expect(await queue.isPaused({ tenantId: 'large' })).toBe(true)
+    expect(await queue.isPaused({ tenantId: 'small' })).toBe(false)
+    expect(await queue.isPaused()).toBe(false)
+    await queue.resume({ tenantId: 'large' })
+    expect(await queue.isPaused({ tenantId: 'large' })).toBe(false)
+  })
+
+  test('tenants, ages, exports and removals span the stores, and progress adds up', async () => {
+    for (const tenantId of ['small', 'large']) {
+      await queue.enqueue('job', 1, { tenantId })
+      await time.advance(1_000)
+    }
+    expect(await queue.tenants()).toMatchObject([
+      { tenantId: 'small', waiting: 1 },
+      { tenantId: 'large', waiting: 1 },
+    ])
+    expect(await queue.tenants({ tenantId: 'large' })).toHaveLength(1)
+    expect(await queue.oldestAge()).toBe(2_000)
+    expect(await queue.oldestAge({ tenantId: 'large' })).toBe(1_000)
+    expect(await queue.oldestAge({ tenantId: 'nobody' })).toBeNull()
+    const lines: string[] = []
+    for await (const line of queue.exportJobs()) lines.push(line)
+    expect(lines.map((line) => (JSON.parse(line) as { tenantId: string }).tenantId)).toEqual([
+      'small',
+      'large',
+    ])
+    const told: unknown[] = []
+    const onProgress = (progress: unknown) => told.push(progress)
+    await queue.counts({ name: 'job' }, { onProgress })
+    expect(told.at(-1)).toEqual({ matched: 2, changed: 0 })
+    await queue.removeJobs({ name: 'job' }, { onProgress })
+    expect(told.at(-1)).toEqual({ matched: 2, changed: 2 })
+    expect(await queue.listJobs()).toEqual([])
+  })
+})
+
+test('the queue of a tenant is that of its store, and of nobody else', async () => {
+  await queue.enqueue('job', 1, { tenantId: 'small', jobId: 'same' })
+  const large = queue.forTenant('large')
+  await large.enqueue('job', 2, { jobId: 'same' })
+  expect(await jobsIn(big)).toEqual(['same'])
+  expect(await large.listJobs()).toHaveLength(1)
+  expect(await large.getJob('same')).toMatchObject({ payload: 2 })
+  await large.removeJobs({ status: 'pending' })
+  expect(await queue.counts()).toMatchObject({ pending: 1 })
+})
+
 describe('by hand', () => {
   test('jobs are taken from the stores in turn, and each is ended where it was taken', async () => {
     for (const tenantId of ['small', 'large']) {

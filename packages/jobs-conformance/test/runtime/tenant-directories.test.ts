@@ -79,7 +79,7 @@ describe.each<[string, () => readonly TenantEntry[] | Promise<readonly TenantEnt
   ],
   ['fails', () => Promise.reject(new Error('no database')), /^no database$/],
   ['does not come', () => new Promise(() => {}), /no answer within 10000 ms/],
-  ['is wrong', () => [{ id: 'rawdog', weight: 0 }], /tenant "rawdog": weight/],
+  ['is wrong', () => [{ id: 'rawdog', weight: 0 }], /tenant "rawdog": weight must/],
 ])('an answer that %s', (_, bad, problem) => {
   test('is reported once, and the last good one stays until a better one comes', async () => {
     const tenants = directory()

@@ -12,6 +12,7 @@ import type { SchedulePut, ScheduleRecord, ScheduleRef } from '../storage/schedu
 import { checkAction } from './check-action.ts'
 import { checkTimes, invalidSchedule } from './check-times.ts'
 import { dueAdvance } from './due-advance.ts'
+import { expectedOf } from './expected-of.ts'
 import { overlapKey } from './overlap-key.ts'
 import type {
   Schedule,
@@ -275,11 +276,6 @@ function sameTimes(left: StoredTimes, right: StoredTimes): boolean {
 
 function textOf(times: StoredTimes, action: StoredAction): string {
   return JSON.stringify({ times, action })
-}
-
-function expectedOf(record: ScheduleRecord): SchedulePut['expected'] {
-  const { createdAt, revision, paused, nextAt } = record
-  return { createdAt, revision, paused, nextAt }
 }
 
 function found(record: ScheduleRecord | null, ref: ScheduleRef): ScheduleRecord {

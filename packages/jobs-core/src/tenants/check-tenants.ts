@@ -3,56 +3,44 @@ import { JobsError } from '../errors.ts'
 import { isRecord } from '../job/check-job-options.ts'
 import { checkKey, describe } from '../job/names.ts'
 import { DEFAULT_SIZES } from '../size-limits.ts'
+import { limitsOfTenant } from './directory-limits.ts'
 import type { Tenant, TenantEntry, TenantMap, TenantStatus } from './tenant.ts'
 
 const STATUSES: readonly TenantStatus[] = ['active', 'suspended', 'onboarding']
-const LARGEST_WEIGHT = 1_000
-const LARGEST_BURST = 1_000_000
-const LARGEST_FAILURES = 1_000_000
 /** Problems named in one error: enough to mend a file, few enough to read. */
 const SHOWN_PROBLEMS = 20
 
-/** Says what is wrong with a value; `null` for nothing. */
-type Rule = (value: unknown) => string | readonly Problem[] | null
+/** Throws where a value is not what a property may be. */
+type Check = (value: unknown) => void
 
-/** What is wrong below a value, and where. */
-interface Problem {
-  readonly path: string
-  readonly rule: string
+const CHECKS: { readonly [P in keyof TenantEntry]-?: Check } = {
+  id: parseTenantId,
+  status: (value) => {
+    if (STATUSES.includes(value as TenantStatus)) return
+    throw new Error(`must be one of ${STATUSES.join(', ')}, not ${shown(value)}`)
+  },
+  weight: (value) => {
+    limitsOfTenant({ id: 'any', weight: value as number })
+  },
+  limits: (value) => {
+    checkNames(value, ['concurrency', 'rate', 'backlog'])
+    limitsOfTenant({ id: 'any', limits: value as NonNullable<TenantEntry['limits']> })
+  },
+  limiters: checkLimiters,
+  store: checkStore,
+  formerStores: (value) => {
+    if (!Array.isArray(value)) throw new Error('must be an array of store names or URLs')
+    value.forEach(checkStore)
+  },
+  timezone: (value) => {
+    try {
+      if (typeof value !== 'string') throw new TypeError()
+      new Intl.DateTimeFormat('en', { timeZone: value })
+    } catch {
+      throw new Error('must be an IANA name such as Europe/London')
+    }
+  },
 }
-
-const rate = object(
-  { limit: whole(1), periodMs: whole(1), burst: whole(1, LARGEST_BURST) },
-  { needed: true },
-)
-const breaker = object(
-  { failures: whole(1, LARGEST_FAILURES), cooldownMs: whole(1) },
-  { needed: true },
-)
-
-const TENANT = object({
-  id: (value) => problemOf(() => parseTenantId(value)),
-  status: oneOf(STATUSES),
-  weight: whole(1, LARGEST_WEIGHT),
-  limits: object({
-    concurrency: orNone(whole(1)),
-    rate: orNone(rateRule),
-    backlog: orNone(whole(0)),
-  }),
-  limiters: limitersRule,
-  store: text,
-  formerStores: (value) =>
-    Array.isArray(value) && value.every((store) => text(store) === null)
-      ? null
-      : 'must be an array of store names or URLs',
-  timezone: (value) => (isTimezone(value) ? null : 'must be an IANA name such as Europe/London'),
-})
-
-const LIMITER = object({
-  concurrency: orNone(whole(1)),
-  rate: orNone(rateRule),
-  breaker: orNone(breaker),
-})
 
 /**
  * Checks what a source of a directory gave.
@@ -66,11 +54,9 @@ export function checkTenants(entries: unknown): TenantMap {
   const tenants = new Map<string, Tenant>()
   const problems: string[] = []
   for (const [index, entry] of entries.entries()) {
+    const found = problemsOf(entry)
     const name = nameOf(entry, index)
-    const found = listed(TENANT(entry))
-    for (const { path, rule } of found) {
-      problems.push(`${name}: ${path === '' ? rule : `${path} ${rule}`}`)
-    }
+    problems.push(...found.map((problem) => `${name}: ${problem}`))
     if (found.length > 0) continue
     const tenant = entry as TenantEntry
     if (tenants.has(tenant.id)) problems.push(`${name}: it is listed twice`)
@@ -80,103 +66,64 @@ export function checkTenants(entries: unknown): TenantMap {
   return tenants
 }
 
-function nameOf(entry: unknown, index: number): string {
-  return isRecord(entry) && typeof entry['id'] === 'string'
-    ? `tenant ${describe(entry['id'])}`
-    : `tenant ${index}`
+function problemsOf(entry: unknown): string[] {
+  if (!isRecord(entry)) return ['must be an object']
+  const problems: string[] = []
+  for (const name of new Set(['id', ...Object.keys(entry)])) {
+    const value = entry[name]
+    if (!Object.hasOwn(CHECKS, name)) problems.push(`${describe(name)} is not a property`)
+    else if (value !== undefined || name === 'id') {
+      const problem = problemWith(CHECKS[name as keyof TenantEntry], value)
+      if (problem !== null)
+        problems.push(problem.startsWith(name) ? problem : `${name}: ${problem}`)
+    }
+  }
+  return problems
 }
 
-function object(
-  properties: Readonly<Record<string, Rule>>,
-  { needed = false }: { readonly needed?: boolean } = {},
-): Rule {
-  return (value) => {
-    if (!isRecord(value)) return 'must be an object'
-    const problems: Problem[] = []
-    for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(properties, name)) {
-        problems.push({ path: name.slice(0, 60), rule: 'is not a property of a tenant' })
-      }
+function checkLimiters(value: unknown): void {
+  if (!isRecord(value)) throw new Error('must be an object: limits by the name of their limiter')
+  for (const [name, limits] of Object.entries(value)) {
+    checkKey('limiter', name, DEFAULT_SIZES.keyLength)
+    try {
+      checkNames(limits, ['concurrency', 'rate', 'breaker'])
+      limitsOfTenant({ id: 'any', limiters: { [name]: limits } })
+    } catch (error) {
+      throw new Error(`${describe(name)}: ${(error as Error).message}`)
     }
-    for (const [name, rule] of Object.entries(properties)) {
-      const isNeeded = needed || name === 'id'
-      if (value[name] === undefined && !isNeeded) continue
-      problems.push(...under(name, rule(value[name])))
-    }
-    return problems
   }
 }
 
-// Limits that depend on each other.
-function rateRule(value: unknown): ReturnType<Rule> {
-  const problems = listed(rate(value))
-  if (problems.length > 0) return problems
-  const { limit, periodMs } = value as { readonly limit: number; readonly periodMs: number }
-  return limit <= periodMs * 1_000 ? null : 'must start at most one job each microsecond'
-}
-
-function limitersRule(value: unknown): ReturnType<Rule> {
-  if (!isRecord(value)) return 'must be an object: limits by the name of their limiter'
-  return Object.entries(value).flatMap(([name, limits]) => [
-    ...under(
-      name.slice(0, 60),
-      problemOf(() => checkKey('limiter', name, DEFAULT_SIZES.keyLength)),
-    ),
-    ...under(name.slice(0, 60), LIMITER(limits)),
-  ])
-}
-
-function whole(min: number, max = Number.MAX_SAFE_INTEGER): Rule {
-  const range = max === Number.MAX_SAFE_INTEGER ? `${min} on` : `${min} to ${max}`
-  return (value) =>
-    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
-      ? null
-      : `must be a whole number from ${range}, not ${shown(value)}`
-}
-
-function orNone(rule: Rule): Rule {
-  return (value) => {
-    if (value === 'none') return null
-    const problem = rule(value)
-    return typeof problem === 'string' ? problem.replace('must be', "must be 'none' or") : problem
+/** Only what limits of a tenant and of a limiter have in a directory; `null` says nothing there. */
+function checkNames(limits: unknown, names: readonly string[]): asserts limits is object {
+  if (!isRecord(limits)) throw new Error('must be an object')
+  for (const [name, value] of Object.entries(limits)) {
+    if (!names.includes(name)) {
+      throw new Error(`${describe(name)} is not one of ${names.join(', ')}`)
+    }
+    if (value === null) throw new Error(`${name} is null; leave it out, or say 'none'`)
   }
 }
 
-function oneOf(values: readonly string[]): Rule {
-  return (value) =>
-    (values as readonly unknown[]).includes(value)
-      ? null
-      : `must be one of ${values.join(', ')}, not ${shown(value)}`
+function checkStore(value: unknown): void {
+  if (typeof value !== 'string' || value === '') {
+    throw new Error('must be the name or the URL of a store')
+  }
 }
 
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? null : 'must be the name or the URL of a store'
-}
-
-function isTimezone(value: unknown): boolean {
-  if (typeof value !== 'string') return false
-  return problemOf(() => new Intl.DateTimeFormat('en', { timeZone: value })) === null
-}
-
-function problemOf(check: () => unknown): string | null {
+function problemWith(check: Check, value: unknown): string | null {
   try {
-    check()
+    check(value)
     return null
   } catch (error) {
     return (error as Error).message
   }
 }
 
-function under(path: string, problem: ReturnType<Rule>): Problem[] {
-  return listed(problem).map((below) => ({
-    path: below.path === '' ? path : `${path}.${below.path}`,
-    rule: below.rule,
-  }))
-}
-
-function listed(problem: ReturnType<Rule>): readonly Problem[] {
-  if (problem === null) return []
-  return typeof problem === 'string' ? [{ path: '', rule: problem }] : problem
+function nameOf(entry: unknown, index: number): string {
+  return isRecord(entry) && typeof entry['id'] === 'string'
+    ? `tenant ${describe(entry['id'])}`
+    : `tenant ${index}`
 }
 
 function shown(value: unknown): string {

@@ -1,25 +1,19 @@
+import { expectedOf } from '../schedule/expected-of.ts'
 import { parseSpec } from '../schedule/stored-spec.ts'
 import { ticksOf } from '../schedule/ticks.ts'
 import type { ScheduleRecord } from '../storage/schedule.ts'
+import { followLimits } from './operator-limits.ts'
 import type { QueuePlace } from './queue-routes.ts'
 
 const PAGE = 500
 
 /**
- * Makes a store say of the whole queue what the default store says of it: whether it is paused, and the
- * schedules for each tenant. Safe to repeat, and to do in several processes at once.
+ * Makes a store say of the whole queue what the default store says of it: what an operator said, pauses
+ * among it, and the schedules for each tenant. Safe to repeat, and to do in several processes at once.
  */
 export async function followDefault(first: QueuePlace, other: QueuePlace): Promise<void> {
-  await followPause(first, other)
+  await followLimits(first, other)
   await followSchedules(first, other)
-}
-
-/** The same for the pause alone. */
-export async function followPause(first: QueuePlace, other: QueuePlace): Promise<void> {
-  if (first.store === other.store) return
-  const [wanted, paused] = await Promise.all([first.queue.isPaused(), other.queue.isPaused()])
-  if (wanted && !paused) await other.queue.pause()
-  if (!wanted && paused) await other.queue.resume()
 }
 
 /** The same for the schedules alone. */
@@ -42,9 +36,10 @@ export async function followSchedules(first: QueuePlace, other: QueuePlace): Pro
 /** A change by somebody else meanwhile wins; the next round looks again. */
 async function copy(
   { parts: { session }, store }: QueuePlace,
-  { queue, id, spec, paused }: ScheduleRecord,
+  record: ScheduleRecord,
   there: ScheduleRecord | undefined,
 ): Promise<void> {
+  const { queue, id, spec, paused } = record
   const ref = { queue, tenantId: null, id }
   const { now } = await session.call('getSchedules', (call) => store.getSchedules([], call))
   const goesOn = there?.spec === spec && !there.paused
@@ -53,11 +48,8 @@ async function copy(
     spec,
     paused,
     // The instants are the same in every store: an interval is counted from an anchor that is stored.
-    nextAt: goesOn ? there.nextAt : ticksOf(parseSpec(spec).times).after(now),
-    expected:
-      there === undefined
-        ? null
-        : { revision: there.revision, paused: there.paused, nextAt: there.nextAt },
+    nextAt: goesOn ? there.nextAt : ticksOf(parseSpec(record).times).after(now),
+    expected: there === undefined ? null : expectedOf(there),
   }
   await session.call('putSchedule', (call) => store.putSchedule(put, call))
 }
@@ -77,7 +69,7 @@ async function forEachTenant({
     }
     const page = await session.call('listSchedules', (call) => store.listSchedules(request, call))
     for (const record of page.schedules) {
-      if (parseSpec(record.spec).action.forEach !== undefined) found.set(record.id, record)
+      if (parseSpec(record).action.forEach !== undefined) found.set(record.id, record)
     }
     cursor = page.nextCursor
   }

@@ -1,3 +1,4 @@
+import { expectedOf } from '../schedule/expected-of.ts'
 import { parseSpec, type StoredSpec } from '../schedule/stored-spec.ts'
 import type { ScheduleRecord } from '../storage/schedule.ts'
 import type { QueuePlace } from './queue-routes.ts'
@@ -36,9 +37,9 @@ export async function moveSchedules(
 }
 
 async function move(from: QueuePlace, to: QueuePlace, record: ScheduleRecord): Promise<void> {
-  const { queue, tenantId, id, revision, paused, nextAt } = record
+  const { queue, tenantId, id, paused, nextAt } = record
   const ref = { queue, tenantId, id }
-  const { moving: begun, ...spec } = parseSpec(record.spec) as MovingSpec
+  const { moving: begun, ...spec } = parseSpec(record) as MovingSpec
   const moving = begun ?? { paused, nextAt }
   if (begun === undefined) {
     const put = {
@@ -47,7 +48,7 @@ async function move(from: QueuePlace, to: QueuePlace, record: ScheduleRecord): P
       spec: JSON.stringify({ ...spec, moving }),
       paused: true,
       nextAt,
-      expected: { revision, paused, nextAt },
+      expected: expectedOf(record),
     }
     const answer = await from.parts.session.call('putSchedule', (call) =>
       from.store.putSchedule(put, call),

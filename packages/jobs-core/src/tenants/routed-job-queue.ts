@@ -4,22 +4,33 @@ import type { JobEventListener, JobEventType } from '../events/job-event.ts'
 import type { AnyJobDefinition } from '../job/define-job.ts'
 import type { JobRequest } from '../job/job-request.ts'
 import type { Job, JobOptions } from '../job/job.ts'
+import { checkTenantId } from '../job/names.ts'
+import type { DrainOptions } from '../limits/drain.ts'
+import type {
+  LimitChanges,
+  LimitListFilter,
+  LimitPage,
+  LimitStatus,
+  QueueScope,
+} from '../limits/limit-options.ts'
 import { EnqueueChain, type EnqueueMiddleware } from '../middleware/enqueue-middleware.ts'
 import type { GroupMember, GroupOptions } from '../queue/group-request.ts'
 import type { EnqueuedGroup, JobGroup } from '../queue/job-group.ts'
+import type { JobAddress } from '../queue/job-address.ts'
+import type { DequeueOptions, JobListFilter, JobPage, JobQueue } from '../queue/job-queue.ts'
+import type { JobSelection } from '../queue/job-selection.ts'
 import type {
   BulkAnswer,
   BulkOptions,
-  DequeueOptions,
-  JobAddress,
-  JobListFilter,
-  JobPage,
-  JobQueue,
-  JobSelection,
-  TenantChoice,
-} from '../queue/job-queue.ts'
+  ProgressOptions,
+  RemoveOptions,
+  TenantListFilter,
+  TenantPage,
+} from '../queue/operator-calls.ts'
 import { attachInternals } from '../queue/queue-internals.ts'
 import type { QueueBasis } from '../queue/queue-on-store.ts'
+import type { TenantQueue } from '../queue/tenant-queue.ts'
+import { TenantView } from '../queue/tenant-view.ts'
 import type { WaitOptions } from '../queue/wait-for-job.ts'
 import type { Schedule, Schedules, ScheduleSpec } from '../schedule/schedule.ts'
 import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
@@ -28,7 +39,7 @@ import { RoutedBulk } from './routed-bulk.ts'
 import { RoutedEnqueuer } from './routed-enqueuer.ts'
 import { RoutedJobs } from './routed-jobs.ts'
 import { RoutedLeases } from './routed-leases.ts'
-import { RoutedPause } from './routed-pause.ts'
+import { RoutedControls } from './routed-controls.ts'
 import { RoutedSchedules } from './routed-schedules.ts'
 import type { TenantStores } from './tenant-stores.ts'
 
@@ -54,7 +65,7 @@ class RoutedJobQueue implements JobQueue {
   readonly #jobs: RoutedJobs
   readonly #bulk: RoutedBulk
   readonly #leases: RoutedLeases
-  readonly #pause: RoutedPause
+  readonly #controls: RoutedControls
   readonly #schedules: RoutedSchedules
 
   constructor(routes: QueueRoutes, middleware: EnqueueChain) {
@@ -65,7 +76,7 @@ class RoutedJobQueue implements JobQueue {
     this.#jobs = new RoutedJobs(routes)
     this.#bulk = new RoutedBulk(routes)
     this.#leases = new RoutedLeases(routes)
-    this.#pause = new RoutedPause(routes)
+    this.#controls = new RoutedControls(routes)
     this.#schedules = new RoutedSchedules(routes)
   }
 
@@ -118,8 +129,16 @@ class RoutedJobQueue implements JobQueue {
     return this.#bulk.list(typeof filter === 'string' ? { status: filter } : filter)
   }
 
-  counts(choice: TenantChoice = {}): Promise<JobCounts> {
-    return this.#bulk.counts(choice)
+  counts(selection: JobSelection = {}, options: ProgressOptions = {}): Promise<JobCounts> {
+    return this.#bulk.counts(selection, options)
+  }
+
+  oldestAge(selection: JobSelection = {}, options: ProgressOptions = {}): Promise<number | null> {
+    return this.#bulk.oldestAge(selection, options)
+  }
+
+  tenants(filter: TenantListFilter = {}): Promise<TenantPage> {
+    return this.#bulk.tenants(filter)
   }
 
   cancelJob(job: JobAddress): Promise<Job<unknown>> {
@@ -135,11 +154,19 @@ class RoutedJobQueue implements JobQueue {
   }
 
   cancelJobs(filter: JobSelection, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return this.#bulk.run(filter, ({ queue }) => queue.cancelJobs(filter, options))
+    return this.#bulk.run(filter, options, ({ queue }, own) => queue.cancelJobs(filter, own))
   }
 
   retryJobs(filter: JobSelection, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return this.#bulk.run(filter, ({ queue }) => queue.retryJobs(filter, options))
+    return this.#bulk.run(filter, options, ({ queue }, own) => queue.retryJobs(filter, own))
+  }
+
+  removeJobs(filter: JobSelection, options: RemoveOptions = {}): Promise<BulkAnswer> {
+    return this.#bulk.run(filter, options, ({ queue }, own) => queue.removeJobs(filter, own))
+  }
+
+  exportJobs(selection: JobSelection = {}): AsyncIterable<string> {
+    return this.#bulk.export(selection)
   }
 
   async waitFor<TResult>(
@@ -159,16 +186,36 @@ class RoutedJobQueue implements JobQueue {
     this.#middleware.use(middleware)
   }
 
-  pause(): Promise<void> {
-    return this.#pause.pause()
+  forTenant(tenantId: string): TenantQueue {
+    return new TenantView(this, checkTenantId(tenantId))
   }
 
-  resume(): Promise<void> {
-    return this.#pause.resume()
+  pause(scope?: QueueScope): Promise<void> {
+    return this.#controls.everywhere(scope, ({ queue }) => queue.pause(scope))
   }
 
-  isPaused(): Promise<boolean> {
-    return this.#pause.isPaused()
+  resume(scope?: QueueScope): Promise<void> {
+    return this.#controls.everywhere(scope, ({ queue }) => queue.resume(scope))
+  }
+
+  isPaused(scope?: QueueScope): Promise<boolean> {
+    return this.#controls.isPaused(scope)
+  }
+
+  drain(scope?: QueueScope, options: DrainOptions = {}): Promise<void> {
+    return this.#controls.drain(scope, options)
+  }
+
+  setLimits(scope: QueueScope, limits: LimitChanges): Promise<void> {
+    return this.#controls.everywhere(scope, ({ queue }) => queue.setLimits(scope, limits))
+  }
+
+  limits(scope: QueueScope): Promise<LimitStatus> {
+    return this.#controls.limits(scope)
+  }
+
+  listLimits(filter: LimitListFilter = {}): Promise<LimitPage> {
+    return this.#controls.list(filter)
   }
 
   dequeue(limit = 10, options: DequeueOptions = {}): Promise<Job<unknown>[]> {

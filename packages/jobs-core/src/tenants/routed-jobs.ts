@@ -1,6 +1,6 @@
 import { currentTenant } from '@cgk/core'
 import { isJobsError, type JobsErrorCode } from '../errors.ts'
-import type { JobAddress } from '../queue/job-queue.ts'
+import type { JobAddress } from '../queue/job-address.ts'
 import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
 
 /** Finds one thing of a tenant: in the tenant's store, then in those where it was before. */

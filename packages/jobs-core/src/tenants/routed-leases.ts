@@ -1,6 +1,7 @@
 import { checkInteger } from '../job/check-job-options.ts'
 import type { Job } from '../job/job.ts'
-import type { DequeueOptions, JobAddress } from '../queue/job-queue.ts'
+import type { JobAddress } from '../queue/job-address.ts'
+import type { DequeueOptions } from '../queue/job-queue.ts'
 import { leaseLost } from '../queue/manual-leases.ts'
 import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
 

@@ -1,7 +1,7 @@
 import { currentTenant } from '@cgk/core'
 import { isJobsError } from '../errors.ts'
-import { checkInteger } from '../job/check-job-options.ts'
 import type { Job } from '../job/job.ts'
+import { checkPage } from '../queue/check-page.ts'
 import type {
   Schedule,
   ScheduleAddress,
@@ -15,9 +15,6 @@ import { followSchedules } from './follow-default.ts'
 import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
 import { pageThrough } from './routed-bulk.ts'
 import { RoutedJobs } from './routed-jobs.ts'
-
-const DEFAULT_PAGE = 100
-const LARGEST_PAGE = 1_000
 
 /**
  * The schedules of a queue over the stores of many tenants. Those of a tenant are in its store; those
@@ -47,19 +44,15 @@ export class RoutedSchedules implements Schedules {
     return this.#finder.first(schedule, ({ queue }) => queue.schedules.get(schedule))
   }
 
-  async list({
-    cursor,
-    limit = DEFAULT_PAGE,
-    ...choice
-  }: ScheduleListFilter = {}): Promise<SchedulePage> {
-    checkInteger('limit', limit, 1, LARGEST_PAGE)
+  async list({ cursor, limit, ...choice }: ScheduleListFilter = {}): Promise<SchedulePage> {
+    const page = checkPage({ limit, cursor })
     const places = await this.#routes.placesOfChoice(choice.tenantId)
     const [first] = places
-    if (places.length === 1) return first!.queue.schedules.list({ ...choice, limit, cursor })
-    const listed = await pageThrough(places, { cursor, limit }, async (place, request) => {
-      const page = await place.queue.schedules.list({ ...choice, ...request })
-      const items = place === first ? page : page.filter(({ forEach }) => forEach === undefined)
-      return { items, nextCursor: page.nextCursor }
+    if (places.length === 1) return first!.queue.schedules.list({ ...choice, ...page })
+    const listed = await pageThrough(places, page, async (place, request) => {
+      const found = await place.queue.schedules.list({ ...choice, ...request })
+      const items = place === first ? found : found.filter(({ forEach }) => forEach === undefined)
+      return { items, nextCursor: found.nextCursor }
     })
     const schedules: Schedule[] = listed.items
     const { nextCursor } = listed

@@ -3,8 +3,9 @@ import type { PooledSlots, SlotPool } from '../processor/slot-pool.ts'
 import type { Slots } from '../processor/slots.ts'
 import type { JobsLogger, RuntimePorts } from '../runtime/ports.ts'
 import { SupervisedLoop } from '../worker/supervised-loop.ts'
-import { followDefault, followPause } from './follow-default.ts'
+import { followDefault } from './follow-default.ts'
 import { moveSchedules } from './move-schedules.ts'
+import { followLimits } from './operator-limits.ts'
 import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
 import { TenantReconciler } from './tenant-reconciler.ts'
 import type { TenantMap } from './tenant.ts'
@@ -114,14 +115,14 @@ export class ServedStore {
     const { ref, routes, ports, logger } = this.#parts
     const { stores } = routes
     const place = routes.at(stores.acquire(ref))
-    this.#reconciler = new TenantReconciler({ place, stores, clock: ports.clock, logger })
+    this.#reconciler = new TenantReconciler({ place, routes, clock: ports.clock, logger })
     this.#place = place
     return place
   }
 
   async #process(place: QueuePlace): Promise<void> {
     // Unless the default store does not say: no other waits for it.
-    await this.#followPause(place).catch(() => {})
+    await this.#followLimits(place).catch(() => {})
     if (this.#stopped !== null) return
     this.#processor = this.#parts.processorFor(place, this.#slots)
     this.#processor.start()
@@ -143,8 +144,8 @@ export class ServedStore {
     return LOOK_MS
   }
 
-  async #followPause(place: QueuePlace): Promise<void> {
-    await followPause(this.#default, place)
+  async #followLimits(place: QueuePlace): Promise<void> {
+    await followLimits(this.#default, place)
   }
 
   get #default(): QueuePlace {

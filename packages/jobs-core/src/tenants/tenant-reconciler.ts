@@ -3,9 +3,9 @@ import type { Clock, JobsLogger } from '../runtime/ports.ts'
 import { EACH_TENANT, type StoredLimits, type TenantStanding } from '../storage/limits.ts'
 import { directoryLimits, limitChanges } from './directory-limits.ts'
 import { HeldTenants } from './held-tenants.ts'
-import type { QueuePlace } from './queue-routes.ts'
-import type { TenantStores } from './tenant-stores.ts'
-import type { TenantMap } from './tenant.ts'
+import { bringLimits } from './operator-limits.ts'
+import type { QueuePlace, QueueRoutes } from './queue-routes.ts'
+import type { Tenant, TenantMap } from './tenant.ts'
 
 const PAGE = 1_000
 /** Changes in one call: it must not stand in the way of claims. */
@@ -14,7 +14,7 @@ const BATCH = 200
 /** What a {@link TenantReconciler} is made of. */
 export interface TenantReconcilerParts {
   readonly place: QueuePlace
-  readonly stores: TenantStores
+  readonly routes: QueueRoutes
   readonly clock: Clock
   readonly logger: JobsLogger
 }
@@ -44,7 +44,8 @@ export class TenantReconciler {
 
   /** Once this resolves, the store says what the directory did at the beginning. */
   async round(): Promise<void> {
-    const { place, stores } = this.#parts
+    const { place, routes } = this.#parts
+    const { stores } = routes
     checkCapable(place)
     const settled = this.#settled
     // Whatever goes wrong: the store may come back without what it was told.
@@ -63,7 +64,7 @@ export class TenantReconciler {
 
   /** Whose jobs are here that live elsewhere, and whose that live nowhere. */
   async #look(tenants: TenantMap): Promise<{ guests: string[]; unknown: TenantStanding[] }> {
-    const { place, stores } = this.#parts
+    const { place, routes } = this.#parts
     const { queue, store, parts } = place
     const guests: string[] = []
     const unknown: TenantStanding[] = []
@@ -81,7 +82,7 @@ export class TenantReconciler {
         const { tenantId } = standing
         if (tenantId === null) continue
         if (!tenants.has(tenantId)) unknown.push(standing)
-        else if (!stores.isIn(tenantId, store)) guests.push(tenantId)
+        else if (!routes.stores.isIn(tenantId, store)) guests.push(tenantId)
       }
       cursor = page.nextCursor
     }
@@ -96,15 +97,46 @@ export class TenantReconciler {
     return said?.directory.paused === true
   }
 
-  async #write(tenants: Parameters<typeof directoryLimits>[1]): Promise<void> {
+  async #write(tenants: readonly Tenant[]): Promise<void> {
     const { queue, store, parts } = this.#parts.place
     const { session } = parts
-    const wanted = directoryLimits(queue.name, tenants)
-    const changes = limitChanges(wanted, await this.#stored())
+    const stored = await this.#stored()
+    await this.#bringAlong(tenants, stored)
+    const changes = limitChanges('directory', directoryLimits(queue.name, tenants), stored)
     for (let from = 0; from < changes.length; from += BATCH) {
       if (session.turns.isOver()) await session.turns.next()
       const batch = changes.slice(from, from + BATCH)
       await session.call('setLimits', (call) => store.setLimits(batch, call))
+    }
+  }
+
+  /**
+   * What an operator said about a tenant comes along when it moves, before a job of it starts here: until
+   * the directory has said something about it, it is held.
+   */
+  async #bringAlong(tenants: readonly Tenant[], stored: readonly StoredLimits[]): Promise<void> {
+    const { place, routes, logger } = this.#parts
+    const { stores } = routes
+    const known = new Set<string | null | undefined>()
+    for (const { scope, directory } of stored) {
+      if (directory.paused !== undefined) known.add(scope.tenantId)
+    }
+    for (const { id } of tenants) {
+      if (known.has(id) || !stores.isIn(id, place.store)) continue
+      for (const former of stores.placesOf(id).slice(1)) {
+        try {
+          await bringLimits(routes.at(stores.get(former)), place, id)
+        } catch (error) {
+          // A store that is gone for good must not keep the tenant from the one that it was moved to.
+          logger.warn('what operators said about a tenant did not move along with it', {
+            queue: place.queue.name,
+            tenantId: id,
+            from: stores.labelOf(former),
+            to: place.label,
+            error,
+          })
+        }
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Breaker, RateLimit } from '../storage/limits.ts'
+import type { ScopeLimits } from '../limits/limit-options.ts'
 
 /**
  * Whether a tenant's jobs run:
@@ -9,14 +9,7 @@ import type { Breaker, RateLimit } from '../storage/limits.ts'
 export type TenantStatus = 'active' | 'suspended' | 'onboarding'
 
 /** What holds for one of a tenant's limiters, such as its account with an outside API. */
-export interface LimiterEntry {
-  /** Jobs at a time, from 1 on. @defaultValue 'none' */
-  readonly concurrency?: number | 'none'
-  /** @defaultValue 'none' */
-  readonly rate?: RateLimit | 'none'
-  /** @defaultValue `DEFAULT_BREAKER` */
-  readonly breaker?: Breaker | 'none'
-}
+export type LimiterEntry = Pick<ScopeLimits, 'concurrency' | 'rate' | 'breaker'>
 
 /** One tenant as a source of the directory gives it: JSON, of which the id alone is needed. */
 export interface TenantEntry {
@@ -25,15 +18,8 @@ export interface TenantEntry {
   readonly status?: TenantStatus
   /** Its share of the starts beside other tenants that have jobs: from 1 to 1,000. @defaultValue 1 */
   readonly weight?: number
-  /** What holds for all its jobs together. */
-  readonly limits?: {
-    /** Jobs at a time, from 1 on. @defaultValue 'none' */
-    readonly concurrency?: number | 'none'
-    /** @defaultValue 'none' */
-    readonly rate?: RateLimit | 'none'
-    /** How many of its jobs may wait before enqueue calls are refused, from 0 on. @defaultValue 'none' */
-    readonly backlog?: number | 'none'
-  }
+  /** What holds for all its jobs together. @defaultValue nothing */
+  readonly limits?: Pick<ScopeLimits, 'concurrency' | 'rate' | 'backlog'>
   /** By the limiter's name. */
   readonly limiters?: Readonly<Record<string, LimiterEntry>>
   /** Where its jobs live: the name of a store, or a store URL. @defaultValue the default store */

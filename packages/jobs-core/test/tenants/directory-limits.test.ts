@@ -3,7 +3,8 @@ import type { LimitScope, Limits, StoredLimits } from '../../src/storage/limits.
 import { directoryLimits, limitChanges } from '../../src/tenants/directory-limits.ts'
 import type { Tenant } from '../../src/tenants/tenant.ts'
 
-const rate = { limit: 2, periodMs: 1_000, burst: 40 }
+const rate = { limit: 2, period: 1_000, burst: 40 }
+const stated = { limit: 2, periodMs: 1_000, burst: 40 }
 const tenant = (id: string, more: Partial<Tenant> = {}): Tenant => ({
   id,
   status: 'active',
@@ -29,10 +30,10 @@ test('each tenant says its limits, known ones are not held, all others are, and 
   expect(said).toEqual([
     {
       scope: { queue: 'q', tenantId: 'a' },
-      limits: { paused: false, weight: 3, concurrency: 2, rate, backlog: 9 },
+      limits: { paused: false, weight: 3, concurrency: 2, rate: stated, backlog: 9 },
     },
     { scope: { queue: 'q', tenantId: 'b' }, limits: { paused: true } },
-    { scope: { queue: 'q', tenantId: 'b', limiter: 'api' }, limits: { rate } },
+    { scope: { queue: 'q', tenantId: 'b', limiter: 'api' }, limits: { rate: stated } },
     { scope: { queue: 'q', tenantId: 'c' }, limits: { paused: false } },
     { scope: { queue: 'q', tenantId: null }, limits: { paused: false } },
     { scope: { queue: 'q', tenantId: '*' }, limits: { paused: true } },
@@ -41,15 +42,16 @@ test('each tenant says its limits, known ones are not held, all others are, and 
 
 test('what is said already is not said again', () => {
   const wanted = directoryLimits('q', [tenant('a', { limits: { rate } })])
-  const first = limitChanges(wanted, [])
+  const first = limitChanges('directory', wanted, [])
   expect(first).toHaveLength(3)
   const again = directoryLimits('q', [tenant('a', { limits: { rate: { ...rate } } })])
-  expect(limitChanges(again, apply(first))).toEqual([])
+  expect(limitChanges('directory', again, apply(first))).toEqual([])
 })
 
 test('a change says what differs alone, and takes back what is said no more', () => {
   const before = [stored({ tenantId: 'a' }, { paused: false, weight: 3, concurrency: 2 })]
   const [change] = limitChanges(
+    'directory',
     directoryLimits('q', [tenant('a', { weight: 4, status: 'suspended' })]),
     before,
   )
@@ -62,10 +64,11 @@ test('a change says what differs alone, and takes back what is said no more', ()
 
 test('all that is said of a tenant that has left is taken back, and nothing of what an operator said', () => {
   const changes = limitChanges(
+    'directory',
     [],
     [
       stored({ tenantId: 'gone' }, { paused: false, weight: 3 }, { concurrency: 1 }),
-      stored({ tenantId: 'gone', limiter: 'api' }, { rate }),
+      stored({ tenantId: 'gone', limiter: 'api' }, { rate: stated }),
       stored({ tenantId: 'gone', key: 'k' }, {}, { concurrency: 1 }),
       stored({}, {}, { concurrency: 100 }),
     ],
