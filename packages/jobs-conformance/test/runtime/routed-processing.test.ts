@@ -293,6 +293,12 @@ describe('a tenant that moves', () => {
     await queue.setLimits({ tenantId: 'small' }, { concurrency: null })
     await time.advance(2_000)
     expect(ran).toEqual(['small'])
+    // What is said there since is not undone by what was said before the move.
+    await process.queue({ store: big }).setLimits({ tenantId: 'small' }, { concurrency: 7 })
+    directory.replace([{ id: 'small', store: 'big', weight: 2 }])
+    await time.advance(A_ROUND_MS)
+    expect(await queue.limits({ tenantId: 'small' })).toMatchObject({ applies: { concurrency: 7 } })
+    await process.queue({ store: big }).setLimits({ tenantId: 'small' }, { concurrency: null })
     // And back, where what was taken back meanwhile is said no more.
     directory.replace([{ id: 'small' }])
     await time.advance(A_ROUND_MS)
@@ -439,6 +445,14 @@ test('what an operator says about each tenant reaches a store that is needed lat
   expect(await queue.limits({ tenantId: 'large' })).toMatchObject({ applies: { concurrency: 2 } })
   await queue.setLimits({ tenantId: '*' }, { concurrency: null })
   expect((await queue.limits({ tenantId: 'large' })).applies).not.toHaveProperty('concurrency')
+})
+
+test('a store that missed the end of a pause is resumed', async () => {
+  await process.queue({ store: big }).pause()
+  work([{ id: 'large', store: 'big' }])
+  await enqueue('large')
+  await time.advance(2_000)
+  expect(ran).toEqual(['large'])
 })
 
 test('a store that is named is served although no tenant needs it, as long as it has jobs', async () => {

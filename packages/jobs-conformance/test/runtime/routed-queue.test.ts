@@ -310,6 +310,21 @@ describe('limits and loads', () => {
     expect(await queue.isPaused({ tenantId: 'large' })).toBe(false)
   })
 
+  test('a drain of the queue waits for every store', async () => {
+    for (const tenantId of ['small', 'large']) await queue.enqueue('job', 1, { tenantId })
+    const taken = await queue.dequeue(10)
+    let isDrained = false
+    const drained = queue.drain().then(() => (isDrained = true))
+    for (const job of taken) {
+      await time.advance(2_000)
+      expect(isDrained).toBe(false)
+      await queue.acknowledge(job, 'completed')
+    }
+    await time.advance(2_000)
+    await drained
+    expect(await process.queue({ store: big }).isPaused()).toBe(true)
+  })
+
   test('tenants, ages, exports and removals span the stores, and progress adds up', async () => {
     for (const tenantId of ['small', 'large']) {
       await queue.enqueue('job', 1, { tenantId })

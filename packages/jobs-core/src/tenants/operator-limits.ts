@@ -68,8 +68,8 @@ async function statedIn(
   return stated
 }
 
-function withoutPause({ paused: _, ...limits }: Limits): Limits {
-  return limits
+function withoutPause(limits: Limits): Limits {
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => name !== 'paused'))
 }
 
 function isPaused({ operator }: StoredLimits): boolean {
