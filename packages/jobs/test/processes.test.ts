@@ -223,7 +223,7 @@ describe('an adapter that the program has installed', () => {
   test('is found from the program’s directory and given the whole URL', async () => {
     const cwd = await projectWith(
       '@cgk/jobs-redis',
-      `export const createStoreFromUrl = (url) => ({ name: url, enqueue() {} })`,
+      `export const createStoreFromUrl = (url) => ({ name: url, enqueue() {}, close() {} })`,
     )
     const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: 'redis://:secret@host/1' } })
     expect((await ended).lines).toEqual(['opened redis://:secret@host/1'])
