@@ -18,6 +18,10 @@ test('a run ends by itself with every job accounted for', { timeout: 60_000 }, a
   expect(account.lost).toBe(0)
   expect(code).toBe(0)
 
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^fair shares: Jain index (1\.0000|0\.\d{4}) /),
+  )
+
   const signatures = lines.find((line) => line.startsWith('signatures:')) ?? ''
   const [wrong, refused] = numbersIn(signatures)
   expect(wrong).toBeGreaterThan(0)

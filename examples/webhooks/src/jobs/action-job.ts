@@ -1,6 +1,7 @@
 import { defineJob, PermanentError, type JobDefinition } from '@cgk/jobs'
 import * as v from 'valibot'
 import type { OutsideApiClient } from '../outside-api/outside-api-client.ts'
+import { OUTSIDE_API } from '../tenants/directory-file.ts'
 import { actionNames, type ActionName } from './routes.ts'
 
 /** What an action needs to know of the delivery it follows from. */
@@ -30,7 +31,11 @@ function defineActionJob(name: ActionName, api: OutsideApiClient): ActionJob {
     name,
     schema: ActionPayload,
     retry: { maxAttempts: 4, backoff: 'exponential', initialDelay: 150, maxDelay: 1000 },
-    options: { timeout: 800, priority: name === 'raise-alert' ? 10 : 0 },
+    options: {
+      timeout: 800,
+      priority: name === 'raise-alert' ? 10 : 0,
+      limiter: OUTSIDE_API,
+    },
     handler: async (job, { signal, tenantId }) => {
       if (tenantId === undefined) throw new PermanentError('An action belongs to a shop')
       const call = { tenantId, action: name, jobId: job.id, body: job.payload }

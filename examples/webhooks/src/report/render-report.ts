@@ -3,18 +3,25 @@ import type { Job } from '@cgk/jobs'
 import { RECEIVE_DELIVERY, WRONG_SIGNATURE } from '../jobs/receive-delivery-job.ts'
 import type { CallCounts } from '../outside-api/ledger.ts'
 import { shops } from '../shops.ts'
+import type { Fairness } from '../view/fair-shares.ts'
 import type { Account, Evidence } from './account.ts'
 
 const SHOWN_LOSSES = 10
 
 /** The run in a table and a few sentences; the last line is the account. */
-export function renderReport(evidence: Evidence, calls: CallCounts, account: Account): string {
+export function renderReport(
+  evidence: Evidence,
+  calls: CallCounts,
+  account: Account,
+  fairness: Fairness | null,
+): string {
   const { enqueued, completed, failed, losses } = account
   return [
     '',
     renderTable(evidence),
     '',
     ...renderSentences(evidence, calls),
+    renderFairness(fairness),
     ...renderTrouble(account),
     `jobs: ${enqueued} enqueued, ${completed} completed, ${failed} failed, ${losses.length} lost`,
   ].join('\n')
@@ -66,6 +73,15 @@ function renderSentences({ handedIn, jobs }: Evidence, calls: CallCounts): strin
       `${calls.slow} slow, ${calls.replayed} repeated and not done twice`,
     `gave up on:  ${others.length} jobs${others.length === 0 ? '' : ` (${tally(others)})`}`,
   ]
+}
+
+function renderFairness(fairness: Fairness | null): string {
+  if (fairness === null) return 'fair shares: never had all shops deliveries waiting at once'
+  const { jainIndex, starts, shops: count } = fairness
+  return (
+    `fair shares: Jain index ${jainIndex.toFixed(4)} of starts by weight, ` +
+    `over the ${starts} starts while each of ${count} shops had deliveries waiting`
+  )
 }
 
 function tally(jobs: readonly Job<unknown>[]): string {

@@ -7,6 +7,7 @@ import { loadCatalogue } from '../deliveries/catalogue.ts'
 import { replay, type ShopDelivery } from '../deliveries/replay.ts'
 import { RECEIVE_DELIVERY } from '../jobs/receive-delivery-job.ts'
 import { shops, shopSecrets } from '../shops.ts'
+import { writeFirstDirectory } from '../tenants/directory-file.ts'
 import { writeRun, type Run } from './run.ts'
 
 /** Where the worker finds its run. */
@@ -15,7 +16,7 @@ export interface PreparedRun {
   readonly deliveriesFile: string
 }
 
-/** Writes the run's description and its deliveries, signed, into a folder. */
+/** Writes the run's description, its directory of tenants and its deliveries, signed, into a folder. */
 export async function prepareRun(options: {
   readonly folder: string
   readonly outsideApiUrl: string
@@ -26,9 +27,11 @@ export async function prepareRun(options: {
   const secrets = shopSecrets(seed)
   const catalogue = loadCatalogue()
   const sent = replay({ seed, shops, secrets, catalogue, limit: options.deliveries })
+  const directoryFile = join(folder, 'shops.json')
   const run: Run = {
     queue: `webhooks-${randomBytes(6).toString('hex')}`,
     outsideApiUrl,
+    directoryFile,
     secrets: [...secrets],
     sent: sent.map(({ shop, delivery, wronglySigned }) => ({
       tenantId: shop,
@@ -40,6 +43,7 @@ export async function prepareRun(options: {
   const runFile = join(folder, 'run.json')
   const deliveriesFile = join(folder, 'deliveries.jsonl')
   await writeRun(runFile, run)
+  await writeFirstDirectory(directoryFile)
   await pipeline(Readable.from(jobLines(sent, run.queue)), createWriteStream(deliveriesFile))
   return { runFile, deliveriesFile }
 }

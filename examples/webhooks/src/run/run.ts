@@ -12,6 +12,8 @@ const Run = v.object({
   /** Of this run alone, so that on a durable store a second run is not all repeats of the first. */
   queue: v.string(),
   outsideApiUrl: v.string(),
+  /** Where the directory of tenants is. */
+  directoryFile: v.string(),
   secrets: v.array(v.object({ slug: v.string(), secret: v.string() })),
   /** What the deliveries file holds, line by line. */
   sent: v.array(SentDelivery),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { JobProcessor, JobQueue } from '@cgk/jobs'
 import logUpdate from 'log-update'
+import type { FairShares } from './fair-shares.ts'
 import { renderTenants, renderTotals } from './render-progress.ts'
 import { readProgress, type Progress } from './progress.ts'
 
@@ -13,6 +14,7 @@ export interface LiveViewOptions {
   readonly processor: JobProcessor
   /** How many jobs each tenant will have had in the end; tenants are shown in this order. */
   readonly expected: ReadonlyMap<string, number>
+  readonly shares: FairShares
 }
 
 /**
@@ -60,11 +62,11 @@ export class LiveView {
   }
 
   async #read(): Promise<Progress> {
-    const { queue, processor, expected } = this.#options
+    const { queue, processor, expected, shares } = this.#options
     return {
       elapsedMs: performance.now() - this.#startedAt,
       isDraining: processor.status().state === 'stopping',
-      tenants: await readProgress(queue, expected),
+      tenants: await readProgress(queue, expected, (tenantId) => shares.shareOf(tenantId)),
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { JobCounts, JobQueue } from '@cgk/jobs'
+import { OUTSIDE_API } from '../tenants/directory-file.ts'
 
 /** How far one tenant's jobs are. */
 export interface TenantProgress {
@@ -6,14 +7,19 @@ export interface TenantProgress {
   readonly done: number
   readonly running: number
   readonly waiting: number
-  readonly retrying: number
   readonly failed: number
   /** How many jobs it will have had in the end. */
   readonly expected: number
+  /** Which part of all starts it had, from 0 to 1. */
+  readonly share: number
+  /** How long the job that has been due longest has waited; `null` where none is due. */
+  readonly waitMs: number | null
+  /** What keeps its jobs back; `null` for nothing. */
+  readonly limit: string | null
 }
 
 /** The numbers that both a tenant and all of them together have. */
-type Standings = Omit<TenantProgress, 'tenantId' | 'expected'>
+type Standings = Pick<TenantProgress, 'done' | 'running' | 'waiting' | 'failed'>
 
 /** How far the run is. */
 export interface Progress {
@@ -24,25 +30,39 @@ export interface Progress {
 }
 
 /** Asks the store how far each tenant is. */
-export function readProgress(
+export async function readProgress(
   queue: JobQueue,
   expected: ReadonlyMap<string, number>,
+  shareOf: (tenantId: string) => number,
 ): Promise<readonly TenantProgress[]> {
+  const loads = new Map((await queue.tenants()).map((load) => [load.tenantId, load]))
   return Promise.all(
     [...expected].map(async ([tenantId, jobs]) => ({
       tenantId,
       expected: jobs,
-      ...progressOf(await queue.counts({ tenantId })),
+      share: shareOf(tenantId),
+      waitMs: loads.get(tenantId)?.oldestAgeMs ?? null,
+      limit: loads.get(tenantId)?.paused === true ? 'suspended' : await apiLimit(queue, tenantId),
+      ...standingsOf(await queue.counts({ tenantId })),
     })),
   )
 }
 
-function progressOf(counts: JobCounts): Standings {
+/** What the outside API's limiter of a tenant says. */
+async function apiLimit(queue: JobQueue, tenantId: string): Promise<string | null> {
+  const { applies, opensInMs } = await queue.limits({ tenantId, limiter: OUTSIDE_API })
+  if (opensInMs === 0 || applies.rate === undefined) return null
+  const { limit, period } = applies.rate
+  // Its turn comes every millisecond or so; longer is a pause that the API asked for.
+  if (opensInMs > (2 * period) / limit) return `API in ${(opensInMs / 1000).toFixed(1)} s`
+  return `API ${limit}/s`
+}
+
+function standingsOf(counts: JobCounts): Standings {
   return {
     done: counts.completed,
     running: counts.running,
-    waiting: counts.pending + counts.scheduled,
-    retrying: counts.retrying,
+    waiting: counts.pending + counts.scheduled + counts.retrying,
     failed: counts.failed,
   }
 }
@@ -55,7 +75,6 @@ export function totalOf(tenants: readonly TenantProgress[]): Standings {
     done: sum(({ done }) => done),
     running: sum(({ running }) => running),
     waiting: sum(({ waiting }) => waiting),
-    retrying: sum(({ retrying }) => retrying),
     failed: sum(({ failed }) => failed),
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { CallQuota } from '../../src/outside-api/call-quota.ts'
 import { answerFor } from '../../src/outside-api/faults.ts'
 import { createOutsideApi } from '../../src/outside-api/outside-api.ts'
 import { keyAnswered } from './key-answered.ts'
@@ -14,10 +15,13 @@ test('an answer follows from the seed, the key and the number of the call', () =
 })
 
 test('most calls are done at once, and each fault occurs', () => {
-  const types = Array.from({ length: 2000 }, (_, index) => answerFor(SEED, `key ${index}`, 1).type)
+  const types = Array.from(
+    { length: 20_000 },
+    (_, index) => answerFor(SEED, `key ${index}`, 1).type,
+  )
   const share = (type: string): number => types.filter((t) => t === type).length / types.length
   expect(share('done')).toBeGreaterThan(0.7)
-  for (const fault of ['throttled', 'broken', 'slow']) expect(share(fault)).toBeGreaterThan(0.01)
+  for (const fault of ['throttled', 'broken', 'slow']) expect(types).toContain(fault)
 })
 
 test('a throttled call says when to come back and has no effect', async () => {
@@ -45,6 +49,16 @@ test('a call repeated under its key has its effect once', async () => {
     effects: [{ tenantId: 'rawdog', jobId: 'job_1', action: 'notify-team' }],
     counts: { calls: 2, replayed: 1 },
   })
+})
+
+test('a shop may call so often and no oftener, whatever the others do', () => {
+  const quota = new CallQuota({ perSecond: 100, burst: 3 })
+  const admitted = (shop: string, now: number): boolean[] =>
+    Array.from({ length: 5 }, () => quota.admits(shop, now))
+  expect(admitted('rawdog', 0)).toEqual([true, true, true, false, false])
+  expect(admitted('meliusly', 0)).toEqual([true, true, true, false, false])
+  expect(admitted('rawdog', 20)).toEqual([true, true, false, false, false])
+  expect(admitted('rawdog', 60_000)).toEqual([true, true, true, false, false])
 })
 
 test('a call without a key is refused', async () => {

@@ -1,0 +1,29 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { shops, suspendedShop, weights } from '../shops.ts'
+
+/** What the action jobs of a shop share: its account with the outside API. */
+export const OUTSIDE_API = 'outside-api'
+
+/** How often the outside API may be called for one shop. */
+export const apiRate = { limit: 1000, period: 1000, burst: 100 }
+
+/**
+ * Writes the directory of tenants that the worker follows: weights, limits and who is suspended. The
+ * file is replaced whole, so that nobody reads half of it.
+ */
+export async function writeDirectory(path: string, suspended: readonly string[]): Promise<void> {
+  const tenants = shops.map(({ slug, plan }) => ({
+    id: slug,
+    status: suspended.includes(slug) ? 'suspended' : 'active',
+    weight: weights[plan],
+    limiters: { [OUTSIDE_API]: { rate: apiRate } },
+  }))
+  const draft = `${path}.new`
+  await writeFile(draft, `${JSON.stringify(tenants, null, 2)}\n`)
+  await rename(draft, path)
+}
+
+/** The directory at the start of a run. */
+export function writeFirstDirectory(path: string): Promise<void> {
+  return writeDirectory(path, [suspendedShop])
+}
