@@ -70,8 +70,8 @@ const jobOptions = fc.record(
 )
 
 const jobId: Arbitrary<Pick<DrawnJob, 'jobId'>> = fc.oneof(
-  { arbitrary: fc.constant({}), weight: 3 },
-  { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 2 },
+  { arbitrary: fc.constant({}), weight: 1 },
+  { arbitrary: fc.record({ jobId: fc.constantFrom(...JOB_IDS) }), weight: 1 },
 )
 
 const when: Arbitrary<Pick<DrawnJob, 'delayMs' | 'runInMs'>> = fc.oneof(

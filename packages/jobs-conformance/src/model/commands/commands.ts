@@ -28,7 +28,7 @@ export function commandsFor(able: StoreCapabilities): Arbitrary<JobCommand>[] {
     [enqueueCommand(able), 6],
     [claim, 9],
     [settleCommand(able), 8],
-    [extend, 2],
+    [extend, 3],
     [report, 1],
     [advance, 4],
     [maintain, 3],
