@@ -68,8 +68,9 @@ export class Allowance {
     return Math.max(inTurn, this.#pausedUntil, this.#trippedUntil)
   }
 
-  /** From when on time alone keeps nothing back. */
+  /** From when on nothing is remembered that matters; `Infinity` while failures in a row are counted. */
   get restsAt(): number {
+    if (this.#failures > 0) return Infinity
     return Math.max(this.#nextTurn / MICROSECONDS, this.#pausedUntil, this.#trippedUntil)
   }
 

@@ -20,7 +20,7 @@ import {
 } from '../claim-jobs.ts'
 import type { OpenStore } from '../harness.ts'
 import { LIMITER, limitsOf, ofLimiter, sayLimits } from '../limit-scopes.ts'
-import { enqueueAll, ERROR, newJobs, OTHER_TENANT } from '../new-job.ts'
+import { enqueueAll, enqueueOne, ERROR, newJobs, OTHER_TENANT } from '../new-job.ts'
 import { caseNeeding, type CaseGroup } from '../store-case.ts'
 
 const limitsCase = caseNeeding('limits')
@@ -252,6 +252,26 @@ export const breakersCases: CaseGroup = {
 
       expect(other.breaker).toBe('closed')
       expect(await claimJobs(store)).toHaveLength(6)
+    }),
+
+    limitsCase('a breaker outlives the jobs of its limiter', async (open) => {
+      const { store } = open
+      const discarded = (job: ClaimedJob): Settlement => fail(job, ERROR, true)
+      const given = { limiter: LIMITER }
+      await sayLimits(store, ofLimiter(), { breaker: BREAKER })
+      for (let failures = 1; failures <= BREAKER.failures; failures += 1) {
+        expect(await breakerOf(store)).toBe('closed')
+        await enqueueOne(store, given)
+        await run(store, discarded)
+        await maintainAll(store)
+      }
+      expect(await breakerOf(store)).toBe('open')
+      await open.advance(COOLDOWN_MS)
+      await maintainAll(store)
+      expect(await breakerOf(store)).toBe('probing')
+      await enqueueAll(store, newJobs(5, 'job', given))
+
+      expect(await claimJobs(store)).toHaveLength(1)
     }),
 
     limitsCase('a limiter of which nothing is said has a breaker', async (open) => {
