@@ -73,7 +73,12 @@ const Config = settings({
     }),
   ),
   hooks: v.optional(
-    settings({ started: v.optional(Hook), idle: v.optional(Hook), stopped: v.optional(Hook) }),
+    settings({
+      starting: v.optional(Hook),
+      started: v.optional(Hook),
+      idle: v.optional(Hook),
+      stopped: v.optional(Hook),
+    }),
   ),
 })
 

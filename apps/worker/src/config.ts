@@ -54,6 +54,8 @@ export type WorkerHook = (worker: RunningWorker) => unknown
  * its exit code 1.
  */
 export interface WorkerHooks {
+  /** Stores and queues are open, and no processor runs yet: the place for middleware and listeners. */
+  readonly starting?: WorkerHook | undefined
   /** The processors run; nothing of `--file` has been read yet. */
   readonly started?: WorkerHook | undefined
   /** With `--until-idle`, once: the file is in and no job is left. */

@@ -114,6 +114,16 @@ class WorkerRun implements RunningWorker {
       this.#sayDraining(signal)
       this.stop()
     })
+    await this.#guard(() => this.#hook('starting'))
+    if (!this.#hasFailed) await this.#serve()
+    await this.#guard(() => this.#hook('stopped'))
+    await health?.close()
+    ignoreSignals()
+    this.logger.info('worker stopped')
+    return this.#exitCode()
+  }
+
+  async #serve(): Promise<void> {
     for (const processor of this.processors.values()) processor.start()
     this.logger.info({ queues: [...this.queues.keys()] }, 'worker started')
     const declared = this.#later(this.#stop.signal)
@@ -121,11 +131,6 @@ class WorkerRun implements RunningWorker {
     this.stop()
     await this.#drain()
     await declared
-    await this.#guard(() => this.#hook('stopped'))
-    await health?.close()
-    ignoreSignals()
-    this.logger.info('worker stopped')
-    return this.#exitCode()
   }
 
   async #work(): Promise<void> {

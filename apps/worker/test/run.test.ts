@@ -30,10 +30,11 @@ test('a worker waits for jobs that are scheduled or retrying before it is idle',
   expect(exitCode).toBe(0)
 })
 
-test('hooks run in order: started before the file, idle, stopped while the stores answer', async () => {
+test('hooks run in order: starting, started before the file, idle, stopped while the stores answer', async () => {
   const input = jobLines({ name: 'greet', payload: { who: 'ada' } })
   const { worker } = await runToEnd(['run', '--file', '-', '--until-idle'], { input })
   expect(worker.printed).toEqual([
+    'hook starting: completed 0, {"enqueued":0,"bad":0}',
     'hook started: completed 0, {"enqueued":0,"bad":0}',
     'greeted ada of nobody',
     'hook idle: completed 1, {"enqueued":1,"bad":0}',
@@ -41,7 +42,30 @@ test('hooks run in order: started before the file, idle, stopped while the store
   ])
 })
 
-test.each(['started', 'idle', 'stopped'])(
+test('middleware that the starting hook adds is around every attempt', async () => {
+  const input = jobLines({ name: 'greet', payload: { who: 'ada' } })
+  const { worker } = await runToEnd(['run', '--file', '-', '--until-idle'], {
+    input,
+    env: { TRACE: '1' },
+  })
+  const from = worker.printed.indexOf('middleware around greet')
+  expect(worker.printed[from + 1]).toBe('greeted ada of nobody')
+})
+
+test('where the starting hook throws nothing starts', async () => {
+  const input = jobLines({ name: 'greet', payload: { who: 'ada' } })
+  const { worker } = await runToEnd(['run', '--file', '-', '--until-idle'], {
+    input,
+    env: { THROW_IN: 'starting' },
+  })
+  expect(worker.log.map(({ msg }) => msg)).not.toContain('worker started')
+  expect(worker.printed).toEqual([
+    'hook starting: completed 0, {"enqueued":0,"bad":0}',
+    'hook stopped: completed 0, {"enqueued":0,"bad":0}',
+  ])
+})
+
+test.each(['starting', 'started', 'idle', 'stopped'])(
   'a %s hook that throws makes the exit code 1',
   async (hook) => {
     const { worker, exitCode } = await runToEnd(['run', '--until-idle'], {
