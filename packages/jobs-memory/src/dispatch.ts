@@ -24,10 +24,6 @@ export class Dispatch implements AllowanceOwner {
   /** Those that only the end of a lease will open while something waits for them. */
   readonly #usedUp = new Set<Allowance>()
   #now = 0
-  /** An alarm was set that is before all others. */
-  #hasEarlierAlarm = false
-  /** When the queue as a whole opens, as claimers were told. */
-  #toldOpening = 0
 
   /** @param lanes - all of the queue. */
   constructor(lanes: () => Iterable<Lane>) {
@@ -58,14 +54,10 @@ export class Dispatch implements AllowanceOwner {
     return this.#usedUp.size > 0 || (this.allowance.isUsedUp && this.#hasCandidates)
   }
 
-  /** When time lets a job start that may not now; `null` for never. */
-  get nextOpeningAt(): number | null {
-    const first = this.#alarms.peek()?.wakeAt ?? null
-    if (this.#isOpen) return first
-    const { opensAt } = this.allowance
-    if (opensAt === Infinity) return null
-    if (this.#hasCandidates) return opensAt
-    return first === null ? null : Math.max(first, opensAt)
+  /** When time lets a job start that is due and may not now; `Infinity` for never. */
+  get nextOpeningAt(): number {
+    if (!this.#isOpen && this.#hasCandidates) return this.allowance.opensAt
+    return this.#alarms.peek()?.wakeAt ?? Infinity
   }
 
   /** Takes the job whose turn it is. */
@@ -147,7 +139,6 @@ export class Dispatch implements AllowanceOwner {
       this.#tidy(lane)
     }
     if (extras.keys !== null) job.ties?.gate?.scope?.allowance.take(now)
-    this.#hasEarlierAlarm = false
   }
 
   /** The lease of a job has ended; whether something may be claimed that could not be before. */
@@ -168,7 +159,7 @@ export class Dispatch implements AllowanceOwner {
       scope.allowance.leased--
       opened = scope.reconsider() || opened
     }
-    return (opened && this.#isOpen) || this.#hasEarlierAlarm
+    return opened && this.#isOpen
   }
 
   /** The limiter of a job that is leased, if it has one. */
@@ -232,16 +223,9 @@ export class Dispatch implements AllowanceOwner {
     this.#setAlarm(allowance, null)
   }
 
-  /** Whether claimers are to look, now that something has changed about what the lane offers. */
-  concernsClaimers(lane: Lane): boolean {
-    const isEarlier = this.#hasEarlierAlarm
-    this.#hasEarlierAlarm = false
-    if (this.#isOpen) return isEarlier || this.#isCandidate(lane)
-    // Once for each instant at which the queue opens: until then nobody need look.
-    const { opensAt } = this.allowance
-    if (opensAt === Infinity || opensAt === this.#toldOpening) return false
-    this.#toldOpening = opensAt
-    return true
+  /** Whether something of the lane may be claimed now. */
+  offers(lane: Lane): boolean {
+    return this.#isOpen && this.#isCandidate(lane)
   }
 
   /** See {@link FairOrder.mayForget}. */
@@ -283,6 +267,5 @@ export class Dispatch implements AllowanceOwner {
     if (at === null) return
     allowance.wakeAt = at
     this.#alarms.push(allowance)
-    if (this.#alarms.peek() === allowance) this.#hasEarlierAlarm = true
   }
 }

@@ -29,6 +29,7 @@ export class Leasing {
   claim(request: ClaimRequest, now: number): ClaimResult {
     const queue = this.#state.queues.get(request.queue)
     if (queue === undefined || queue.dispatch.allowance.paused) {
+      queue?.told(Infinity)
       return { jobs: [], nextDueInMs: null, awaitsRelease: false, hasSuspects: false }
     }
     const { dispatch } = queue
@@ -37,10 +38,11 @@ export class Leasing {
       ? this.#claimSuspect(queue, request, now)
       : this.#claimReady(queue, request, now)
     const { hasReady, hasSuspects, awaitsRelease } = dispatch
-    const { nextDueAt } = queue
     const hasMore = hasReady || (request.suspects && hasSuspects)
-    const nextDueInMs = nextDueAt === null ? null : nextDueAt - now
-    return { jobs, nextDueInMs: hasMore ? 0 : nextDueInMs, awaitsRelease, hasSuspects }
+    const nextDueAt = hasMore ? now : queue.nextDueAt
+    queue.told(nextDueAt)
+    const nextDueInMs = nextDueAt === Infinity ? null : nextDueAt - now
+    return { jobs, nextDueInMs, awaitsRelease, hasSuspects }
   }
 
   settle(settlement: Settlement, now: number): SettleResult {

@@ -88,14 +88,22 @@ export class OrderingLine implements KeyGate {
 
   #letThrough(): boolean {
     const job = this.#first
-    if (job === null || this.#held > 0) return false
+    if (job === null || this.#held > 0 || !isWaiting(job)) return false
     if (this.scope !== null && !this.scope.admits()) {
       this.#keepBack(job)
       return false
     }
-    if (!job.ties!.isParked) return this.#queue.rouse(job)
+    if (!job.ties!.isParked) {
+      this.#queue.rouse(job)
+      return false
+    }
     job.ties!.isParked = false
     this.#queue.expose(job)
     return true
   }
+}
+
+/** Not so while the end of its attempt is being taken down. */
+function isWaiting({ home, ties }: Job): boolean {
+  return home !== null || ties!.isParked
 }

@@ -43,6 +43,8 @@ export class QueueState {
   #admissions = 0
   /** The latest instant of which anything here was told. */
   #now = 0
+  /** Until when a claimer may rest, by what it was told or hinted at last. */
+  #restUntil = Infinity
 
   constructor(name: string, history: History, random: Random, wakeUps: WakeUps) {
     this.name = name
@@ -180,19 +182,21 @@ export class QueueState {
    */
   wait(job: Job, now: number): void {
     if (job.runAt <= now) {
-      if (this.#arrive(job)) this.#hint(job.lane)
+      const isOffered = this.#arrive(job)
+      this.#hint(isOffered && this.dispatch.offers(job.lane))
       return
     }
     this.stand(job, job.attempts > 0 ? RETRYING : SCHEDULED)
-    if (!mayRunInTime(job)) this.#dormant.push(job)
-    else this.#delay(job)
+    if (mayRunInTime(job)) this.#delayed.push(job)
+    else this.#dormant.push(job)
+    this.#hint(false)
   }
 
   /** Takes a job out of whatever it waits or rests in. */
   withdraw(job: Job): void {
     this.dispatch.takeOut(job)
     const gate = job.ties?.gate
-    if (gate != null && gate.withdrawn(job)) this.#hint(job.lane)
+    if (gate != null) this.#hint(gate.withdrawn(job) && this.dispatch.offers(job.lane))
   }
 
   /** A job was claimed. */
@@ -206,9 +210,9 @@ export class QueueState {
 
   /** The lease of a job has ended. */
   released(job: Job): void {
-    const gate = job.ties?.gate
     const opened = this.dispatch.released(job)
-    if ((gate != null && gate.released(job)) || opened) this.#hint(job.lane)
+    const letThrough = job.ties?.gate?.released(job) === true
+    this.#hint(opened || (letThrough && this.dispatch.offers(job.lane)))
   }
 
   /** A job with an ordering or a concurrency key begins to live. */
@@ -234,7 +238,7 @@ export class QueueState {
     const gate = ties?.gate
     if (gate == null) return
     ties!.gate = null
-    if (gate.leave(job)) this.#hint(lane)
+    this.#hint(gate.leave(job) && this.dispatch.offers(lane))
     if (gate.isEmpty) lane.gates!.delete(gate.name)
   }
 
@@ -250,12 +254,11 @@ export class QueueState {
     return true
   }
 
-  /** Claimers are to look when the job's time comes; whether that is before all they know of. */
-  rouse(job: Job): boolean {
-    if (job.home !== this.#dormant || !mayRunInTime(job)) return false
+  /** Claimers are to look when the job's time comes. */
+  rouse(job: Job): void {
+    if (job.home !== this.#dormant || !mayRunInTime(job)) return
     this.#dormant.remove(job)
     this.#delayed.push(job)
-    return this.#delayed.peek() === job
   }
 
   /** Claimers are not to look when the job's time comes. */
@@ -282,12 +285,17 @@ export class QueueState {
     }
   }
 
-  /** When time may let a job start that may not now; `null` for never. */
-  get nextDueAt(): number | null {
-    const dueAt = this.#delayed.peek()?.runAt ?? null
-    const opensAt = this.dispatch.nextOpeningAt
-    if (dueAt === null || opensAt === null) return dueAt ?? opensAt
-    return Math.min(dueAt, opensAt)
+  /** When time may let a job start that may not now; `Infinity` for never. */
+  get nextDueAt(): number {
+    const { allowance, nextOpeningAt } = this.dispatch
+    if (allowance.paused) return Infinity
+    const dueAt = this.#delayed.peek()?.runAt ?? Infinity
+    return Math.max(Math.min(dueAt, nextOpeningAt), allowance.clearsAt)
+  }
+
+  /** A claimer was told that it may rest until then; `Infinity` for until it is hinted at something. */
+  told(restUntil: number): void {
+    this.#restUntil = Math.max(this.#restUntil, restUntil)
   }
 
   /** Takes note of what is said about a scope, and keeps to it from now on. */
@@ -297,7 +305,7 @@ export class QueueState {
     const { tenantId } = change.scope
     if (tenantId === undefined) {
       this.dispatch.allowance.apply(this.limits.effective(change.scope), now)
-      if (this.dispatch.reconsider()) this.#wakeUps.ready(this.name)
+      this.#hint(this.dispatch.reconsider())
       return
     }
     const lanes = tenantId === EACH_TENANT ? this.#lanes.values() : [this.#lanes.get(tenantId)]
@@ -356,7 +364,7 @@ export class QueueState {
       gate.scope = this.#keyScopeOf(lane, name.slice(1))
       gate.scope?.reconsider()
     }
-    this.#hint(lane)
+    this.#hint(this.dispatch.offers(lane))
   }
 
   #keyScopeOf(lane: Lane, key: string): KeyScope | null {
@@ -369,13 +377,12 @@ export class QueueState {
     return scope
   }
 
-  #delay(job: Job): void {
-    this.#delayed.push(job)
-    if (this.#delayed.peek() === job) this.#wakeUps.ready(this.name)
-  }
-
-  #hint(lane: Lane): void {
-    if (this.dispatch.concernsClaimers(lane)) this.#wakeUps.ready(this.name)
+  /** Claimers hear of it if more may be claimed now, or something sooner than they were told. */
+  #hint(more: boolean): void {
+    const at = more ? this.#now : this.nextDueAt
+    if (!more && at >= this.#restUntil) return
+    this.#restUntil = at
+    this.#wakeUps.ready(this.name)
   }
 }
 

@@ -44,6 +44,7 @@ export class Transitions {
   cancel(job: Job, now: number): boolean {
     if (hasEnded(job)) return false
     const { queue } = job.lane
+    queue.promote(now)
     if (job.standing === RUNNING) {
       job.updatedAt = now
       job.endedAt = now
@@ -63,8 +64,9 @@ export class Transitions {
 
   /** Ends the lease of a job. One that was cancelled is thereby done with. */
   endLease(job: Job, stage: Exclude<LeaseStage, 'held'>, now: number): void {
-    this.#state.leases.end(job, stage)
     const { queue } = job.lane
+    queue.promote(now)
+    this.#state.leases.end(job, stage)
     queue.released(job)
     if (job.standing !== CANCELLED) return
     queue.leaveGate(job)
@@ -104,6 +106,7 @@ export class Transitions {
   remove(job: Job, now: number): boolean {
     if (job.leaseStage === 'held') return false
     const { lane, ties } = job
+    lane.queue.promote(now)
     lane.queue.withdraw(job)
     if (ties !== null) {
       if (!hasEnded(job)) this.#ended(job, CANCELLED, now)

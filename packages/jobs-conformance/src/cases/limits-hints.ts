@@ -1,11 +1,12 @@
 import { complete, type ClaimedJob, type JobStore, type NewJob } from '@cgk/jobs-core'
-import { claimEverything, claimOne, settleOne } from '../claim-jobs.ts'
+import { claimEverything, claimJobs, claimOne, settleOne } from '../claim-jobs.ts'
 import { expectHint, withoutWakeUps } from '../expect-hint.ts'
-import { KINDS, ofTenant, sayLimits } from '../limit-scopes.ts'
-import { enqueueAll, newJob, newJobs } from '../new-job.ts'
+import { KINDS, LIMITED_KEY, OF_QUEUE, ofKey, ofTenant, sayLimits } from '../limit-scopes.ts'
+import { enqueueAll, newJob, newJobs, OTHER_TENANT } from '../new-job.ts'
 import { caseNeeding, type CaseGroup, type StoreCase } from '../store-case.ts'
 
 const limitsCase = caseNeeding('limits')
+const keyCase = caseNeeding('limits', 'orderingKeys')
 const skip = { skip: withoutWakeUps }
 
 /** Ends all that can run, so that the next try begins with an empty queue. */
@@ -69,6 +70,28 @@ export const limitsHintsCases: CaseGroup = {
       ),
 
       kindCase(
+        `a rate of a ${kind} that is raised is hinted at before it lets start`,
+        async ({ store }) => {
+          const interval = (periodMs: number) =>
+            sayLimits(store, scope, { rate: { limit: 1, periodMs, burst: 1 } })
+          await expectHint(
+            store,
+            'ready',
+            () => interval(60_000),
+            async () => {
+              await sayLimits(store, scope, { rate: null })
+              await clear(store)
+              await interval(3_600_000)
+              await enqueueAll(store, nameless(given))
+              await claimOne(store)
+              await claimJobs(store)
+            },
+          )
+        },
+        skip,
+      ),
+
+      kindCase(
         `the end of a pause of a ${kind} is hinted at, and its beginning`,
         async ({ store }) => {
           await enqueueAll(store, newJobs(1, 'job', given))
@@ -88,6 +111,65 @@ export const limitsHintsCases: CaseGroup = {
         skip,
       ),
     ]),
+
+    limitsCase(
+      'a place that becomes free in a full queue is hinted at where others wait for it',
+      async ({ store }) => {
+        let running: ClaimedJob
+        await expectHint(
+          store,
+          'ready',
+          () => settleOne(store, complete(running)),
+          async () => {
+            await clear(store)
+            await sayLimits(store, OF_QUEUE, { concurrency: 1 })
+            await enqueueAll(store, [newJob()])
+            running = await claimOne(store)
+            await enqueueAll(store, nameless({ tenantId: OTHER_TENANT }))
+          },
+        )
+      },
+      skip,
+    ),
+
+    limitsCase(
+      'the end of a pause of a queue is hinted at where a job waits for its time',
+      async ({ store }) => {
+        await enqueueAll(store, [newJob({ delayMs: 60_000 })])
+        await expectHint(
+          store,
+          'ready',
+          () => store.resume(OF_QUEUE),
+          async () => {
+            await store.pause(OF_QUEUE)
+            await claimJobs(store)
+          },
+        )
+      },
+      skip,
+    ),
+
+    keyCase(
+      'a key that becomes free is hinted at though its rate keeps the next waiting',
+      async ({ store }) => {
+        const rate = { limit: 1, periodMs: 60_000, burst: 1 }
+        let running: ClaimedJob
+        await expectHint(
+          store,
+          'ready',
+          () => settleOne(store, complete(running)),
+          async () => {
+            await sayLimits(store, ofKey(), { rate: null })
+            await clear(store)
+            await sayLimits(store, ofKey(), { rate })
+            await enqueueAll(store, nameless({ orderingKey: LIMITED_KEY }))
+            running = await claimOne(store)
+            await claimJobs(store)
+          },
+        )
+      },
+      skip,
+    ),
 
     limitsCase(
       'a tenant that the directory suspends or wakes is hinted at',
