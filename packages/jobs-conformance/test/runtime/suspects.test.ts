@@ -290,6 +290,17 @@ describe('a suspect that is innocent', () => {
     expect(await queue.getJob(neighbour!)).toMatchObject({ status: 'running' })
   })
 
+  test('does not make its worker forget what is due later', async () => {
+    const queue = reader()
+    await suspects(queue, [{ takes: 10 }])
+    const later = await queue.enqueue('job', { takes: 10 }, { delay: 5_000 })
+    const fleet = new Fleet(1)
+    await time.advance(1_000)
+    expect(fleet.runs).toMatchObject([{ lostLeases: 1 }])
+    await time.advance(4_100)
+    expect(await queue.getJob(later)).toMatchObject({ status: 'completed' })
+  })
+
   test('among many: ordinary jobs get at least half of the time', async () => {
     const queue = reader()
     await suspects(queue, times(20, { takes: 1_000 }))

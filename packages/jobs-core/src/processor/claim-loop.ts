@@ -259,7 +259,6 @@ export class ClaimLoop {
   async #claimSuspect(pass: SuspectPass): Promise<void> {
     this.#claiming = true
     this.#config.slots.reserve(1)
-    this.#stopPolling()
     const found = await this.#ask(1, 0, true)
     this.#claiming = false
     this.#config.slots.answered({ failed: found === null })
