@@ -5,23 +5,25 @@ import { byPriorityThenAdmission } from './lane.ts'
 import type { QueueState } from './queue-state.ts'
 import { SortedQueue } from './sorted-queue.ts'
 
-/** Jobs of a key that are due, and the one of them that claimers are offered. */
-interface Candidates {
+/** Jobs of a key and a limiter that are due, and the one of them that claimers are offered. */
+interface Line {
+  readonly limiter: string | null
   readonly due: SortedQueue<Job>
   offered: Job | null
 }
 
 /**
  * The jobs of one concurrency key. Of those that are due the next by priority and admission alone may be
- * claimed, and only while fewer are held than its own limit. Suspects, which are claimed by themselves,
- * have a next of their own.
+ * claimed, and only while fewer are held than its own limit. Each limiter has a next of its own, so that
+ * one which is closed keeps back none but its own jobs; and so have suspects, which are claimed by
+ * themselves.
  */
 export class ConcurrencyGate implements KeyGate {
   readonly name: string
   scope: KeyScope | null = null
   readonly #queue: QueueState
-  readonly #sound: Candidates = makeCandidates()
-  readonly #suspect: Candidates = makeCandidates()
+  readonly #sound: Line[] = []
+  readonly #suspect: Line[] = []
   #size = 0
   #held = 0
 
@@ -48,21 +50,19 @@ export class ConcurrencyGate implements KeyGate {
   }
 
   offer(job: Job): boolean {
-    const candidates = job.isSuspect ? this.#suspect : this.#sound
-    candidates.due.push(job)
-    return this.#letThrough(candidates)
+    this.#lineOf(job).due.push(job)
+    return this.#letThrough(this.#linesOf(job))
   }
 
   withdrawn(job: Job): boolean {
-    const candidates = job.isSuspect ? this.#suspect : this.#sound
-    if (candidates.offered === job) candidates.offered = null
-    return this.#letThrough(candidates)
+    const line = this.#lineOf(job)
+    if (line.offered === job) line.offered = null
+    return this.#letThrough(this.#linesOf(job))
   }
 
   granted(job: Job): void {
     this.#held++
-    const candidates = job.isSuspect ? this.#suspect : this.#sound
-    candidates.offered = null
+    this.#lineOf(job).offered = null
     this.#letAnyThrough()
   }
 
@@ -85,29 +85,58 @@ export class ConcurrencyGate implements KeyGate {
     return this.#letThrough(this.#suspect) || sound
   }
 
-  #letThrough(candidates: Candidates): boolean {
-    const { due, offered } = candidates
+  #letThrough(lines: readonly Line[]): boolean {
+    const hasRoom = this.#hasRoom(firstOf(lines))
+    let opened = false
+    for (const line of lines) opened = this.#offerNext(line, hasRoom) || opened
+    return opened
+  }
+
+  #offerNext(line: Line, hasRoom: boolean): boolean {
+    const { due, offered } = line
     const next = due.peek()
     if (offered !== null) {
-      const isNext = next === undefined || byPriorityThenAdmission(offered, next) < 0
-      if (isNext && this.#hasRoom(offered)) return false
-      candidates.offered = null
+      if (hasRoom && (next === undefined || byPriorityThenAdmission(offered, next) < 0))
+        return false
+      line.offered = null
       this.#queue.conceal(offered)
       due.push(offered)
     }
-    const first = due.peek()
-    if (first === undefined || !this.#hasRoom(first)) return false
-    due.remove(first)
-    candidates.offered = first
+    const first = hasRoom ? due.pop() : undefined
+    if (first === undefined) return false
+    line.offered = first
     this.#queue.expose(first)
     return true
   }
 
-  #hasRoom(job: Job): boolean {
-    return this.#held < job.ties!.concurrencyLimit && (this.scope === null || this.scope.admits())
+  #hasRoom(next: Job | undefined): boolean {
+    if (next === undefined || this.#held >= next.ties!.concurrencyLimit) return false
+    return this.scope === null || this.scope.admits()
+  }
+
+  #linesOf({ isSuspect }: Job): Line[] {
+    return isSuspect ? this.#suspect : this.#sound
+  }
+
+  #lineOf(job: Job): Line {
+    const lines = this.#linesOf(job)
+    const { limiter } = job.extras
+    let line = lines.find((each) => each.limiter === limiter)
+    if (line === undefined) {
+      line = { limiter, due: new SortedQueue(byPriorityThenAdmission), offered: null }
+      lines.push(line)
+    }
+    return line
   }
 }
 
-function makeCandidates(): Candidates {
-  return { due: new SortedQueue(byPriorityThenAdmission), offered: null }
+/** Who decides by its own limit whether one more may be claimed. */
+function firstOf(lines: readonly Line[]): Job | undefined {
+  let first: Job | undefined
+  for (const { due, offered } of lines) {
+    for (const job of [offered, due.peek()]) {
+      if (job && (first === undefined || byPriorityThenAdmission(job, first) < 0)) first = job
+    }
+  }
+  return first
 }

@@ -15,6 +15,7 @@ import { enqueueReplacing, REPLACE } from '../unique-jobs.ts'
 import { caseNeeding, type CaseGroup } from '../store-case.ts'
 
 const limitsCase = caseNeeding('limits')
+const keyCase = caseNeeding('limits', 'concurrencyKeys')
 
 const limited = { limiter: LIMITER }
 
@@ -107,6 +108,18 @@ export const limitersCases: CaseGroup = {
         'theirs',
       ])
     }),
+
+    keyCase(
+      'a job that waits for it keeps back no other of its concurrency key',
+      async ({ store }) => {
+        const keyed = { concurrencyKey: 'shop-1', concurrencyLimit: 2 }
+        await enqueueAll(store, newJobs(3, 'slow', { ...keyed, ...limited, priority: 1 }))
+        await settleOne(store, pauseLimiter(await claimOne(store), 60_000))
+        await enqueueAll(store, newJobs(3, 'job', keyed))
+
+        expect(idsOf(await claimEverything(store))).toEqual(['job-0', 'job-1'])
+      },
+    ),
 
     limitsCase('of several times to wait the longest holds', async (open) => {
       const { store } = open

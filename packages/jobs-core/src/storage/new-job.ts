@@ -42,7 +42,8 @@ export interface NewJob {
   readonly orderingKey?: string
   /**
    * At most `concurrencyLimit` leased at a time per tenant and key. Among the waiting jobs of a key the
-   * one that is next by priority and admission decides, by its own limit, whether one may be claimed.
+   * one that is next by priority and admission decides, by its own limit, whether one may be claimed;
+   * where a limiter keeps that one back, the next that it does not keep back is claimed.
    * Needs the capability `concurrencyKeys`.
    */
   readonly concurrencyKey?: string

@@ -42,18 +42,23 @@ function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Verdict
       sameLane(other.ref, job.ref) && other.input.concurrencyKey === job.input.concurrencyKey,
   )
   const due = all.filter((other) => isDue(model, other, at))
-  const firsts = due.filter((one) => !due.some((other) => mustPrecede(other, one)))
+  const isKeptBack = (other: ModelJob) =>
+    isPaused(model, other) || roomFor(model, other, at) === 'no'
   // Whether suspects, which are claimed by themselves, stand in one line with the others is open.
   const line = due.filter(({ suspect }) => suspect === job.suspect)
   const before = line.filter((other) => mustPrecede(other, job))
   const mayStart = (other: ModelJob) =>
     !isPaused(model, other) && roomFor(model, other, at) === 'yes'
   if (before.some(mayStart)) return 'no'
-  // Where a limiter keeps the next of the key back, whose limit decides is open.
-  if (before.length > 0) return 'open'
   const most = all.filter(({ lease }) => lease !== null).length
   const least = all.filter(({ lease }) => lease?.isUncertain === false).length
   const limit = job.input.concurrencyLimit!
-  if (least >= limit) return 'no'
-  return most < limit && firsts.length === 1 && firsts[0] === job ? 'yes' : 'open'
+  // Where a limiter keeps the next of the key back, whose limit decides is open.
+  const rivals = due.filter((other) => other !== job && !mustPrecede(job, other))
+  const isNext = rivals.every(
+    (other) =>
+      other.suspect === job.suspect && other.input.concurrencyLimit === limit && isKeptBack(other),
+  )
+  if (least >= limit && (before.length === 0 || isNext)) return 'no'
+  return isNext && most < limit ? 'yes' : 'open'
 }
