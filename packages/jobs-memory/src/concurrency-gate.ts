@@ -86,32 +86,33 @@ export class ConcurrencyGate implements KeyGate {
   }
 
   #letThrough(lines: readonly Line[]): boolean {
-    const hasRoom = this.#hasRoom(firstOf(lines))
+    const first = firstOf(lines)
+    const isOpen = first !== undefined && this.#lets(first) && this.scope?.admits() !== false
     let opened = false
-    for (const line of lines) opened = this.#offerNext(line, hasRoom) || opened
+    for (const line of lines) opened = this.#offerNext(line, isOpen) || opened
     return opened
   }
 
-  #offerNext(line: Line, hasRoom: boolean): boolean {
+  #offerNext(line: Line, isOpen: boolean): boolean {
     const { due, offered } = line
     const next = due.peek()
     if (offered !== null) {
-      if (hasRoom && (next === undefined || byPriorityThenAdmission(offered, next) < 0))
-        return false
+      const isFirst = next === undefined || byPriorityThenAdmission(offered, next) < 0
+      if (isFirst && isOpen && this.#lets(offered)) return false
       line.offered = null
       this.#queue.conceal(offered)
       due.push(offered)
     }
-    const first = hasRoom ? due.pop() : undefined
-    if (first === undefined) return false
+    const first = due.peek()
+    if (first === undefined || !isOpen || !this.#lets(first)) return false
+    due.remove(first)
     line.offered = first
     this.#queue.expose(first)
     return true
   }
 
-  #hasRoom(next: Job | undefined): boolean {
-    if (next === undefined || this.#held >= next.ties!.concurrencyLimit) return false
-    return this.scope === null || this.scope.admits()
+  #lets(job: Job): boolean {
+    return this.#held < job.ties!.concurrencyLimit
   }
 
   #linesOf({ isSuspect }: Job): Line[] {

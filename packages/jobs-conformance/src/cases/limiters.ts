@@ -121,6 +121,19 @@ export const limitersCases: CaseGroup = {
       },
     ),
 
+    keyCase(
+      'whoever waits for it, no job passes its own limit of a concurrency key',
+      async ({ store }) => {
+        const keyed = (concurrencyLimit: number) => ({ concurrencyKey: 'shop-1', concurrencyLimit })
+        await enqueueAll(store, newJobs(2, 'slow', { ...keyed(2), ...limited, priority: 1 }))
+        await sayLimits(store, ofLimiter(), { concurrency: 1 })
+        await claimOne(store)
+        await enqueueAll(store, newJobs(1, 'job', keyed(1)))
+
+        expect(await claimJobs(store)).toEqual([])
+      },
+    ),
+
     limitsCase('of several times to wait the longest holds', async (open) => {
       const { store } = open
       await enqueueAll(store, newJobs(3, 'job', limited))
