@@ -1,4 +1,4 @@
-import type { LimitScope, LimitState, TenantStanding } from '@cgk/jobs-core'
+import type { JobControls, LimitScope, LimitState, TenantStanding } from '@cgk/jobs-core'
 import { EACH_TENANT } from '@cgk/jobs-core'
 import type { Lane } from './lane.ts'
 import type { QueueState } from './queue-state.ts'
@@ -7,11 +7,13 @@ import { PENDING, RETRYING, SCHEDULED } from './standing.ts'
 /** One page of the tenants of a queue that have something to do, by their ids, nobody's jobs first. */
 export function listTenants(
   queue: QueueState,
-  { limit, cursor }: { readonly limit: number; readonly cursor?: string },
+  { tenantId, limit, cursor }: Parameters<JobControls['listTenants']>[0],
   now: number,
 ): { readonly tenants: readonly TenantStanding[]; readonly nextCursor: string | null } {
   queue.promote(now)
-  const lanes = [...queue.lanes]
+  const meant = tenantId === undefined ? [...queue.lanes] : [queue.findLane(tenantId)]
+  const lanes = meant
+    .filter((lane) => lane !== undefined)
     .filter((lane) => lane.waiting > 0 || lane.allowance.leased > 0)
     .filter((lane) => cursor === undefined || nameOf(lane) > cursor)
     .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
@@ -60,10 +62,15 @@ function oldestDueOf(
   now: number,
 ): ReadonlyMap<Lane, number> {
   const oldest = new Map<Lane, number>()
+  let left = 0
+  for (const { waiting } of lanes) left += waiting
+  if (left === 0) return oldest
   for (const { lane, runAt, standing } of queue.newestFirst(Infinity)) {
     const isWaiting = standing === PENDING || standing === SCHEDULED || standing === RETRYING
-    if (!isWaiting || runAt > now || !lanes.has(lane)) continue
-    oldest.set(lane, Math.min(runAt, oldest.get(lane) ?? Infinity))
+    if (!isWaiting || !lanes.has(lane)) continue
+    if (runAt <= now) oldest.set(lane, Math.min(runAt, oldest.get(lane) ?? Infinity))
+    left -= 1
+    if (left === 0) break
   }
   return oldest
 }

@@ -135,6 +135,24 @@ export const tenantStandingsCases: CaseGroup = {
       }
     }),
 
+    limitsCase('one tenant is asked for by itself', async (open) => {
+      const { store } = open
+      for (const tenantId of [null, 'a', 'b', 'c']) await enqueueOne(store, { tenantId })
+      await claimOne(store)
+      const ask = async (tenantId: string | null) =>
+        (await store.listTenants({ queue: QUEUE, tenantId, limit: 1 })).tenants
+      const of = async (tenantId: string | null) =>
+        (await standings(open)).filter((each) => each.tenantId === tenantId)
+
+      for (const tenantId of [null, 'a', 'b', 'c']) {
+        expect(await ask(tenantId)).toEqual(await of(tenantId))
+      }
+      expect(await ask('nobody')).toEqual([])
+      expect(await store.listTenants({ queue: QUEUE, tenantId: 'b', limit: 1 })).toMatchObject({
+        nextCursor: null,
+      })
+    }),
+
     limitsCase('a page repeats no tenant, though some come and go between', async (open) => {
       const { store } = open
       for (const tenantId of ['b', 'd', 'f', 'h']) await enqueueOne(store, { tenantId })

@@ -507,7 +507,7 @@ describe('tenants', () => {
     expect(await queue.tenants({ tenantId: 'nobody' })).toEqual([])
   })
 
-  test('finds one among thousands, and looks no further than its id', async () => {
+  test('finds one among thousands with one question', async () => {
     const ids = Array.from({ length: 2_500 }, (_, n) => `t${10_000 + n}`)
     await queue.enqueueMany(
       ids.map((tenantId) => ({ job: 'job', payload: {}, options: { tenantId } })),
@@ -518,7 +518,7 @@ describe('tenants', () => {
       return [found[0]?.waiting, heard.requests('listTenants').length - before]
     }
     expect(await pages('t10000')).toEqual([1, 1])
-    expect(await pages('t12499')).toEqual([1, 3])
+    expect(await pages('t12499')).toEqual([1, 1])
     expect(await pages('nobody')).toEqual([undefined, 1])
     expect(await queue.oldestAge({ tenantId: 't12499' })).toBe(0)
   })

@@ -1,4 +1,5 @@
 import { checkInteger } from '../job/check-job-options.ts'
+import type { JobControls } from '../storage/job-controls.ts'
 import type { JobStatus } from '../storage/job-store.ts'
 import type { TenantStanding } from '../storage/limits.ts'
 import { recordPages } from '../worker/record-pages.ts'
@@ -10,6 +11,8 @@ import {
 } from './job-selection.ts'
 import type { ProgressOptions, TenantListFilter, TenantLoad, TenantPage } from './operator-calls.ts'
 import type { QueueParts } from './queue-parts.ts'
+
+type Page = Awaited<ReturnType<JobControls['listTenants']>>
 
 const DEFAULT_PAGE = 100
 const LARGEST_PAGE = 1_000
@@ -36,7 +39,7 @@ export class TenantLoads {
       const standing = await this.#standingOf(tenantId)
       return standing === null ? [] : [loadOf(standing, now)]
     }
-    const page = await this.#page(limit, cursor)
+    const page = await this.#page({ limit, ...(cursor !== undefined && { cursor }) })
     const loads = page.tenants.map((standing) => loadOf(standing, now))
     const { nextCursor } = page
     return nextCursor === null ? loads : Object.assign(loads, { nextCursor })
@@ -79,28 +82,22 @@ export class TenantLoads {
   }
 
   async #standingOf(tenantId: string | null): Promise<TenantStanding | null> {
-    for await (const tenants of this.#pages()) {
-      const standing = tenants.find((tenant) => tenant.tenantId === tenantId)
-      if (standing !== undefined) return standing
-      // In the order of their ids, none first: from here on there are only later ones.
-      const last = tenants.at(-1)?.tenantId ?? null
-      if (tenantId === null || (last !== null && last > tenantId)) return null
-    }
-    return null
+    const { tenants } = await this.#page({ tenantId, limit: 1 })
+    return tenants[0] ?? null
   }
 
   async *#pages(): AsyncGenerator<readonly TenantStanding[], void, undefined> {
-    let cursor: string | null | undefined
-    while (cursor !== null) {
-      const page = await this.#page(LARGEST_PAGE, cursor)
-      yield page.tenants
-      cursor = page.nextCursor
+    let from: { readonly cursor?: string } | null = {}
+    while (from !== null) {
+      const { tenants, nextCursor }: Page = await this.#page({ limit: LARGEST_PAGE, ...from })
+      yield tenants
+      from = nextCursor === null ? null : { cursor: nextCursor }
     }
   }
 
-  #page(limit: number, cursor: string | undefined) {
+  #page(which: Omit<Parameters<JobControls['listTenants']>[0], 'queue'>): Promise<Page> {
     const { name, session } = this.#parts
-    const request = { queue: name, limit, ...(cursor !== undefined && { cursor }) }
+    const request = { queue: name, ...which }
     return session.call('listTenants', (call) => session.store.listTenants(request, call))
   }
 }

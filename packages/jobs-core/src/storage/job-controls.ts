@@ -42,10 +42,15 @@ export interface JobControls {
 
   /**
    * One page of the tenants that have a job in the queue that waits or is leased, in the order of their
-   * ids, those without a tenant first.
+   * ids, those without a tenant first; with `tenantId`, that one alone.
    */
   listTenants(
-    request: { readonly queue: string; readonly limit: number; readonly cursor?: string },
+    request: {
+      readonly queue: string
+      readonly tenantId?: string | null
+      readonly limit: number
+      readonly cursor?: string
+    },
     options?: CallOptions,
   ): Promise<{ readonly tenants: readonly TenantStanding[]; readonly nextCursor: string | null }>
 }
