@@ -72,6 +72,8 @@ export interface FullBacklog {
   readonly quota: number
   /** How many jobs waited. */
   readonly waiting: number
+  /** How many more the call would have made wait. */
+  readonly more: number
 }
 
 /**

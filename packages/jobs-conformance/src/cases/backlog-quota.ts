@@ -58,7 +58,9 @@ export const backlogQuotaCases: CaseGroup = {
         for (const [jobs, numbers] of refusals) {
           const refusal: unknown = await store.enqueue(jobs).catch((error: unknown) => error)
           if (!isJobsError(refusal, 'JOBS_BACKLOG_FULL')) throw new Error('expected a refusal')
-          expect(refusal.message).toBe(backlogFull(jobs[0]!, numbers).message)
+          const { message, backlog } = backlogFull(jobs[0]!, numbers)
+          expect(refusal.message).toBe(message)
+          expect(refusal.backlog).toEqual(backlog)
           expect(refusal.retryable).toBe(true)
         }
       },

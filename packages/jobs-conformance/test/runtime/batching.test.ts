@@ -191,7 +191,7 @@ describe('a bad job fails its own caller alone', () => {
           retryable: true,
           message:
             'the backlog of tenant acme in queue default is full: 4 jobs wait, 2 more would pass its quota of 5; enqueue again once some have run',
-          backlog: { queue: 'default', tenantId: 'acme', quota: 5, waiting: 4 },
+          backlog: { queue: 'default', tenantId: 'acme', quota: 5, waiting: 4, more: 2 },
         },
       })
       expect(await queue.counts({ tenantId: 'acme' })).toMatchObject({ pending: 5 })
@@ -206,6 +206,26 @@ describe('a bad job fails its own caller alone', () => {
       expect(settled.at(-1)?.status).toBe('fulfilled')
       const sizes = heard.requests<NewJob[]>('enqueue').map((jobs) => jobs.length)
       expect(sizes).toEqual([301, 1, 5])
+    })
+
+    test('nor does one whose jobs have ids or unique keys', async () => {
+      const flood = Array.from({ length: 300 }, (_, n) =>
+        many('acme', 1, n % 2 === 0 ? { jobId: `job-${n}` } : { uniqueKey: `key-${n}` }),
+      )
+      const settled = await Promise.allSettled([...flood, many('globex', 1)])
+      expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(6)
+      const sizes = heard.requests<NewJob[]>('enqueue').map((jobs) => jobs.length)
+      expect(sizes).toEqual([301, 1, 5])
+    })
+
+    test('a job that the batch itself brings needs room once', async () => {
+      await many('acme', 4)
+      const settled = await Promise.allSettled([
+        many('acme', 1, { jobId: 'new' }),
+        many('acme', 1, { jobId: 'other' }),
+        many('acme', 1, { jobId: 'new' }),
+      ])
+      expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     })
 
     test('a job that is there already needs no room, whatever is refused beside it', async () => {

@@ -104,6 +104,6 @@ export function backlogFull(
     `the backlog of ${whose} in queue ${queue} is full: ${waiting} jobs wait, ${more} more would pass its quota of ${quota}; enqueue again once some have run`,
     { retryable: true },
   )
-  const backlog: FullBacklog = { queue, tenantId, quota, waiting }
+  const backlog: FullBacklog = { queue, tenantId, quota, waiting, more }
   return Object.assign(error, { backlog })
 }

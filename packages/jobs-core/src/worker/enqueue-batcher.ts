@@ -97,15 +97,18 @@ export class EnqueueBatcher {
     const others = batch.filter((call) => countIn(backlog, call) === 0)
     if (others.length > 0) await this.#sendBatch(others)
     let room = backlog.quota - backlog.waiting
+    const total = batch.reduce((sum, call) => sum + countIn(backlog, call), 0)
+    const names = new Set<string>()
     const fitting = batch.filter((call) => {
       const more = countIn(backlog, call)
       if (more === 0) return false
-      // What is there already needs no room, and only the store knows.
-      if (call.jobs.some(({ jobId, unique }) => jobId !== undefined || unique !== undefined)) {
-        return true
-      }
-      if (more <= room) {
-        room -= more
+      // What is there already needs no room, and only the store knows: unless it counted them all, none
+      // of which is there but what the batch itself brings.
+      const own = namesOf(call)
+      const isKnown = own.length === 0 || (backlog.more === total && !own.some((n) => names.has(n)))
+      if (!isKnown || more <= room) {
+        for (const name of own) names.add(name)
+        if (isKnown) room -= more
         return true
       }
       const { quota } = backlog
@@ -120,6 +123,16 @@ export class EnqueueBatcher {
 /** How many jobs of a call are in that backlog's queue and tenant. */
 function countIn({ queue, tenantId }: FullBacklog, { jobs }: Call): number {
   return jobs.filter((job) => job.queue === queue && job.tenantId === tenantId).length
+}
+
+/** By what jobs of a call may turn out to be there already. */
+function namesOf({ jobs }: Call): string[] {
+  const names: string[] = []
+  for (const { jobId, unique } of jobs) {
+    if (jobId !== undefined) names.push(`id ${jobId}`)
+    if (unique !== undefined) names.push(`key ${unique.key}`)
+  }
+  return names
 }
 
 function jobsOf(batch: readonly Call[]): readonly NewJob[] {
