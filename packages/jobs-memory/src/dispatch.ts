@@ -3,7 +3,7 @@ import type { Bucket } from './bucket.ts'
 import { FairOrder } from './fair-order.ts'
 import type { Job } from './job.ts'
 import type { Lane } from './lane.ts'
-import { SortedQueue } from './sorted-queue.ts'
+import type { Openings } from './openings.ts'
 
 /**
  * What claims of one queue are offered, and in which order.
@@ -19,26 +19,12 @@ export class Dispatch implements AllowanceOwner {
   readonly #fairOrder: FairOrder
   /** The lanes of which a suspect may be claimed, the one whose turn it is first. */
   readonly #suspectLanes = new Set<Lane>()
-  /** The allowances that time will open while something waits for them. */
-  readonly #alarms = new SortedQueue<Allowance>((a, b) => a.wakeAt - b.wakeAt)
-  /** Those that only the end of a lease will open while something waits for them. */
-  readonly #usedUp = new Set<Allowance>()
-  #now = 0
+  readonly #openings: Openings
 
   /** @param lanes - all of the queue. */
-  constructor(lanes: () => Iterable<Lane>) {
+  constructor(openings: Openings, lanes: () => Iterable<Lane>) {
+    this.#openings = openings
     this.#fairOrder = new FairOrder(lanes)
-  }
-
-  /** Brings back what time has opened. */
-  wake(now: number): void {
-    this.#now = now
-    for (;;) {
-      const next = this.#alarms.peek()
-      if (next === undefined || next.wakeAt > now) return
-      this.#alarms.remove(next)
-      next.owner.reconsider()
-    }
   }
 
   get hasReady(): boolean {
@@ -51,13 +37,13 @@ export class Dispatch implements AllowanceOwner {
 
   /** Whether a job waits that only the end of a lease can let start. */
   get awaitsRelease(): boolean {
-    return this.#usedUp.size > 0 || (this.allowance.isUsedUp && this.#hasCandidates)
+    return this.#openings.awaitsRelease || (this.allowance.isUsedUp && this.#hasCandidates)
   }
 
   /** When time lets a job start that is due and may not now; `Infinity` for never. */
   get nextOpeningAt(): number {
     if (!this.#isOpen && this.#hasCandidates) return this.allowance.opensAt
-    return this.#alarms.peek()?.wakeAt ?? Infinity
+    return this.#openings.nextAt
   }
 
   /** Takes the job whose turn it is. */
@@ -102,27 +88,17 @@ export class Dispatch implements AllowanceOwner {
   takeOut(job: Job): void {
     const { home, lane } = job
     if (home === null) return
+    const bucket = this.#bucketHolding(job)
     home.remove(job)
-    if (home === lane.ready) {
-      if (home.size === 0) this.refresh(lane)
-      return
-    }
-    if (home === lane.suspects) {
-      this.refresh(lane)
-      return
-    }
-    const bucket = lane.buckets?.get(job.extras.limiter)
-    if (bucket !== undefined && (home === bucket.jobs || home === bucket.suspects)) {
-      this.refreshBucket(bucket)
-    }
+    if (bucket !== undefined) this.refreshBucket(bucket)
+    else if (home === lane.suspects || (home === lane.ready && home.size === 0)) this.refresh(lane)
   }
 
   /** Whether claimers are offered the job, as far as it lies with its key. */
-  isExposed({ home, lane, extras }: Job): boolean {
+  isExposed(job: Job): boolean {
+    const { home, lane } = job
     if (home === null) return false
-    if (home === lane.ready || home === lane.suspects) return true
-    const bucket = lane.buckets?.get(extras.limiter)
-    return bucket !== undefined && (home === bucket.jobs || home === bucket.suspects)
+    return home === lane.ready || home === lane.suspects || this.#bucketHolding(job) !== undefined
   }
 
   /** A job was claimed. */
@@ -175,24 +151,11 @@ export class Dispatch implements AllowanceOwner {
     return job.ties?.gate?.scope?.allowance.paused === true
   }
 
-  /** Whether a job may start as far as the allowance goes; takes note of what it waits for. */
-  admits(allowance: Allowance, hasWork: boolean): boolean {
-    if (allowance.isFree && allowance.home === null) {
-      if (this.#usedUp.size > 0) this.#usedUp.delete(allowance)
-      return hasWork
-    }
-    const { opensAt } = allowance
-    if (hasWork && allowance.isUsedUp) this.#usedUp.add(allowance)
-    else this.#usedUp.delete(allowance)
-    this.#setAlarm(allowance, hasWork && opensAt > this.#now && opensAt < Infinity ? opensAt : null)
-    return hasWork && opensAt <= this.#now
-  }
-
   /** Puts a lane where it belongs; whether something of it may be claimed that could not be before. */
   refresh(lane: Lane): boolean {
     const { hasReady, hasSuspects } = lane
     const couldBefore = this.#isCandidate(lane)
-    const can = this.admits(lane.allowance, hasReady || hasSuspects)
+    const can = this.#openings.admits(lane.allowance, hasReady || hasSuspects)
     if (can && hasReady) this.#fairOrder.enter(lane)
     else this.#fairOrder.leave(lane)
     if (can && hasSuspects) this.#suspectLanes.add(lane)
@@ -203,7 +166,8 @@ export class Dispatch implements AllowanceOwner {
   /** Opens or closes a bucket of a lane; whether something may be claimed that could not be before. */
   refreshBucket(bucket: Bucket): boolean {
     const { lane, allowance } = bucket
-    const isOpen = allowance === null ? !bucket.isEmpty : this.admits(allowance, !bucket.isEmpty)
+    const isOpen =
+      allowance === null ? !bucket.isEmpty : this.#openings.admits(allowance, !bucket.isEmpty)
     const opened = isOpen && !bucket.isOpen
     if (opened) lane.open.push(bucket)
     else if (bucket.isOpen && !isOpen) lane.open.splice(lane.open.indexOf(bucket), 1)
@@ -217,12 +181,6 @@ export class Dispatch implements AllowanceOwner {
     return this.#isOpen && this.#hasCandidates
   }
 
-  /** Nothing waits for the allowance any more, as far as is known. */
-  rest(allowance: Allowance): void {
-    this.#usedUp.delete(allowance)
-    this.#setAlarm(allowance, null)
-  }
-
   /** Whether something of the lane may be claimed now. */
   offers(lane: Lane): boolean {
     return this.#isOpen && this.#isCandidate(lane)
@@ -234,7 +192,7 @@ export class Dispatch implements AllowanceOwner {
   }
 
   get #isOpen(): boolean {
-    return this.allowance.isFree || this.allowance.opensAt <= this.#now
+    return this.#openings.isOpen(this.allowance)
   }
 
   get #hasCandidates(): boolean {
@@ -253,19 +211,16 @@ export class Dispatch implements AllowanceOwner {
     return lane.queue.bucketOf(lane, extras.limiter)
   }
 
+  #bucketHolding({ home, lane, extras }: Job): Bucket | undefined {
+    const bucket = lane.buckets?.get(extras.limiter)
+    return home !== null && (home === bucket?.jobs || home === bucket?.suspects)
+      ? bucket
+      : undefined
+  }
+
   /** Closes the bucket of keys when its last job was claimed. */
   #tidy(lane: Lane): void {
     const bucket = lane.buckets?.get(null)
     if (bucket !== undefined && bucket.isOpen && bucket.isEmpty) this.refreshBucket(bucket)
-  }
-
-  #setAlarm(allowance: Allowance, at: number | null): void {
-    if (allowance.home !== null) {
-      if (allowance.wakeAt === at) return
-      this.#alarms.remove(allowance)
-    }
-    if (at === null) return
-    allowance.wakeAt = at
-    this.#alarms.push(allowance)
   }
 }

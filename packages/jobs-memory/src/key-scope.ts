@@ -18,12 +18,11 @@ export class KeyScope implements AllowanceOwner {
 
   /** Whether a job of the key may start; what waits for it is looked at again when it may. */
   admits(): boolean {
-    return this.#lane.queue.dispatch.admits(this.allowance, true)
+    return this.#lane.queue.openings.admits(this.allowance, true)
   }
 
   reconsider(): boolean {
-    const { dispatch } = this.#lane.queue
-    dispatch.rest(this.allowance)
+    this.#lane.queue.openings.rest(this.allowance)
     let opened = false
     for (const gate of this.#lane.gatesOf(this.#key)) opened = gate.reconsider() || opened
     return opened

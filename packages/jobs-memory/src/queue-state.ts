@@ -16,6 +16,7 @@ import type { Job } from './job.ts'
 import { KeyScope } from './key-scope.ts'
 import { Lane } from './lane.ts'
 import { LimitBook } from './limit-book.ts'
+import { Openings } from './openings.ts'
 import { OrderingLine } from './ordering-line.ts'
 import { SortedQueue } from './sorted-queue.ts'
 import { emptyTally, PENDING, RETRYING, SCHEDULED, type Standing, type Tally } from './standing.ts'
@@ -27,6 +28,7 @@ export class QueueState {
   readonly history: History
   readonly tally: Tally = emptyTally()
   readonly limits: LimitBook
+  readonly openings: Openings = new Openings()
   readonly dispatch: Dispatch
   readonly #log = new CreationLog<Job>()
   readonly #ids: JobIds
@@ -52,7 +54,7 @@ export class QueueState {
     this.#wakeUps = wakeUps
     this.#ids = new JobIds(random)
     this.limits = new LimitBook(name)
-    this.dispatch = new Dispatch(() => this.#lanes.values())
+    this.dispatch = new Dispatch(this.openings, () => this.#lanes.values())
   }
 
   /** The tenant's lane, made if there is none. */
@@ -271,7 +273,7 @@ export class QueueState {
   /** Makes ready what has come due. To be called before anything that depends on it. */
   promote(now: number): void {
     this.#now = now
-    this.dispatch.wake(now)
+    this.openings.wake(now)
     for (;;) {
       const delayed = this.#delayed.peek()
       const dormant = this.#dormant.peek()
