@@ -1,4 +1,10 @@
-import { type JobStore, type LimitChanges, type QueueScope } from '@cgk/jobs-core'
+import {
+  defineJob,
+  type JobOptions,
+  type JobStore,
+  type LimitChanges,
+  type QueueScope,
+} from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
@@ -98,17 +104,25 @@ test.each<Run>([
   expect(ended).toBeGreaterThanOrEqual(0.95 * (JOBS / 2))
 })
 
-test('a job that ends while the answer to a claim is under way makes room all the same', async () => {
-  const operator = new SimulatedProcess(time, memory).queue()
-  await operator.setLimits({}, { concurrency: 1 })
-  await operator.enqueueMany(Array.from({ length: 20 }, () => ({ job: 'job', payload: {} })))
-  const handler = async () => {
-    await time.sleep(5)
-    return { success: true as const }
-  }
-  const process = new SimulatedProcess(time, remote(20))
-  const handlers = new Map([['job', handler]])
-  process.start({ queue: process.queue(), pollInterval: 60_000, handlers })
-  await time.advance(1_000)
-  expect(await operator.counts()).toMatchObject({ completed: 20 })
-})
+test.each<{ what: string; limits?: LimitChanges; options?: JobOptions }>([
+  { what: 'in a cap', limits: { concurrency: 1 } },
+  { what: 'for the next of its ordering key', options: { orderingKey: 'shop-1' } },
+  { what: 'for the next of its concurrency key', options: { concurrencyKey: 'shop-1' } },
+])(
+  'a job that ends while the answer to a claim is under way makes room $what all the same',
+  async ({ limits = {}, options: given = {} }) => {
+    const handler = async () => {
+      await time.sleep(5)
+      return { success: true as const }
+    }
+    const job = defineJob({ name: 'job', concurrencyLimit: 1, handler })
+    const operator = new SimulatedProcess(time, memory).queue({ jobs: [job] as never })
+    await operator.setLimits({}, limits)
+    for (let n = 0; n < 20; n++) await operator.enqueue('job', {}, given)
+    const process = new SimulatedProcess(time, remote(20))
+    const handlers = new Map([['job', handler]])
+    process.start({ queue: process.queue(), pollInterval: 60_000, handlers })
+    await time.advance(1_000)
+    expect(await operator.counts()).toMatchObject({ completed: 20 })
+  },
+)

@@ -48,7 +48,7 @@ export class ClaimLoop {
   /** The store had nothing when last asked; a hint or a timer makes us ask again. */
   #dry = false
   #wantsPrefetch = true
-  /** A hint came while a claim was under way, which may have missed what it was about. */
+  /** A hint, or what is as good as one, came while a claim was under way, which may have missed it. */
   #hinted = false
   /** Something ended while a claim was under way, which may not have seen it. */
   #endedMeanwhile = false
@@ -137,10 +137,7 @@ export class ClaimLoop {
     this.#running -= 1
     this.#config.slots.give()
     this.#prefetch.observe(attempt.elapsedMs)
-    const { keys, group } = attempt.lease
-    // Its end may make room, free a key or be the last of a group: a claim may find more than the one
-    // before.
-    if (this.#awaitsRelease || keys !== null || group !== null) this.#dry = false
+    if (this.#awaitsRelease || isTied(attempt)) this.#dry = false
     this.#pump()
   }
 
@@ -157,7 +154,8 @@ export class ClaimLoop {
     // Only now the lease has ended for certain: the claim that left when the attempt finished may have
     // been quicker than its settlement.
     this.#endedMeanwhile = true
-    if (this.#awaitsRelease) {
+    if (isTied(attempt)) this.#hinted = true
+    if (this.#awaitsRelease || isTied(attempt)) {
       this.#dry = false
       this.#pump()
     }
@@ -358,4 +356,9 @@ export class ClaimLoop {
     if (this.#claiming || this.#held.size > 0) return
     for (const resolve of this.#emptied.splice(0)) resolve()
   }
+}
+
+/** Whether others may start when it has ended: it frees a key, or is the last of a group. */
+function isTied({ lease: { keys, group } }: Attempt): boolean {
+  return keys !== null || group !== null
 }
