@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process'
+import type { Account } from './account.ts'
+
+/** Runs a program to its end, as the account if one is given. */
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { readonly as?: Account | undefined; readonly timeoutMs?: number } = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: options.timeoutMs ?? 60_000,
+      ...(options.as && { uid: options.as.uid, gid: options.as.gid, cwd: '/' }),
+    })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(output)
+      else reject(new Error(`${file} ended with ${code ?? signal}\n${output.trim()}`))
+    })
+  })
+}

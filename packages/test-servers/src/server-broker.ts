@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import postgres from 'postgres'
+import { type FoundServer, findLocalServer, startEmbeddedServer } from './find-server.ts'
+
+/** Which Postgres a test wants: the one found on this machine, or the newest, from npm. */
+export type PostgresKind = 'local' | 'embedded'
+
+const FINDERS: Readonly<Record<PostgresKind, () => Promise<FoundServer>>> = {
+  local: findLocalServer,
+  embedded: startEmbeddedServer,
+}
+
+/**
+ * Lives beside the test run, and hands out databases to its processes: a server is looked for when
+ * the first test file asks, by one process alone, and what was handed out is gone at the end even if
+ * a test process crashed.
+ */
+export class ServerBroker {
+  readonly url: string
+  readonly #http: Server
+  readonly #servers = new Map<PostgresKind, Promise<FoundServer>>()
+  /** Database names by the URL they were created through. */
+  readonly #databases = new Map<string, PostgresKind>()
+
+  private constructor(http: Server) {
+    this.#http = http
+    this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  }
+
+  static async start(): Promise<ServerBroker> {
+    const http = createServer()
+    http.listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    http.unref()
+    const broker = new ServerBroker(http)
+    http.on('request', (request, response) => {
+      broker.#answer(request).then(
+        (body) => response.end(body),
+        (error: unknown) => {
+          response.statusCode = 500
+          response.end(error instanceof Error ? error.message : String(error))
+        },
+      )
+    })
+    return broker
+  }
+
+  async stop(): Promise<void> {
+    this.#http.close()
+    for (const [name, kind] of this.#databases) await this.#drop(kind, name).catch(() => {})
+    for (const server of this.#servers.values()) {
+      await server.then(
+        (found) => found.stop(),
+        () => {},
+      )
+    }
+  }
+
+  /** `POST /<kind>` creates a database and answers its URL; `DELETE /<kind>/<name>` drops it. */
+  async #answer(request: IncomingMessage): Promise<string> {
+    const [kind, name] = (request.url ?? '').split('/').slice(1)
+    if (kind !== 'local' && kind !== 'embedded') throw new Error(`no server ${kind}`)
+    if (request.method === 'POST') return this.#create(kind)
+    if (request.method === 'DELETE' && name !== undefined && this.#databases.has(name)) {
+      await this.#drop(kind, name)
+    }
+    return ''
+  }
+
+  async #create(kind: PostgresKind): Promise<string> {
+    let server = this.#servers.get(kind)
+    if (server === undefined) {
+      server = FINDERS[kind]()
+      this.#servers.set(kind, server)
+    }
+    const url = new URL((await server).url)
+    const name = `cgk_test_${randomBytes(6).toString('hex')}`
+    await execute(url.href, `create database ${name}`)
+    this.#databases.set(name, kind)
+    url.pathname = `/${name}`
+    return url.href
+  }
+
+  async #drop(kind: PostgresKind, name: string): Promise<void> {
+    this.#databases.delete(name)
+    const server = await this.#servers.get(kind)
+    if (server !== undefined) await execute(server.url, `drop database ${name} with (force)`)
+  }
+}
+
+async function execute(url: string, text: string): Promise<void> {
+  const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {} })
+  try {
+    await sql.unsafe(text)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
