@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { PGlite } from '@electric-sql/pglite'
+import { DbError } from '../db-error.ts'
+import type { Db } from '../db.ts'
+import { DirectoryLock } from './directory-lock.ts'
+import { PgliteDb } from './pglite-db.ts'
+
+/**
+ * Opens a database in a directory, for this process alone; creates it where there is none, which takes
+ * some seconds. What was committed survives the end of the process, also by `kill -9`; PGlite does not
+ * wait for the disk, so that a loss of power may lose or damage it.
+ *
+ * @throws {@link DbError} `DB_DIRECTORY_IN_USE`, naming the process that has it; `DB_FORMAT_MISMATCH`
+ * where another major version of Postgres wrote it; `DB_NOT_INSTALLED` without `@electric-sql/pglite`.
+ */
+export async function openPglite(directory: string): Promise<Db> {
+  const load = await importPglite()
+  const path = resolve(directory)
+  const lock = await DirectoryLock.take(path)
+  try {
+    const pglite = await createOrOpen(load, path)
+    return new PgliteDb(pglite, async () => {
+      try {
+        await pglite.close()
+      } finally {
+        await lock.release()
+      }
+    })
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** Uses a PGlite of the caller's, who also closes it. */
+export function usePglite(pglite: PGlite): Db {
+  return new PgliteDb(pglite, () => Promise.resolve())
+}
+
+async function importPglite(): Promise<typeof PGlite> {
+  try {
+    return (await import('@electric-sql/pglite')).PGlite
+  } catch (cause) {
+    const message =
+      'an embedded database needs a package that is not installed: npm install @electric-sql/pglite'
+    throw new DbError('DB_NOT_INSTALLED', message, { cause })
+  }
+}
+
+async function createOrOpen(load: typeof PGlite, directory: string): Promise<PGlite> {
+  const data = join(directory, 'data')
+  // There while a database is made: one that was not finished holds nothing, and is made anew.
+  const unfinished = join(directory, 'unfinished')
+  if (existsSync(unfinished)) await rm(data, { recursive: true, force: true })
+  const isNew = !existsSync(data)
+  if (isNew) await writeFile(unfinished, '')
+  const pglite = await open(load, data)
+  if (isNew) await rm(unfinished)
+  return pglite
+}
+
+async function open(load: typeof PGlite, data: string): Promise<PGlite> {
+  const log: string[] = []
+  const keep = (line: string): boolean => {
+    log.push(line)
+    return false
+  }
+  try {
+    return await load.create(data, { onStdout: keep, onStderr: keep })
+  } catch (error) {
+    const text = log.join('\n')
+    const [, written, ours] =
+      /initialized by PostgreSQL version (\S+), .* this version ([\w.]+[\w])/.exec(text) ?? []
+    if (written !== undefined && ours !== undefined) {
+      throw new DbError(
+        'DB_FORMAT_MISMATCH',
+        `the database in ${data} was written by Postgres ${written}, and this PGlite is Postgres ${ours}: open it with the version of @electric-sql/pglite that wrote it, or move it away`,
+      )
+    }
+    const reason = log.findLast((line) => /FATAL|PANIC/.test(line)) ?? (error as Error).message
+    throw new DbError('DB_UNKNOWN', `the database in ${data} does not open: ${reason}`)
+  }
+}

@@ -1,0 +1,174 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { PGlite, Transaction as PgliteTransaction } from '@electric-sql/pglite'
+import { aborted, DbError } from '../db-error.ts'
+import type {
+  CallOptions,
+  ConnectionPool,
+  Db,
+  Listener,
+  Row,
+  Statement,
+  Transaction,
+} from '../db.ts'
+import { toDbError } from '../driver-error.ts'
+import type { DriverTransaction } from '../driver-transaction.ts'
+import { checkChannel } from '../names.ts'
+import { transactionEnded } from '../transaction-ended.ts'
+import type { Parameter } from '../values/parameters.ts'
+import { runOnPglite } from './run-on-pglite.ts'
+import { Turns, untilAborted } from './turns.ts'
+
+/** PGlite has one session, so that everything here happens one after the other. */
+export class PgliteDb implements Db {
+  readonly kind = 'pglite'
+  readonly control: ConnectionPool = this
+  readonly #pglite: PGlite
+  readonly #onClose: () => Promise<void>
+  readonly #turns = new Turns()
+  readonly #running = new AsyncLocalStorage<EmbeddedTransaction>()
+  readonly #channels = new Map<string, Set<Listener>>()
+  readonly #stopListening: () => void
+  #closed: Promise<void> | undefined
+
+  constructor(pglite: PGlite, onClose: () => Promise<void>) {
+    this.#pglite = pglite
+    this.#onClose = onClose
+    this.#stopListening = pglite.onNotification((channel, payload) => {
+      for (const listener of this.#channels.get(channel) ?? []) listener.onNotify(payload)
+    })
+  }
+
+  query<R extends Row>(
+    text: string,
+    params: readonly Parameter[] = [],
+    options?: CallOptions,
+  ): Promise<readonly R[]> {
+    return this.#take(options, async () => {
+      return (await runOnPglite(this.#pglite, { text, params })) as readonly R[]
+    })
+  }
+
+  pipeline(
+    statements: readonly Statement[],
+    options?: CallOptions,
+  ): Promise<readonly (readonly Row[])[]> {
+    return this.#take(options, async () => {
+      const running = statements.map((statement) => runOnPglite(this.#pglite, statement))
+      const results = await Promise.allSettled(running)
+      return results.map((result) => {
+        if (result.status === 'rejected') throw result.reason
+        return result.value
+      })
+    })
+  }
+
+  async transaction<T>(fn: (tx: Transaction) => Promise<T>, options?: CallOptions): Promise<T> {
+    let refusal: { readonly error: unknown } | undefined
+    try {
+      return await this.#take(options, () =>
+        this.#pglite.transaction(async (driverTransaction) => {
+          const tx = new EmbeddedTransaction(driverTransaction)
+          try {
+            const running = this.#running.run(tx, () => fn(tx))
+            const result = await untilAborted(running, options?.signal)
+            if (tx.failure !== undefined) throw tx.failure
+            return result
+          } catch (error) {
+            refusal = { error }
+            throw error
+          } finally {
+            tx.end()
+          }
+        }),
+      )
+    } catch (error) {
+      // What `fn` rejected with is the caller's own.
+      if (refusal !== undefined && !options?.signal?.aborted) throw refusal.error
+      throw error
+    }
+  }
+
+  async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    checkChannel(channel)
+    let listeners = this.#channels.get(channel)
+    if (listeners === undefined) {
+      listeners = new Set()
+      this.#channels.set(channel, listeners)
+    }
+    listeners.add(listener)
+    await this.query(`listen "${channel}"`)
+    return async () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return
+      this.#channels.delete(channel)
+      await this.query(`unlisten "${channel}"`)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#turns.take(async () => {
+      this.#stopListening()
+      await this.#onClose()
+    })
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #take<T>(options: CallOptions | undefined, fn: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new DbError('DB_CLOSED', 'the database is closed')
+    if (this.#running.getStore()?.hasEnded === false) {
+      throw new DbError(
+        'DB_NESTED_IN_TRANSACTION',
+        'this call would wait for the transaction that it is made in, because PGlite has one session: use the transaction that the function was given',
+      )
+    }
+    const signal = options?.signal
+    try {
+      return await this.#turns.take(fn, signal)
+    } catch (error) {
+      if (signal?.aborted) throw aborted(signal)
+      throw toDbError(error)
+    }
+  }
+}
+
+class EmbeddedTransaction implements Transaction {
+  readonly driver: DriverTransaction
+  readonly #transaction: PgliteTransaction
+  /** The first statement that failed: nothing after it took effect, whatever became of its error. */
+  failure: DbError | undefined
+  hasEnded = false
+
+  constructor(transaction: PgliteTransaction) {
+    this.driver = { kind: 'pglite', transaction }
+    this.#transaction = transaction
+  }
+
+  async query<R extends Row>(
+    text: string,
+    params: readonly Parameter[] = [],
+  ): Promise<readonly R[]> {
+    const running = this.#run(() => runOnPglite(this.#transaction, { text, params }))
+    return (await running) as readonly R[]
+  }
+
+  async runScript(text: string): Promise<void> {
+    await this.#run(() => this.#transaction.exec(text))
+  }
+
+  end(): void {
+    this.hasEnded = true
+  }
+
+  async #run<T>(call: () => Promise<T>): Promise<T> {
+    if (this.hasEnded) throw transactionEnded()
+    try {
+      return await call()
+    } catch (error) {
+      this.failure ??= toDbError(error)
+      throw toDbError(error)
+    }
+  }
+}

@@ -1,0 +1,245 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import postgres, { type Options, type PostgresType, type Sql } from 'postgres'
+import { DbError } from '../db-error.ts'
+import type { Row, Statement, Transaction } from '../db.ts'
+import { leavesConnectionUsable, toDbError } from '../driver-error.ts'
+import { type Backend, sendCancelRequest } from './cancel-request.ts'
+import { lendTransaction } from './lend-transaction.ts'
+import { PostgresTransaction } from './postgres-transaction.ts'
+import type { ConnectionSettings } from './postgres-settings.ts'
+import type { AddressOptions, ServerAddress } from './server-address.ts'
+import { readLikeDrizzle } from './read-like-drizzle.ts'
+import { startStatement } from './statements.ts'
+
+/** What the owner of a connection is told. */
+export interface ConnectionHooks {
+  onLost?(error: DbError): void
+  onNotify?(channel: string, payload: string): void
+}
+
+/** How much longer than its time limit on the server a statement is waited for. */
+const GRACE_MS = 5000
+
+/**
+ * One connection: a postgres.js client of one, on a socket of ours. The socket is ours so that a silent
+ * one can be dropped (the driver would wait for the other side to hang up), and so that an idle one
+ * does not keep the process alive.
+ *
+ * It connects at its first use, once: lost is lost, and what is under way then rejects.
+ */
+export class PostgresConnection {
+  readonly #settings: ConnectionSettings
+  readonly #address: ServerAddress
+  readonly #hooks: ConnectionHooks
+  readonly #sql: Sql
+  readonly #pending = new Set<(error: DbError) => void>()
+  #socket: Socket | undefined
+  #connectTimer: NodeJS.Timeout | undefined
+  #running: unknown
+  #failure: DbError | undefined
+
+  constructor(settings: ConnectionSettings, address: ServerAddress, hooks: ConnectionHooks = {}) {
+    this.#settings = settings
+    this.#address = address
+    this.#hooks = hooks
+    const ours: Options<Record<string, PostgresType>> = {
+      ...settings.client,
+      max: 1,
+      idle_timeout: undefined,
+      max_lifetime: null,
+      connect_timeout: 0,
+      onnotice: () => {},
+      onclose: () => this.#fail(lost()),
+      // The server's first words after it has let us in.
+      onparameter: () => this.#connected(),
+    }
+    // Neither is in the driver's types.
+    const untyped = {
+      socket: (options: AddressOptions) => this.#openSocket(options),
+      onnotify: (channel: string, payload: string) => hooks.onNotify?.(channel, payload),
+    }
+    const options = { ...ours, ...untyped }
+    this.#sql = settings.url === undefined ? postgres(options) : postgres(settings.url, options)
+    readLikeDrizzle(this.#sql)
+  }
+
+  get isLost(): boolean {
+    return this.#failure !== undefined
+  }
+
+  query(statement: Statement, timeoutMs?: number): Promise<readonly Row[]> {
+    return this.#tracked(() => this.#start(this.#sql, statement), timeoutMs)
+  }
+
+  async pipeline(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
+    const results = await Promise.allSettled(statements.map((statement) => this.query(statement)))
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
+  }
+
+  async transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T> {
+    const run = (text: string): Promise<{ readonly command: string }> =>
+      this.#tracked(() => this.#sql.unsafe(text).simple())
+    // Not awaited: the first statement goes out behind it. If it fails, so do all others.
+    const begun = run('begin')
+    begun.catch(() => {})
+    const tx = new PostgresTransaction((check) => lendTransaction(this.#sql, check), {
+      query: (statement) => this.query(statement),
+      runScript: (text) => this.#tracked(() => this.#sql.unsafe(text).simple(), 0),
+      check: () => {
+        if (this.#failure !== undefined) throw this.#failure
+      },
+    })
+    let result: T
+    try {
+      const { transactionSetUp } = this.#settings
+      if (transactionSetUp !== undefined) await tx.runScript(transactionSetUp)
+      result = await this.#raced(() => fn(tx))
+      await begun
+      if (tx.failure !== undefined) throw tx.failure
+    } catch (error) {
+      tx.end()
+      // If this fails, the connection is not used again, and the server rolls back by itself.
+      await run('rollback').catch(() => {})
+      throw error
+    }
+    tx.end()
+    const { command } = await run('commit')
+    // A statement that somebody ran on the driver's transaction had failed.
+    if (command === 'ROLLBACK') throw rolledBack()
+    return result
+  }
+
+  /** An idle connection does not keep the process alive. */
+  ref(): void {
+    this.#socket?.ref()
+  }
+
+  unref(): void {
+    this.#socket?.unref()
+  }
+
+  /** Gives the connection up: what is under way rejects, and the server is asked to cancel it. */
+  abandon(error: DbError): void {
+    if (this.#failure !== undefined) return
+    const backend = this.#connectTimer === undefined ? backendOf(this.#running) : undefined
+    this.#fail(error)
+    if (backend === undefined) return
+    const { host, port, path } = this.#sql.options
+    sendCancelRequest(this.#address.open({ host, port, path }), backend)
+  }
+
+  /** Says goodbye to the server. Nothing may be under way. */
+  async close(): Promise<void> {
+    if (this.#failure !== undefined) return
+    this.#failure = new DbError('DB_CLOSED', 'the connection is closed')
+    clearTimeout(this.#connectTimer)
+    await this.#sql.end({ timeout: 1 })
+    this.#socket?.destroy()
+  }
+
+  async #start(sql: Pick<Sql, 'unsafe'>, statement: Statement): Promise<readonly Row[]> {
+    const { rows, query } = startStatement(sql, statement, this.#sql.options.prepare)
+    this.#running = query
+    return rows
+  }
+
+  /** Runs a statement under its time limit; an error that leaves the connection unusable ends it. */
+  #tracked<T>(start: () => Promise<T>, timeoutMs?: number): Promise<T> {
+    const stopWatch = this.#watchSilence(timeoutMs)
+    return this.#raced(start)
+      .catch((error: unknown) => {
+        if (!leavesConnectionUsable(error)) this.#fail(toDbError(error))
+        throw toDbError(error)
+      })
+      .finally(stopWatch)
+  }
+
+  /** Like `start()`, but rejects as soon as the connection is lost, even if the driver forgets. */
+  #raced<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      this.#pending.add(reject)
+      const end = (): void => void this.#pending.delete(reject)
+      start().then(resolve, reject).finally(end)
+    })
+  }
+
+  #watchSilence(timeoutMs?: number): () => void {
+    const { statementTimeoutMs } = this.#settings
+    const limit = timeoutMs ?? (statementTimeoutMs === 0 ? 0 : statementTimeoutMs + GRACE_MS)
+    if (limit === 0) return () => {}
+    const timer = setTimeout(() => {
+      const message = `the database did not answer within ${limit} ms`
+      this.abandon(new DbError('DB_CONNECTION_SILENT', message, { retryable: true }))
+    }, limit)
+    return () => clearTimeout(timer)
+  }
+
+  async #openSocket(options: AddressOptions): Promise<Socket> {
+    // The driver connects again when it still has something to send.
+    if (this.#failure !== undefined || this.#socket !== undefined) throw forDriver(lost())
+    const { connectTimeoutMs } = this.#settings
+    this.#connectTimer = setTimeout(() => {
+      this.#address.advance()
+      this.#fail(notReached(`no answer within ${connectTimeoutMs} ms`))
+    }, connectTimeoutMs)
+    const socket = this.#address.open(options)
+    this.#socket = socket
+    // Before the driver hears of it, and tells those who would then try the next statement on it.
+    socket.on('error', (error) => this.#fail(toDbError(error)))
+    socket.on('close', () => this.#fail(lost()))
+    try {
+      await once(socket, 'connect')
+    } catch {
+      this.#address.advance()
+      throw forDriver(this.#failure ?? lost())
+    }
+    socket.setNoDelay(true)
+    return socket
+  }
+
+  #connected(): void {
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = undefined
+  }
+
+  #fail(error: DbError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    clearTimeout(this.#connectTimer)
+    this.#socket?.destroy(forDriver(error))
+    for (const reject of this.#pending) reject(error)
+    this.#hooks.onLost?.(error)
+  }
+}
+
+/** postgres.js keeps it on the query. Without it the server's own time limit has to do. */
+function backendOf(query: unknown): Backend | undefined {
+  const state = (query as { readonly state?: Partial<Backend> | null } | undefined)?.state
+  if (typeof state?.pid !== 'number' || typeof state.secret !== 'number') return undefined
+  return { pid: state.pid, secret: state.secret }
+}
+
+/** A copy to give to the driver, which hangs the parameters of statements on errors. */
+function forDriver(error: DbError): Error {
+  return Object.assign(new Error(error.message), { code: 'CONNECTION_DESTROYED' })
+}
+
+function rolledBack(): DbError {
+  const message = 'the transaction was rolled back: a statement in it had failed (SQLSTATE 25P02)'
+  return new DbError('25P02', message)
+}
+
+function lost(): DbError {
+  const message = 'the connection to the database was lost'
+  return new DbError('DB_CONNECTION_LOST', message, { retryable: true })
+}
+
+function notReached(why: string): DbError {
+  const message = `the connection to the database was not reached: ${why}`
+  return new DbError('DB_CONNECTION_FAILED', message, { retryable: true })
+}

@@ -1,0 +1,57 @@
+import type { TransactionSql } from 'postgres'
+import type { Row, Statement, Transaction } from '../db.ts'
+import type { DriverTransaction } from '../driver-transaction.ts'
+import { transactionEnded } from '../transaction-ended.ts'
+import type { Parameter } from '../values/parameters.ts'
+
+interface Runner {
+  query(statement: Statement): Promise<readonly Row[]>
+  runScript(text: string): Promise<unknown>
+  /** Throws when the connection is lost. */
+  check(): void
+}
+
+/** A transaction on a connection of ours. */
+export class PostgresTransaction implements Transaction {
+  readonly driver: DriverTransaction
+  readonly #runner: Runner
+  /** The first statement that failed: nothing after it took effect, whatever became of its error. */
+  failure: unknown
+  #ended = false
+
+  constructor(lend: (check: () => void) => TransactionSql, runner: Runner) {
+    this.driver = { kind: 'postgres', sql: lend(() => this.#check()) }
+    this.#runner = runner
+  }
+
+  async query<R extends Row>(
+    text: string,
+    params: readonly Parameter[] = [],
+  ): Promise<readonly R[]> {
+    return (await this.#run(() => this.#runner.query({ text, params }))) as readonly R[]
+  }
+
+  async runScript(text: string): Promise<void> {
+    await this.#run(() => this.#runner.runScript(text))
+  }
+
+  end(): void {
+    this.#ended = true
+  }
+
+  async #run<T>(call: () => Promise<T>): Promise<T> {
+    this.#check()
+    try {
+      return await call()
+    } catch (error) {
+      this.failure ??= error
+      throw error
+    }
+  }
+
+  #check(): void {
+    // The connection belongs to somebody else by then.
+    if (this.#ended) throw transactionEnded()
+    this.#runner.check()
+  }
+}

@@ -1,0 +1,53 @@
+import { DbError } from '../db-error.ts'
+
+/** What a statement may be given. An array is an SQL array, a `Date` an instant. */
+export type Parameter = string | number | bigint | boolean | Date | null | readonly Parameter[]
+
+/** What both drivers pass on as it is, whatever serializers somebody gave them. */
+export type EncodedParameter = string | number | boolean | null
+
+/**
+ * Encodes parameters so that no driver has to know their type: arrays as literals, bigints and
+ * instants as text.
+ *
+ * @throws {@link DbError} `DB_INVALID_PARAMETER`, naming the position, for what Postgres cannot hold.
+ */
+export function encodeParameters(params: readonly Parameter[]): EncodedParameter[] {
+  return params.map((value, index) => {
+    if (value === null || typeof value === 'boolean') return value
+    return encode(value, index + 1)
+  })
+}
+
+function encode(value: Exclude<Parameter, null>, position: number): string {
+  if (typeof value === 'string') return checked(value, position)
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'boolean') return value ? 't' : 'f'
+  if (Array.isArray(value)) return arrayLiteral(value, position)
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
+  throw invalid(position, value === undefined ? 'is undefined' : 'is nothing that SQL knows')
+}
+
+function arrayLiteral(values: readonly Parameter[], position: number): string {
+  const elements = values.map((value) => {
+    if (value === null) return 'NULL'
+    const text = encode(value, position)
+    return typeof value === 'string' ? quoted(text) : text
+  })
+  return `{${elements.join(',')}}`
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`
+}
+
+function checked(text: string, position: number): string {
+  if (text.includes('\0')) throw invalid(position, 'holds U+0000')
+  // A driver would send U+FFFD in place of a lone surrogate.
+  if (!text.isWellFormed()) throw invalid(position, 'holds half of a surrogate pair')
+  return text
+}
+
+function invalid(position: number, what: string): DbError {
+  return new DbError('DB_INVALID_PARAMETER', `parameter $${position} ${what}`)
+}
