@@ -37,6 +37,8 @@ export class ServerBroker {
     http.unref()
     const broker = new ServerBroker(http)
     http.on('request', (request, response) => {
+      // Kept open, it would be closed just as somebody asks again.
+      response.setHeader('connection', 'close')
       broker.#answer(request).then(
         (body) => response.end(body),
         (error: unknown) => {

@@ -48,7 +48,6 @@ class PostgresDb implements Db {
         acquireTimeoutMs: settings.acquireTimeoutMs,
         idleTimeoutMs: settings.idleTimeoutMs,
         onReadOnly: () => {
-          address.advance()
           for (const pool of this.#pools) pool.discard()
         },
       })

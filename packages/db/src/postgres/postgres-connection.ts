@@ -37,6 +37,7 @@ export class PostgresConnection {
   #socket: Socket | undefined
   #connectTimer: NodeJS.Timeout | undefined
   #running: unknown
+  #turn = 0
   #failure: DbError | undefined
 
   constructor(settings: ConnectionSettings, address: ServerAddress, hooks: ConnectionHooks = {}) {
@@ -62,6 +63,11 @@ export class PostgresConnection {
     const options = { ...ours, ...untyped }
     this.#sql = settings.url === undefined ? postgres(options) : postgres(settings.url, options)
     readLikeDrizzle(this.#sql)
+  }
+
+  /** Goes on to another host, for those who connect from now on. */
+  leaveHost(): void {
+    this.#address.leave(this.#turn)
   }
 
   get isLost(): boolean {
@@ -183,8 +189,10 @@ export class PostgresConnection {
     // The driver connects again when it still has something to send.
     if (this.#failure !== undefined || this.#socket !== undefined) throw forDriver(lost())
     const { connectTimeoutMs } = this.#settings
+    const turn = this.#address.turn
+    this.#turn = turn
     this.#connectTimer = setTimeout(() => {
-      this.#address.advance()
+      this.#address.leave(turn)
       this.#fail(notReached(`no answer within ${connectTimeoutMs} ms`))
     }, connectTimeoutMs)
     const socket = this.#address.open(options)
@@ -195,7 +203,7 @@ export class PostgresConnection {
     try {
       await once(socket, 'connect')
     } catch {
-      this.#address.advance()
+      this.#address.leave(turn)
       throw forDriver(this.#failure ?? lost())
     }
     socket.setNoDelay(true)

@@ -102,7 +102,10 @@ export class PostgresPool implements ConnectionPool {
     try {
       return await call(connection)
     } catch (error) {
-      if (isDbError(error, '25006')) this.#options.onReadOnly()
+      if (isDbError(error, '25006')) {
+        connection.leaveHost()
+        this.#options.onReadOnly()
+      }
       if (isDbError(error, 'DB_CONNECTION_SILENT')) this.#discardIdle()
       throw error
     } finally {

@@ -3,7 +3,10 @@ import { DbError } from '../db-error.ts'
 
 /** What `connectPostgres` takes. Durations are milliseconds. */
 export interface PostgresOptions {
-  /** `postgres://user:password@host/database`; several hosts are tried in turn. */
+  /**
+   * `postgres://user:password@host/database`. Of several hosts the next is tried when one is not reached,
+   * or turns out to be read-only; the call that found out fails, and may be repeated.
+   */
   readonly url?: string
   /**
    * In place of `url`: a postgres.js client of yours, whose server, credentials and TLS are used. Its

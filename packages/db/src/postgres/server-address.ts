@@ -7,22 +7,26 @@ export interface AddressOptions {
   readonly path?: string | false | undefined
 }
 
-/** Opens sockets to a server, or to one of several that a URL lists, in turn. */
+/** Opens sockets to a server, or to one of several that a URL lists: the same until it is left. */
 export class ServerAddress {
   #turn = 0
 
-  /** Goes on to the next host: this one did not answer, or turned out to be read-only. */
-  advance(): void {
-    this.#turn += 1
+  /** Which of the hosts it is, counted on with each that was left. */
+  get turn(): number {
+    return this.#turn
+  }
+
+  /** Goes on to the next host, unless somebody else who met the same one has done so. */
+  leave(turn: number): void {
+    if (turn === this.#turn) this.#turn += 1
   }
 
   /** Begins to connect. */
-  open(options: AddressOptions): Socket {
-    if (typeof options.path === 'string') return connect(options.path)
-    const index = this.#turn % options.host.length
-    const host = options.host[index] ?? 'localhost'
-    const socket = connect(options.port[index] ?? 5432, host)
-    // The driver's TLS checks the certificate against this name.
-    return Object.assign(socket, { host })
+  open({ host, port, path }: AddressOptions): Socket {
+    if (typeof path === 'string') return connect(path)
+    const index = this.#turn % host.length
+    const name = host[index] ?? 'localhost'
+    // The driver's TLS checks the certificate against the host.
+    return Object.assign(connect(port[index] ?? 5432, name), { host: name })
   }
 }
