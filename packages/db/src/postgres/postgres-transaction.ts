@@ -50,8 +50,8 @@ export class PostgresTransaction implements Transaction {
   }
 
   #check(): void {
+    this.#runner.check()
     // The connection belongs to somebody else by then.
     if (this.#ended) throw transactionEnded()
-    this.#runner.check()
   }
 }
