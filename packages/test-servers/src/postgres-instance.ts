@@ -11,8 +11,11 @@ import { run } from './run.ts'
 const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const
 
 // The server ends with us, however we end: the pipe that the shell reads closes with this process.
-const RUN_UNTIL_END_OF_INPUT =
-  '"$0" "$@" </dev/null & server=$!; read -r _; kill -INT "$server" 2>/dev/null; wait "$server"'
+// A line from us is a stop; without one nobody will come back for the folder.
+const RUN_UNTIL_TOLD = `folder=$1; shift; "$@" </dev/null & server=$!
+read -r line; told=$?
+kill -INT "$server" 2>/dev/null; wait "$server"
+[ "$told" = 0 ] || rm -rf "$folder"`
 
 /** A Postgres server of our own in a temporary folder, which a test may stop and start. */
 export class PostgresInstance implements AsyncDisposable {
@@ -55,16 +58,13 @@ export class PostgresInstance implements AsyncDisposable {
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const data = join(this.#folder, 'data')
     const account = serverAccount()
-    const server = spawn(
-      'sh',
-      ['-c', RUN_UNTIL_END_OF_INPUT, join(this.#binaries, 'postgres'), '-D', data, ...args],
-      {
-        stdio: ['pipe', 'ignore', 'pipe'],
-        cwd: '/',
-        detached: true, // Ctrl-C is for the tests, which then stop the server.
-        ...(account && { uid: account.uid, gid: account.gid }),
-      },
-    )
+    const command = [join(this.#binaries, 'postgres'), '-D', data, ...args]
+    const server = spawn('sh', ['-c', RUN_UNTIL_TOLD, 'sh', this.#folder, ...command], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      cwd: '/',
+      detached: true, // Ctrl-C is for the tests, which then stop the server.
+      ...(account && { uid: account.uid, gid: account.gid }),
+    })
     this.#server = server
     let log = ''
     server.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
@@ -82,7 +82,7 @@ export class PostgresInstance implements AsyncDisposable {
     const ended = once(server, 'close')
     const postmaster = await this.#postmaster()
     if (postmaster !== undefined) process.kill(postmaster.pid, STOP_SIGNALS[mode])
-    server.stdin?.end()
+    server.stdin?.end('\n')
     await ended
   }
 
