@@ -356,6 +356,35 @@ describe('on pglite', () => {
 describe.each(SERVERS)('on %s', (kind) => {
   const database = useServer(kind)
 
+  test('postgres.js works in a transaction of ours, with arrays and savepoints', async () => {
+    await database.connect().transaction(async ({ driver }) => {
+      if (driver.kind !== 'postgres') return expect.unreachable()
+      const { sql } = driver
+      const [row] = await sql`
+        select ${[1, null, 3]}::int[] as ints, ${['a"', 'b\\', null]}::text[] as texts,
+          '{t,f}'::boolean[] as flags, ${['5']}::bigint[] as bigs,
+          ${new Date(0)}::timestamptz = 'epoch'::timestamptz as epoch,
+          ${sql.json({ a: 1 })}::jsonb as json, '{{1},{2}}'::int[] as nested`
+      expect(row).toEqual({
+        ints: [1, null, 3],
+        texts: ['a"', 'b\\', null],
+        flags: [true, false],
+        bigs: ['5'],
+        epoch: true,
+        json: { a: 1 },
+        nested: [[1], [2]],
+      })
+      await sql`create temporary table t (id int) on commit drop`
+      await sql
+        .savepoint(async (nested) => {
+          await nested`insert into t values (1)`
+          throw new Error('back')
+        })
+        .catch(() => {})
+      expect(await sql`select * from t where id = any(${[1, 2]})`).toHaveLength(0)
+    })
+  })
+
   test('a transaction of the caller’s can be joined, whatever the caller’s client makes of values', async () => {
     const options = {
       max: 1,

@@ -5,11 +5,11 @@ import { DbError } from '../db-error.ts'
 import type { Row, Statement, Transaction } from '../db.ts'
 import { leavesConnectionUsable, toDbError } from '../driver-error.ts'
 import { type Backend, sendCancelRequest } from './cancel-request.ts'
+import { setClientTypes } from './client-types.ts'
 import { lendTransaction } from './lend-transaction.ts'
 import { PostgresTransaction } from './postgres-transaction.ts'
 import type { ConnectionSettings } from './postgres-settings.ts'
 import type { AddressOptions, ServerAddress } from './server-address.ts'
-import { readLikeDrizzle } from './read-like-drizzle.ts'
 import { startStatement } from './statements.ts'
 
 /** What the owner of a connection is told. */
@@ -50,6 +50,7 @@ export class PostgresConnection {
       idle_timeout: undefined,
       max_lifetime: null,
       connect_timeout: 0,
+      fetch_types: false,
       onnotice: () => {},
       onclose: () => this.#fail(lost()),
       // The server's first words after it has let us in.
@@ -62,7 +63,7 @@ export class PostgresConnection {
     }
     const options = { ...ours, ...untyped }
     this.#sql = settings.url === undefined ? postgres(options) : postgres(settings.url, options)
-    readLikeDrizzle(this.#sql)
+    setClientTypes(this.#sql)
   }
 
   /** Goes on to another host, for those who connect from now on. */

@@ -23,21 +23,32 @@ function encode(value: Exclude<Parameter, null>, position: number): string {
   if (typeof value === 'string') return checked(value, position)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
   if (typeof value === 'boolean') return value ? 't' : 'f'
-  if (Array.isArray(value)) return arrayLiteral(value, position)
+  if (Array.isArray(value)) return arrayLiteral(value, encodeElement(position))
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
   throw invalid(position, value === undefined ? 'is undefined' : 'is nothing that SQL knows')
 }
 
-function arrayLiteral(values: readonly Parameter[], position: number): string {
-  const elements = values.map((value) => {
-    if (value === null) return 'NULL'
-    const text = encode(value, position)
+function encodeElement(position: number): (value: unknown) => string {
+  return (value) => {
+    const text = encode(value as Exclude<Parameter, null>, position)
     return typeof value === 'string' ? quoted(text) : text
+  }
+}
+
+/** `{1,NULL,{2}}`, each element but null and arrays encoded by the function given. */
+export function arrayLiteral(
+  values: readonly unknown[],
+  encodeOne: (value: unknown) => string,
+): string {
+  const elements = values.map((value): string => {
+    if (value === null) return 'NULL'
+    return Array.isArray(value) ? arrayLiteral(value, encodeOne) : encodeOne(value)
   })
   return `{${elements.join(',')}}`
 }
 
-function quoted(text: string): string {
+/** Any text as an element of an array. */
+export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`
 }
 

@@ -34,8 +34,8 @@ const SCALARS: ReadonlyMap<number, Decode> = new Map([
   [3802, same], // jsonb
 ])
 
-/** Array types by the type of their elements. */
-const ARRAYS: ReadonlyMap<number, number> = new Map([
+/** The types of elements by the types of their arrays. */
+export const ARRAY_TYPES: ReadonlyMap<number, number> = new Map([
   [1000, 16],
   [1016, 20],
   [1005, 21],
@@ -57,34 +57,42 @@ const ARRAYS: ReadonlyMap<number, number> = new Map([
 ])
 
 /** The types that {@link decodeValue} has something to say about. */
-export const DECODED_TYPES: readonly number[] = [...SCALARS.keys(), ...ARRAYS.keys()]
+export const DECODED_TYPES: readonly number[] = [...SCALARS.keys(), ...ARRAY_TYPES.keys()]
 
 /** Decodes the server's text of a value by the object identifier of its type. */
 export function decodeValue(type: number, text: string): Value {
-  const element = ARRAYS.get(type)
+  const element = ARRAY_TYPES.get(type)
   if (element === undefined) return (SCALARS.get(type) ?? same)(text)
-  return new ArrayLiteral(text, SCALARS.get(element) ?? same).read()
+  return decodeArray(text, SCALARS.get(element) ?? same)
 }
+
+/** Decodes the server's text of an array, whose elements may be arrays in turn. */
+export function decodeArray<T>(text: string, decode: (text: string) => T): readonly Nested<T>[] {
+  return new ArrayLiteral(text, decode).read()
+}
+
+/** An element of an array, which may be an array. */
+export type Nested<T> = T | null | readonly Nested<T>[]
 
 /**
  * Reads `{1,NULL,"a \"b\""}`.
  *
  * @see https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
  */
-class ArrayLiteral {
+class ArrayLiteral<T> {
   readonly #text: string
-  readonly #decode: Decode
+  readonly #decode: (text: string) => T
   #at: number
 
-  constructor(text: string, decode: Decode) {
+  constructor(text: string, decode: (text: string) => T) {
     this.#text = text
     this.#decode = decode
     // An array whose indexes do not begin at 1 says so first: `[0:1]={1,2}`.
     this.#at = text.startsWith('[') ? text.indexOf('=') + 1 : 0
   }
 
-  read(): readonly Value[] {
-    const values: Value[] = []
+  read(): readonly Nested<T>[] {
+    const values: Nested<T>[] = []
     this.#at += 1 // {
     while (this.#text[this.#at] !== '}') {
       values.push(this.#value())
@@ -94,7 +102,7 @@ class ArrayLiteral {
     return values
   }
 
-  #value(): Value {
+  #value(): Nested<T> {
     const first = this.#text[this.#at]
     if (first === '{') return this.read()
     if (first === '"') return this.#decode(this.#quoted())
