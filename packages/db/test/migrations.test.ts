@@ -121,6 +121,15 @@ describe.each(DATABASES)('on %s', (kind) => {
     },
   )
 
+  test('a temporary table of the session does not stand in for one of the schema', async () => {
+    await migrator([FIRST]).up()
+    await database.db.transaction(async (tx) => {
+      await tx.runScript('create temporary table thing (id bigint) on commit drop')
+      await tx.query('insert into thing values (1)')
+      expect(await tx.query(`select ${schema}.things() as n`)).toEqual([{ n: 0n }])
+    })
+  })
+
   test('what a migration sets ends with it', async () => {
     await migrator([FIRST]).up()
     const [row] = await database.db.query(`select current_setting('search_path') as path`)

@@ -26,7 +26,8 @@ export function recordText({ version, name, checksum }: NumberedMigration): stri
 
 /** Makes the schema the one that names are looked for and made in. */
 export function enterSchema(schema: string, lockTimeoutMs: number): string {
-  return `set local search_path = ${quoteSchema(schema)};
+  // Unnamed, pg_temp would come first: a temporary table must not stand in for one of the schema.
+  return `set local search_path = ${quoteSchema(schema)}, pg_temp;
 set local lock_timeout = ${lockTimeoutMs};
 set local statement_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;`
