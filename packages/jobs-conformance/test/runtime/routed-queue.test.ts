@@ -112,7 +112,8 @@ describe('enqueue', () => {
     directory.replace([{ id: 'lost', store: 'nowhere' }])
     await expect(queue.enqueue('job', 1, { tenantId: 'lost' })).rejects.toMatchObject({
       code: 'JOBS_INVALID_CONFIG',
-      message: 'there is no store "nowhere"; there are main, big',
+      message:
+        'there is no store "nowhere", which the directory names for tenant "lost"; there are main, big',
     })
     await queue.enqueue('job', 1, { tenantId: 'small' })
     expect(await queue.counts()).toMatchObject({ pending: 1 })

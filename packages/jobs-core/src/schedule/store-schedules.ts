@@ -243,7 +243,9 @@ export class StoreSchedules implements Schedules {
 
 function checkForEach(tickJobs: TickJobFactory): void {
   if (!tickJobs.hasTenants) {
-    throw invalidSchedule("forEach: 'tenant' needs the queue's tenants: see createJobQueue")
+    throw invalidSchedule(
+      "forEach: 'tenant' needs the queue's tenants: a list, a function or a directory",
+    )
   }
   if (currentTenant() !== undefined) {
     throw invalidSchedule("a tenant cannot schedule for the others: leave out forEach: 'tenant'")

@@ -81,7 +81,9 @@ export class TickJobFactory {
 
   async #listTenants(): Promise<string[]> {
     if (this.#tenants === undefined) {
-      throw invalidSchedule("forEach: 'tenant' needs the queue's tenants: see createJobQueue")
+      throw invalidSchedule(
+        "forEach: 'tenant' needs the queue's tenants: a list, a function or a directory",
+      )
     }
     const listed = typeof this.#tenants === 'function' ? await this.#tenants() : this.#tenants
     return [...new Set([...listed].map(checkTenantId))]

@@ -203,8 +203,17 @@ export class TenantStores {
       'JOBS_INVALID_CONFIG',
       URL_SCHEME.test(ref)
         ? `a tenant's store is a URL (${this.labelOf(ref)}), and there is nothing that opens one: see createTenantStores, open`
-        : `there is no store ${describe(ref)}; there are ${this.names.join(', ')}`,
+        : `there is no store ${describe(ref)}${this.#namedFor(ref)}; there are ${this.names.join(', ')}`,
     )
+  }
+
+  /** For whom the directory names a store: where to look for a slip of the pen. */
+  #namedFor(ref: string): string {
+    for (const { id, store, formerStores } of this.directory.current()?.values() ?? []) {
+      if (store !== ref && formerStores?.includes(ref) !== true) continue
+      return `, which the directory names for tenant ${describe(id)}`
+    }
+    return ''
   }
 
   #refIn(tenants: TenantMap | null, tenantId: string | null): string {

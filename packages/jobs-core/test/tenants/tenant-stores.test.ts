@@ -67,11 +67,12 @@ test('two names for one store are refused, where both would tell it of their ten
   expect(() => stores.get('big')).toThrow('the stores main and big are the same')
 })
 
-test('a store that is not known is named where a tenant needs it', () => {
+test('a store that is not known is named, and the tenant that needs it', () => {
   const stores = tenantStores({ directory: listDirectory([{ id: 'large', store: 'huge' }]) })
   expect(() => stores.get(stores.refOf('large'))).toThrow(
-    'there is no store "huge"; there are main, big',
+    'there is no store "huge", which the directory names for tenant "large"; there are main, big',
   )
+  expect(() => stores.get('other')).toThrow('there is no store "other"; there are main, big')
 })
 
 describe('a tenant whose store is a URL', () => {
