@@ -44,5 +44,11 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
       `queue ${config.name} was given a store and a connectionString; give one of them`,
     )
   }
+  if (typeof store === 'string') {
+    throw new JobsError(
+      'JOBS_INVALID_CONFIG',
+      `store of queue ${config.name} is text: give a URL as its connectionString, or openStore(url)`,
+    )
+  }
   return createQueueOnStore<TDefinitions>({ ...rest, store: store ?? openStore(connectionString) })
 }

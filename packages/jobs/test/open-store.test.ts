@@ -74,6 +74,15 @@ test('a store and a URL at once are refused', () => {
   )
 })
 
+test('a URL as the store is refused, and not repeated', () => {
+  const store = 'postgres://user:secret@host/db' as never
+  const error = errorOf(() => createJobQueue({ name: 'url', store }))
+  expect(error).toMatchObject({
+    code: 'JOBS_INVALID_CONFIG',
+    message: 'store of queue url is text: give a URL as its connectionString, or openStore(url)',
+  })
+})
+
 function errorOf(call: () => unknown): Error {
   try {
     call()
