@@ -4,6 +4,8 @@ import {
   type JobListFilter,
   type JobOptions,
   type JobQueue,
+  type JobRequest,
+  type JobsError,
   type JobsErrorCode,
   type JobStore,
   processJobs,
@@ -15,6 +17,8 @@ import { refusal } from './refusal.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 
 const HUGE = 'x'.repeat(10_000_000)
+const succeed = () => ({ success: true as const })
+const SAME_NAME = [1, 2].map(() => defineJob({ name: 'sync', handler: succeed }))
 
 let time: ManualTime
 let process: SimulatedProcess
@@ -188,6 +192,32 @@ describe.each(BAD_OPTIONS)(
   },
 )
 
+test.each<[string, unknown, RegExp]>([
+  ['a tenant beside its options', { job: 'job', payload: {}, tenantId: 'rawdog' }, /"tenantId"/],
+  ['a name in place of its job', { name: 'job', payload: {} }, /"name"/],
+  ['a list in its place', ['job', {}], /"0"/],
+])('a job of a list with %s is refused, wherever the list is', async (_name, given, property) => {
+  const job = given as JobRequest
+  const errors = [
+    await refusal(() => queue.enqueueMany([job])),
+    await refusal(() => queue.enqueueGroup([job], { onAnyFailed: 'nothing' })),
+    await refusal(() => queue.enqueueGroup([], { onComplete: job, onAnyFailed: 'nothing' })),
+  ]
+  await expectNothingStored()
+  const parent = await queue.enqueue('parent', {}, { maxAttempts: 1 })
+  const parents = new Map([['parent', () => ({ success: true as const, followUps: [job] })]])
+  process.start({ queue, handlers: parents })
+  await time.settle()
+  errors.push((await queue.getJob(parent))!.error as unknown as JobsError)
+  queue.use((_draft, _context, next) => next())
+  errors.push(await refusal(() => queue.enqueueMany([job])))
+  for (const { code, message } of errors) {
+    expect(code).toBe('JOBS_INVALID_OPTION')
+    expect(message).toMatch(property)
+    expect(message).toMatch(/: a job to be made has job, payload and options, and no "/)
+  }
+})
+
 test.each(['', 'a\nb', 'a\0', '\ud83d', 'x'.repeat(201), HUGE, 7, undefined, null, {}])(
   'job name no. %$ that is not allowed is refused everywhere',
   async (name) => {
@@ -241,6 +271,8 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['no store', { store: undefined }, /^queue default needs a store/],
   ['a store that is none', { store: {} }, /^queue default needs a store/],
   ['an unknown tenancy', { tenancy: 'maybe' }, /^tenancy must be 'optional' or 'required'$/],
+  ['jobs that are no list', { jobs: {} }, /^jobs must be a list of definitions$/],
+  ['two jobs of one name', { jobs: SAME_NAME }, /^two definitions in jobs are named "sync"$/],
   ['a limit of 0', { sizes: { depth: 0 } }, /^sizes\.depth must be a whole number from 1, not 0$/],
 ])('a queue with %s is refused', async (_name, config, says) => {
   const error = await refusal(() =>
@@ -272,6 +304,24 @@ test.each<[keyof ProcessorConfig, unknown, string]>([
     code: 'JOBS_INVALID_CONFIG',
     message: `${option} must be a whole number ${says}`,
   })
+})
+
+test.each<[string, Record<string, unknown>, string]>([
+  ['jobs that are no list', { jobs: SAME_NAME[0] }, 'jobs must be a list of definitions'],
+  ['two jobs of one name', { jobs: SAME_NAME }, 'two definitions in jobs are named "sync"'],
+  [
+    'handlers that are no Map',
+    { handlers: { sync: succeed } },
+    'handlers must be a Map by job name',
+  ],
+])('a processor with %s is refused', async (_name, config, message) => {
+  const error = await refusal(() => processJobs({ queue, ...config }))
+  expect(error).toMatchObject({ code: 'JOBS_INVALID_CONFIG', message })
+})
+
+test('a definition may be listed twice', () => {
+  const [job] = SAME_NAME
+  expect(processJobs({ queue, jobs: [job!, job!] }).status().state).toBe('idle')
 })
 
 test('a processor takes the settings of its queue object where it says nothing itself', async () => {
@@ -323,6 +373,17 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   )
   expect(error.code).toBe('JOBS_INVALID_OPTION')
   expect(error.message).toMatch(says)
+})
+
+test('a definition with a property that there is not is refused', async () => {
+  const misplaced = { name: 'job', handler: succeed, maxAttempts: 3 }
+  expect(await refusal(() => defineJob(misplaced))).toMatchObject({
+    code: 'JOBS_INVALID_OPTION',
+    message: 'the definition of job "job" has no "maxAttempts"; presets go into its options',
+  })
+  expect(
+    defineJob({ ...defineJob({ name: 'job', handler: succeed, discard: true }) }).discard,
+  ).toBe(true)
 })
 
 test('a definition whose schema is no Standard Schema, or whose guard is no function, is refused', async () => {

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { RetryConfig } from '../backoff/retry-policy.ts'
 import type { JobHandler } from '../processor/job-handler.ts'
-import { checkDefinition, rememberDefinition } from './definition-registry.ts'
+import { checkDefinition, checkProperties, rememberDefinition } from './definition-registry.ts'
 import type { JobOptions } from './job.ts'
 
 /** The options a definition may preset for its jobs. An enqueue option wins over them. */
@@ -139,6 +139,7 @@ export function defineJob<
 ): JobDefinition<TPayload, TResult, TPayload, TName>
 export function defineJob(definition: AnyJobDefinition): AnyJobDefinition {
   checkDefinition(definition)
+  checkProperties(definition)
   const given = definition.handler
   const handler: JobHandler<never, unknown> = (job, context) => given(job, context)
   const copy: AnyJobDefinition = Object.freeze({ ...definition, handler })

@@ -45,6 +45,54 @@ export function checkDefinition(definition: AnyJobDefinition): void {
   }
 }
 
+const PROPERTIES: Readonly<Record<keyof AnyJobDefinition, true>> = {
+  name: true,
+  handler: true,
+  options: true,
+  retry: true,
+  schema: true,
+  validate: true,
+  discard: true,
+  concurrencyLimit: true,
+}
+
+/** @throws {@link JobsError} `JOBS_INVALID_OPTION` for a property that would be ignored. */
+export function checkProperties(definition: AnyJobDefinition): void {
+  for (const property of Object.keys(definition)) {
+    if (Object.hasOwn(PROPERTIES, property)) continue
+    throw new JobsError(
+      'JOBS_INVALID_OPTION',
+      `the definition of job ${describe(definition.name)} has no ${describe(property)}; presets go into its options`,
+    )
+  }
+}
+
+/**
+ * The definitions of a config, as a list.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_CONFIG` unless it is one in which each name means one definition.
+ */
+export function checkDefinitionList(
+  jobs: readonly AnyJobDefinition[] = [],
+): readonly AnyJobDefinition[] {
+  if (!Array.isArray(jobs)) {
+    throw new JobsError('JOBS_INVALID_CONFIG', 'jobs must be a list of definitions')
+  }
+  const byName = new Map<string, AnyJobDefinition>()
+  for (const definition of jobs as readonly AnyJobDefinition[]) {
+    checkDefinition(definition)
+    const { name } = definition
+    if ((byName.get(name) ?? definition) !== definition) {
+      throw new JobsError(
+        'JOBS_INVALID_CONFIG',
+        `two definitions in jobs are named ${describe(name)}`,
+      )
+    }
+    byName.set(name, definition)
+  }
+  return jobs
+}
+
 /** @throws {@link JobsError} `JOBS_INVALID_OPTION` unless the handler is a function. */
 export function checkHandler(name: string, handler: unknown): void {
   if (typeof handler === 'function') return

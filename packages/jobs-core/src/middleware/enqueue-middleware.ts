@@ -80,7 +80,7 @@ export class EnqueueChain {
         const draft = draftOf(job, payload, options)
         try {
           await enter(this.#middleware, draft, context, () =>
-            batch.arrive(index, requestOf(job, draft)),
+            batch.arrive(index, changedBy(draft, request)),
           )
         } catch (error) {
           batch.fail(error)
@@ -173,8 +173,9 @@ function draftOf(
   return { name, payload, options: draft as JobDraft['options'] }
 }
 
-function requestOf(job: string | AnyJobDefinition, { payload, options }: JobDraft): JobRequest {
+// With whatever else was given, for the check to refuse.
+function changedBy({ payload, options }: JobDraft, request: JobRequest): JobRequest {
   const { headers, ...others } = options
   const isEmpty = isRecord(headers) && Object.keys(headers).length === 0
-  return { job, payload, options: isEmpty ? others : options }
+  return { ...request, payload, options: isEmpty ? others : options }
 }

@@ -3,7 +3,7 @@ import { JobsError } from '../errors.ts'
 import { errorAt } from '../job/error-at.ts'
 import { isRecord } from '../job/check-job-options.ts'
 import type { JobOptions } from '../job/job.ts'
-import type { JobRequest } from '../job/job-request.ts'
+import { checkRequest, type JobRequest } from '../job/job-request.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
 import type { NewJob } from '../storage/new-job.ts'
@@ -22,7 +22,7 @@ export function createFollowUps(
   return Promise.all(
     requests.map(async (request, index) => {
       try {
-        const { job, payload, options } = request ?? {}
+        const { job, payload, options } = checkRequest(request)
         if (options?.tenantId !== undefined && options.tenantId !== tenantId) {
           throw new JobsError(
             'JOBS_INVALID_OPTION',

@@ -1,4 +1,5 @@
 import { JobsError } from '../errors.ts'
+import { checkDefinitionList } from '../job/definition-registry.ts'
 import { internalsOf, type StoreQueueInternals } from '../queue/queue-internals.ts'
 import { consoleLogger } from '../runtime/console-logger.ts'
 import { guarded } from '../runtime/guarded-logger.ts'
@@ -79,9 +80,17 @@ export function processJobs(config: ProcessorConfig): JobProcessor {
           handlers: shared.handlers,
           processorFor: (place, slots) => processorOn(place.internals, slots),
         })
-  for (const definition of config.jobs ?? []) processor.registerJob(definition)
-  for (const [name, handler] of config.handlers ?? []) processor.registerHandler(name, handler)
+  for (const definition of checkDefinitionList(config.jobs)) processor.registerJob(definition)
+  for (const [name, handler] of checkHandlers(config.handlers))
+    processor.registerHandler(name, handler)
   return processor
+}
+
+function checkHandlers(
+  handlers: ProcessorConfig['handlers'] = new Map(),
+): NonNullable<ProcessorConfig['handlers']> {
+  if (typeof handlers?.[Symbol.iterator] === 'function') return handlers
+  throw new JobsError('JOBS_INVALID_CONFIG', 'handlers must be a Map by job name')
 }
 
 function whole(

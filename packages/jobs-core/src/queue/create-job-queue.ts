@@ -1,6 +1,6 @@
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition, JobsOf } from '../job/define-job.ts'
-import { checkDefinition } from '../job/definition-registry.ts'
+import { checkDefinitionList } from '../job/definition-registry.ts'
 import { checkQueueName, checkTenantId } from '../job/names.ts'
 import { type SizeLimits, resolveSizes } from '../size-limits.ts'
 import { type JobsRuntime, processRuntime } from '../runtime/jobs-runtime.ts'
@@ -68,8 +68,7 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
   }
   const sizes = resolveSizes(config.sizes)
   const definitions = new Map<string, AnyJobDefinition>()
-  for (const definition of config.jobs ?? []) {
-    checkDefinition(definition)
+  for (const definition of checkDefinitionList(config.jobs)) {
     definitions.set(definition.name, definition)
   }
   const { pollInterval, maxConcurrency } = config

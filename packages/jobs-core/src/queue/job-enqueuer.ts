@@ -1,5 +1,5 @@
 import { errorAt } from '../job/error-at.ts'
-import type { JobRequest } from '../job/job-request.ts'
+import { checkRequest, type JobRequest } from '../job/job-request.ts'
 import type { Job } from '../job/job.ts'
 import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
 import type { QueueParts } from './queue-parts.ts'
@@ -54,7 +54,7 @@ export class JobEnqueuer {
   /** What one of a batch becomes; an error, which rejects, says which job it is about. */
   #create(request: JobRequest | null | undefined, index: number): NewJob | Promise<NewJob> {
     try {
-      const { job, payload, options } = (request ?? {}) as JobRequest
+      const { job, payload, options } = checkRequest(request)
       const created = this.#parts.newJobs.create(job, payload, options)
       return created instanceof Promise
         ? created.catch((cause: unknown) => Promise.reject(ofBatch(cause, index)))

@@ -1,7 +1,7 @@
 import { withTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { Job } from '../job/job.ts'
-import type { JobRequest } from '../job/job-request.ts'
+import { checkRequest, type JobRequest } from '../job/job-request.ts'
 import { errorAt } from '../job/error-at.ts'
 import { checkJobId, checkTenantId } from '../job/names.ts'
 import type { GroupStore, NewGroup } from '../storage/job-group.ts'
@@ -109,7 +109,7 @@ export class JobGroups {
 
   async #newJob({ request, path }: PlannedJob, tenantId: string | null): Promise<NewJob> {
     try {
-      const { job, payload, options } = request ?? {}
+      const { job, payload, options } = checkRequest(request)
       const newJob = await this.#parts.newJobs.create(job, payload, options)
       checkGroupJob(newJob, tenantId)
       return newJob
