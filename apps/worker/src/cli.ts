@@ -6,6 +6,7 @@ import { EXIT } from './exit-codes.ts'
 import { ExitError, messageOf } from './exit-error.ts'
 import { loadWorker, type LoadedWorker } from './load-worker.ts'
 import { createLogger } from './logger.ts'
+import { nodeProblem } from './node-version.ts'
 import { openJobsFile } from './open-jobs-file.ts'
 import { parseOverride, type Overrides } from './overrides.ts'
 import { runWorker } from './run-worker.ts'
@@ -39,6 +40,11 @@ interface EnqueueFlags extends ConfigFlag, Pick<Overrides, 'store'> {
 
 /** Runs one command line. Resolves with the exit code; what is wrong goes to standard error. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const problem = nodeProblem(process.versions.node)
+  if (problem !== null) {
+    console.error(`cgk-worker: ${problem}`)
+    return EXIT.usage
+  }
   let exitCode: number = EXIT.ok
   const program = commandLine((code) => {
     exitCode = code
