@@ -273,6 +273,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['an unknown tenancy', { tenancy: 'maybe' }, /^tenancy must be 'optional' or 'required'$/],
   ['jobs that are no list', { jobs: {} }, /^jobs must be a list of definitions$/],
   ['two jobs of one name', { jobs: SAME_NAME }, /^two definitions in jobs are named "sync"$/],
+  ['an unknown setting', { job: SAME_NAME }, /^a queue has no setting "job"; there are name, /],
   ['a limit of 0', { sizes: { depth: 0 } }, /^sizes\.depth must be a whole number from 1, not 0$/],
 ])('a queue with %s is refused', async (_name, config, says) => {
   const error = await refusal(() =>
@@ -313,6 +314,11 @@ test.each<[string, Record<string, unknown>, string]>([
     'handlers that are no Map',
     { handlers: { sync: succeed } },
     'handlers must be a Map by job name',
+  ],
+  [
+    "the worker's name of a setting",
+    { concurrency: 5 },
+    'a processor has no setting "concurrency"; there are queue, handlers, jobs, maxConcurrency, pollInterval, leaseMs, gracePeriod, timeoutGrace, onError, onFailed, onComplete, logger',
   ],
 ])('a processor with %s is refused', async (_name, config, message) => {
   const error = await refusal(() => processJobs({ queue, ...config }))

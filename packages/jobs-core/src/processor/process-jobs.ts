@@ -1,3 +1,4 @@
+import { checkSettings } from '../check-settings.ts'
 import { JobsError } from '../errors.ts'
 import { checkDefinitionList } from '../job/definition-registry.ts'
 import { internalsOf, type StoreQueueInternals } from '../queue/queue-internals.ts'
@@ -16,6 +17,21 @@ const DEFAULT_GRACE_MS = 20_000
 const DEFAULT_TIMEOUT_GRACE_MS = 1_000
 const LONGEST_MS = 2 ** 31 - 1
 
+const SETTINGS: Readonly<Record<keyof ProcessorConfig, true>> = {
+  queue: true,
+  handlers: true,
+  jobs: true,
+  maxConcurrency: true,
+  pollInterval: true,
+  leaseMs: true,
+  gracePeriod: true,
+  timeoutGrace: true,
+  onError: true,
+  onFailed: true,
+  onComplete: true,
+  logger: true,
+}
+
 /**
  * Makes a processor for a queue; `start` begins.
  *
@@ -33,6 +49,7 @@ const LONGEST_MS = 2 ** 31 - 1
  */
 export function processJobs(config: ProcessorConfig): JobProcessor {
   const internals = internalsOf(config.queue)
+  checkSettings('a processor', config, SETTINGS)
   const { onError, onFailed, onComplete } = config
   const { ports } = internals.runtime
   const logger = guarded(config.logger ?? consoleLogger)

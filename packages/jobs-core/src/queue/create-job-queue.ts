@@ -1,3 +1,4 @@
+import { checkSettings } from '../check-settings.ts'
 import { JobsError } from '../errors.ts'
 import type { AnyJobDefinition, JobsOf } from '../job/define-job.ts'
 import { checkDefinitionList } from '../job/definition-registry.ts'
@@ -40,6 +41,18 @@ export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[]
   readonly runtime?: JobsRuntime
 }
 
+const SETTINGS: Readonly<Record<keyof JobQueueConfig, true>> = {
+  name: true,
+  store: true,
+  jobs: true,
+  tenancy: true,
+  tenants: true,
+  sizes: true,
+  pollInterval: true,
+  maxConcurrency: true,
+  runtime: true,
+}
+
 /** The jobs a queue takes: those of its definitions, or any when it was given none. */
 export type QueueJobs<TDefinitions extends readonly AnyJobDefinition[]> =
   TDefinitions extends readonly [] ? Record<string, unknown> : JobsOf<TDefinitions>
@@ -59,6 +72,7 @@ export function createJobQueue<const TDefinitions extends readonly AnyJobDefinit
   config: JobQueueConfig<TDefinitions>,
 ): JobQueue<QueueJobs<TDefinitions>> {
   const name = checkQueueName(config.name)
+  checkSettings('a queue', config, SETTINGS)
   const { store, runtime = processRuntime(), tenancy = 'optional' } = config
   if (typeof (store as JobStore)?.enqueue !== 'function' && !isTenantStores(store)) {
     throw new JobsError('JOBS_INVALID_CONFIG', `queue ${name} needs a store: see createMemoryStore`)

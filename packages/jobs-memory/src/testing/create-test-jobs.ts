@@ -24,6 +24,7 @@ import { PollWatch } from './poll-watch.ts'
 import { runInline } from './run-inline.ts'
 import type { TestJobs, TestJobsConfig } from './test-jobs.ts'
 import { withOverrides } from './with-overrides.ts'
+import { without } from './without.ts'
 import { Workers } from './workers.ts'
 
 const START = '2026-01-05T09:00:00Z'
@@ -68,8 +69,21 @@ export function createTestJobs<const TDefinitions extends readonly AnyJobDefinit
   const store = observedStore(inner, { claims, polls, hints })
   const outside = new OutsideCalls()
   const { tenants } = given
+  // Queue and processor each refuse a setting of the other.
+  const ofQueue = without(
+    given,
+    'handlers',
+    'leaseMs',
+    'gracePeriod',
+    'timeoutGrace',
+    'onError',
+    'onFailed',
+    'onComplete',
+    'logger',
+  )
+  const ofProcessor = without(given, 'tenancy', 'tenants', 'sizes')
   const queue = createJobQueue<TDefinitions>({
-    ...given,
+    ...ofQueue,
     ...(typeof tenants === 'function' && { tenants: outside.counted(tenants) }),
     name,
     store,
@@ -89,7 +103,7 @@ export function createTestJobs<const TDefinitions extends readonly AnyJobDefinit
   })
   const expectations = new Expectations(new JobLog(queue as JobQueue))
 
-  const started = processJobs({ ...given, queue })
+  const started = processJobs({ ...ofProcessor, queue })
   workers.add(started)
   const middleware: HandlerMiddleware[] = []
   const processor = withOverrides(started, {

@@ -10,6 +10,25 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+it('takes the settings of a queue and of a processor, and no others', async () => {
+  const onComplete = vi.fn<() => void>()
+  await using jobs = createTestJobs({
+    handlers: new Map([['note', succeed]]),
+    tenancy: 'required',
+    sizes: { depth: 2 },
+    leaseMs: 5_000,
+    onComplete,
+  })
+  await expect(jobs.queue.enqueue('note', {})).rejects.toMatchObject({
+    code: 'JOBS_TENANT_REQUIRED',
+  })
+  await jobs.queue.enqueue('note', {}, { tenantId: 'acme' })
+  await jobs.runUntilIdle()
+  expect(onComplete).toHaveBeenCalledOnce()
+  const misspelt = { at: 0, stuckafter: 5 }
+  expect(() => createTestJobs(misspelt)).toThrow('has no setting "stuckafter"')
+})
+
 describe('runUntilIdle', () => {
   it('is when jobs run, and not before', async () => {
     const ran: unknown[] = []
