@@ -76,6 +76,12 @@ const BAD_ENDS: readonly BadEnd[] = [
     message: /^snooze takes a number of milliseconds from 0$/,
   },
   {
+    name: 'returns a snooze that is over before it began',
+    handler: () => ({ success: false, snoozeMs: -5 }),
+    code: 'JOBS_INVALID_RESULT',
+    message: /^snooze takes a number of milliseconds from 0$/,
+  },
+  {
     name: 'returns a snooze past the last instant',
     handler: () => ({ success: false, snoozeMs: 8.64e15 }),
     code: 'JOBS_INVALID_RESULT',

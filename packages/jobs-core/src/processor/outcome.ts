@@ -64,10 +64,10 @@ function read(value: unknown, sizes: SizeLimits): Reading {
     return { type: 'success', data, result: text, followUps }
   }
   if ('snoozeMs' in result) {
-    const ms = retryAfterMs(result.snoozeMs, 0)
-    return ms === null
-      ? failure('snooze takes a number of milliseconds from 0')
-      : { type: 'snooze', ms }
+    const ms: unknown = result.snoozeMs
+    return isDuration(ms)
+      ? { type: 'snooze', ms: wholeMs(ms) }
+      : failure('snooze takes a number of milliseconds from 0')
   }
   if (result.success === false && typeof result.error === 'object' && result.error !== null) {
     return { type: 'failure', error: errorOfFailure(result.error) }
