@@ -1,4 +1,10 @@
-import { complete, type ClaimRequest, type JobStore, type LimitChange } from '@cgk/jobs-core'
+import {
+  complete,
+  type ClaimRequest,
+  type JobStore,
+  type LimitChange,
+  type NewJob,
+} from '@cgk/jobs-core'
 import { createPayload } from '../payload.ts'
 import { given, type Case, type Measurement, type Scenario } from './scenario.ts'
 
@@ -10,8 +16,7 @@ const MOST_BLOCKED = 0.99
 const BATCH = 10_000
 /** Jobs a claim, of those that are timed. */
 const SLOTS = [1, 10, 100, 1_000]
-/** Of the jobs that may be claimed, this part is for each of {@link SLOTS}. */
-const TIMED_PART = 0.1
+/** Jobs claimed for each of {@link SLOTS}: enough that no single garbage collection decides. */
 const MOST_TIMED = 20_000
 
 export const tenants: Scenario = {
@@ -35,8 +40,7 @@ export const tenants: Scenario = {
     // What filling left behind is not for the claims to collect.
     globalThis.gc?.()
     const measurements: Measurement[] = []
-    const open = 1 - (settings.blockedTenants ?? 0) / given(settings, 'tenants')
-    const most = Math.min(MOST_TIMED, Math.floor(given(settings, 'jobs') * open * TIMED_PART))
+    const most = Math.min(MOST_TIMED, given(settings, 'jobs'))
     // The first round warms up.
     const sizes = SLOTS.filter((slots) => slots <= most)
     for (const slots of [sizes.at(-1)!, ...sizes]) {
@@ -58,13 +62,9 @@ async function fill(store: JobStore, settings: Case): Promise<void> {
   const { blockedTenants = 0 } = settings
   const random = drawing()
   for (let from = 0; from < jobs; from += BATCH) {
-    const batch = Array.from({ length: Math.min(BATCH, jobs - from) }, (_, index) => ({
-      queue: QUEUE,
-      tenantId: `tenant-${Math.floor(random() * count)}`,
-      name: 'bench',
-      payload: JSON.stringify(createPayload(from + index)),
-      priority: 0,
-    }))
+    const batch = Array.from({ length: Math.min(BATCH, jobs - from) }, (_, index) =>
+      newJob(`tenant-${Math.floor(random() * count)}`, from + index),
+    )
     await store.enqueue(batch)
   }
   if (blockedTenants === 0) return
@@ -95,8 +95,15 @@ async function timeClaims(store: JobStore, slots: number, most: number): Promise
       throw new Error(`after ${claimed} of ${most} jobs nothing could be claimed`)
     claimed += jobs.length
     await store.settle({ settlements: jobs.map((lease) => complete(lease)) })
+    // As many wait as before, of the same tenants.
+    await store.enqueue(jobs.map(({ tenantId }) => newJob(tenantId, claimed)))
   }
   return (elapsedMs * 1000) / claimed
+}
+
+function newJob(tenantId: string | null, order: number): NewJob {
+  const payload = JSON.stringify(createPayload(order))
+  return { queue: QUEUE, tenantId, name: 'bench', payload, priority: 0 }
 }
 
 function claimOf(slots: number): ClaimRequest {
