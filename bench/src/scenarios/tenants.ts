@@ -61,9 +61,11 @@ async function fill(store: JobStore, settings: Case): Promise<void> {
   const count = given(settings, 'tenants')
   const { blockedTenants = 0 } = settings
   const random = drawing()
+  // Each has at least one.
+  const tenantOf = (order: number): number => (order < count ? order : Math.floor(random() * count))
   for (let from = 0; from < jobs; from += BATCH) {
     const batch = Array.from({ length: Math.min(BATCH, jobs - from) }, (_, index) =>
-      newJob(`tenant-${Math.floor(random() * count)}`, from + index),
+      newJob(`tenant-${tenantOf(from + index)}`, from + index),
     )
     await store.enqueue(batch)
   }
