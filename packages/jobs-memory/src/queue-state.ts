@@ -9,6 +9,7 @@ import type { Allowance } from './allowance.ts'
 import { Bucket } from './bucket.ts'
 import { ConcurrencyGate } from './concurrency-gate.ts'
 import { CreationLog } from './creation-log.ts'
+import { Delays } from './delays.ts'
 import { Dispatch } from './dispatch.ts'
 import type { History } from './history.ts'
 import { JobIds, serialIn } from './job-ids.ts'
@@ -35,9 +36,7 @@ export class QueueState {
   readonly #lanes = new Map<string | null, Lane>()
   /** Lanes that have had no job at some time since they were last looked at. */
   readonly #emptied = new Set<Lane>()
-  readonly #delayed = new SortedQueue<Job>(byTimeThenSerial)
-  /** Delayed too, and kept back by a key whatever the time. */
-  readonly #dormant = new SortedQueue<Job>(byTimeThenSerial)
+  readonly #delays = new Delays()
   #turns = 0
   /** Ended jobs whose unique key is held for longer, by the end of its window. */
   readonly #retained = new SortedQueue<Job>((a, b) => a.ties!.retainedUntil - b.ties!.retainedUntil)
@@ -189,8 +188,7 @@ export class QueueState {
       return
     }
     this.stand(job, job.attempts > 0 ? RETRYING : SCHEDULED)
-    if (mayRunInTime(job)) this.#delayed.push(job)
-    else this.#dormant.push(job)
+    this.#delays.add(job)
     this.#hint(false)
   }
 
@@ -256,43 +254,29 @@ export class QueueState {
     return true
   }
 
-  /** Claimers are to look when the job's time comes. */
+  /** See {@link Delays.rouse}. For gates alone. */
   rouse(job: Job): void {
-    if (job.home !== this.#dormant || !mayRunInTime(job)) return
-    this.#dormant.remove(job)
-    this.#delayed.push(job)
+    this.#delays.rouse(job)
   }
 
-  /** Claimers are not to look when the job's time comes. */
+  /** See {@link Delays.lull}. For gates alone. */
   lull(job: Job): void {
-    if (job.home !== this.#delayed) return
-    this.#delayed.remove(job)
-    this.#dormant.push(job)
+    this.#delays.lull(job)
   }
 
   /** Makes ready what has come due. To be called before anything that depends on it. */
   promote(now: number): void {
     this.#now = now
     this.openings.wake(now)
-    for (;;) {
-      const delayed = this.#delayed.peek()
-      const dormant = this.#dormant.peek()
-      const next =
-        delayed === undefined || (dormant !== undefined && byTimeThenSerial(dormant, delayed) < 0)
-          ? dormant
-          : delayed
-      if (next === undefined || next.runAt > now) return
-      next.home!.remove(next)
-      this.#arrive(next)
-    }
+    let job: Job | undefined
+    while ((job = this.#delays.takeDue(now)) !== undefined) this.#arrive(job)
   }
 
   /** When time may let a job start that may not now; `Infinity` for never. */
   get nextDueAt(): number {
     const { allowance, nextOpeningAt } = this.dispatch
     if (allowance.paused) return Infinity
-    const dueAt = this.#delayed.peek()?.runAt ?? Infinity
-    return Math.max(Math.min(dueAt, nextOpeningAt), allowance.clearsAt)
+    return Math.max(Math.min(this.#delays.nextDueAt, nextOpeningAt), allowance.clearsAt)
   }
 
   /** A claimer was told that it may rest until then; `Infinity` for until it is hinted at something. */
@@ -386,15 +370,4 @@ export class QueueState {
     this.#restUntil = at
     this.#wakeUps.ready(this.name)
   }
-}
-
-function byTimeThenSerial(a: Job, b: Job): number {
-  return a.runAt - b.runAt || a.serial - b.serial
-}
-
-/** Whether nothing but its time keeps a waiting job back, as things stand. */
-function mayRunInTime(job: Job): boolean {
-  const { ties } = job
-  if (ties === null) return true
-  return ties.hold?.successor !== job && (ties.gate === null || ties.gate.admits(job))
 }
