@@ -286,10 +286,7 @@ describe('snooze', () => {
     expect(told).toEqual(['onComplete'])
   })
 
-  test.each([
-    [2.5, 3],
-    [-5, 0],
-  ])('of %s ms waits %s ms', async (ms, expected) => {
+  test.each([[2.5, 3]])('of %s ms waits %s ms', async (ms, expected) => {
     const { id } = await queue.enqueue('job', {})
     let runs = 0
     const started = time.clock.now()
