@@ -1,17 +1,10 @@
-import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
 import postgres from 'postgres'
-import { embeddedBinaries, installedBinaries, installFromDebian } from './postgres-binaries.ts'
+import { startWithCompose } from './compose-server.ts'
+import { findPostgres } from './find-program.ts'
+import type { FoundServer } from './found-server.ts'
+import { embeddedBinaries } from './postgres-binaries.ts'
 import { PostgresInstance } from './postgres-instance.ts'
-import { run } from './run.ts'
-
-/** A server to create databases on. */
-export interface FoundServer {
-  readonly url: string
-  /** Stops what the search started; does nothing to a server that was there. */
-  stop(): Promise<void>
-}
 
 const OLDEST_VERSION = 150_000
 
@@ -20,7 +13,8 @@ One of these helps:
   TEST_POSTGRES_URL=postgres://user:password@host/database (a role that may create databases)
   a server on 127.0.0.1:5432 that trusts the user postgres or yours
   Postgres installed: apt-get install postgresql, or brew install postgresql@15
-  docker with compose`
+  docker with compose
+What was tried:`
 
 /** Finds the server that the environment names, one that is there, or one that can be started. */
 export async function findLocalServer(): Promise<FoundServer> {
@@ -31,10 +25,7 @@ export async function findLocalServer(): Promise<FoundServer> {
     const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`
     if (await letsUsIn(url)) return existing(url)
   }
-
-  const binaries = (await installedBinaries()) ?? (await installFromDebian())
-  if (binaries !== undefined) return started(binaries)
-  return (await startWithCompose()) ?? Promise.reject(new Error(NONE_FOUND))
+  return firstThatStarts([startInstalled, startWithCompose])
 }
 
 /** Starts the Postgres 18 that comes with a dev dependency. */
@@ -42,8 +33,29 @@ export async function startEmbeddedServer(): Promise<FoundServer> {
   return started(await embeddedBinaries())
 }
 
+/** Tries one way after the other; if none works, tells why each did not. */
+export async function firstThatStarts(
+  ways: readonly (() => Promise<FoundServer>)[],
+): Promise<FoundServer> {
+  const failures: string[] = []
+  for (const start of ways) {
+    try {
+      return await start()
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw new Error([NONE_FOUND, ...failures.map((failure) => `- ${failure}`)].join('\n'))
+}
+
 function existing(url: string): FoundServer {
   return { url, stop: () => Promise.resolve() }
+}
+
+async function startInstalled(): Promise<FoundServer> {
+  const search = await findPostgres()
+  if ('missing' in search) throw new Error(search.missing)
+  return started(search.path)
 }
 
 async function started(binaries: string): Promise<FoundServer> {
@@ -63,21 +75,5 @@ async function letsUsIn(url: string): Promise<boolean> {
     return false
   } finally {
     await sql.end({ timeout: 1 })
-  }
-}
-
-async function startWithCompose(): Promise<FoundServer | undefined> {
-  const file = resolve(import.meta.dirname, '../../../compose.yaml')
-  if (!existsSync(file)) return undefined
-  const compose = (...args: string[]) =>
-    run('docker', ['compose', '--file', file, ...args], { timeoutMs: 300_000 })
-  try {
-    await compose('up', '--detach', '--wait', 'postgres')
-  } catch {
-    return undefined
-  }
-  return {
-    url: 'postgres://postgres@127.0.0.1:54315/postgres',
-    stop: async () => void (await compose('rm', '--stop', '--force', 'postgres')),
   }
 }

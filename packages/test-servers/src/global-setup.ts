@@ -1,4 +1,4 @@
-import { BROKER_VARIABLE } from './test-database.ts'
+import { BROKER_VARIABLE } from './broker-client.ts'
 import { ServerBroker } from './server-broker.ts'
 
 /** Vitest's global set-up: starts no server, only the broker that starts one when a test asks. */

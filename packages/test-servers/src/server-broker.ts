@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import postgres from 'postgres'
-import { type FoundServer, findLocalServer, startEmbeddedServer } from './find-server.ts'
+import { execute } from './execute.ts'
+import { findLocalServer, startEmbeddedServer } from './find-server.ts'
+import type { FoundServer } from './found-server.ts'
+import { findPgBouncer, findPostgres, type Search } from './find-program.ts'
 
 /** Which Postgres a test wants: the one found on this machine, or the newest, from npm. */
 export type PostgresKind = 'local' | 'embedded'
@@ -22,8 +24,10 @@ export class ServerBroker {
   readonly url: string
   readonly #http: Server
   readonly #servers = new Map<PostgresKind, Promise<FoundServer>>()
-  /** Database names by the URL they were created through. */
+  /** Where databases are, by their names. */
   readonly #databases = new Map<string, PostgresKind>()
+  #pgBouncer: Promise<Search> | undefined
+  #postgres: Promise<Search> | undefined
 
   private constructor(http: Server) {
     this.#http = http
@@ -52,7 +56,10 @@ export class ServerBroker {
 
   async stop(): Promise<void> {
     this.#http.close()
-    for (const [name, kind] of this.#databases) await this.#drop(kind, name).catch(() => {})
+    for (const [name, kind] of this.#databases) {
+      // What is left behind is no reason to leave the servers running too.
+      await this.#drop(kind, name).catch(() => {})
+    }
     for (const server of this.#servers.values()) {
       await server.then(
         (found) => found.stop(),
@@ -61,9 +68,14 @@ export class ServerBroker {
     }
   }
 
-  /** `POST /<kind>` creates a database and answers its URL; `DELETE /<kind>/<name>` drops it. */
+  /**
+   * `POST /<kind>` creates a database and answers its URL; `DELETE /<kind>/<name>` drops it.
+   * `GET /pgbouncer` and `GET /postgres` answer a {@link Search}.
+   */
   async #answer(request: IncomingMessage): Promise<string> {
     const [kind, name] = (request.url ?? '').split('/').slice(1)
+    if (kind === 'pgbouncer') return JSON.stringify(await (this.#pgBouncer ??= findPgBouncer()))
+    if (kind === 'postgres') return JSON.stringify(await (this.#postgres ??= findPostgres()))
     if (kind !== 'local' && kind !== 'embedded') throw new Error(`no server ${kind}`)
     if (request.method === 'POST') return this.#create(kind)
     if (request.method === 'DELETE' && name !== undefined && this.#databases.has(name)) {
@@ -90,14 +102,5 @@ export class ServerBroker {
     this.#databases.delete(name)
     const server = await this.#servers.get(kind)
     if (server !== undefined) await execute(server.url, `drop database ${name} with (force)`)
-  }
-}
-
-async function execute(url: string, text: string): Promise<void> {
-  const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {} })
-  try {
-    await sql.unsafe(text)
-  } finally {
-    await sql.end({ timeout: 1 })
   }
 }

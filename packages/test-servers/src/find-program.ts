@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { installFromDebian } from './debian.ts'
+import { installedBinaries } from './postgres-binaries.ts'
+
+/** Where programs are that a test may start, or why there are none. */
+export type Search = { readonly path: string } | { readonly missing: string }
+
+/** Looks for PgBouncer, and installs it if need be. */
+export function findPgBouncer(): Promise<Search> {
+  return findOrInstall('pgbouncer', async () => {
+    // Debian keeps it where only root looks for programs.
+    const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
+    return folders.map((folder) => join(folder, 'pgbouncer')).find((path) => existsSync(path))
+  })
+}
+
+/** Looks for the folder of an installed Postgres, and installs one if need be. */
+export function findPostgres(): Promise<Search> {
+  return findOrInstall('postgresql', installedBinaries)
+}
+
+async function findOrInstall(
+  name: string,
+  find: () => Promise<string | undefined>,
+): Promise<Search> {
+  let path = await find()
+  if (path !== undefined) return { path }
+  try {
+    await installFromDebian(name)
+  } catch (error) {
+    return { missing: `${name} is not installed: ${(error as Error).message}` }
+  }
+  path = await find()
+  return path === undefined ? { missing: `${name} is not where it is looked for` } : { path }
+}
