@@ -52,7 +52,8 @@ export interface Transaction extends Queryable {
 export interface ConnectionPool extends Queryable {
   /**
    * Runs statements one after the other on one connection, each a transaction of its own, without
-   * waiting for an answer in between. Rejects with the first error; later statements run all the same.
+   * waiting for an answer in between, except through a pooler. Rejects with the first error; later
+   * statements run all the same.
    */
   pipeline(
     statements: readonly Statement[],

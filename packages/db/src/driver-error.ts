@@ -40,6 +40,7 @@ const LOST: ReadonlySet<string> = new Set([
 /** What the drivers' errors have in common. */
 interface DriverError extends Error {
   readonly code?: unknown
+  /** Absent from what a pooler says. */
   readonly severity?: unknown
   readonly constraint?: unknown
   readonly constraint_name?: unknown
@@ -66,7 +67,7 @@ export function leavesConnectionUsable(error: unknown): boolean {
 function isServerError(error: unknown): error is DriverError & { readonly code: string } {
   return (
     error instanceof Error &&
-    'severity' in error &&
+    ('severity' in error || 'severity_local' in error) &&
     'code' in error &&
     typeof error.code === 'string' &&
     /^[0-9A-Z]{5}$/.test(error.code)
@@ -77,6 +78,12 @@ function isServerError(error: unknown): error is DriverError & { readonly code: 
 // parameters, and postgres.js hangs the parameters themselves on it.
 function fromServer(error: DriverError & { readonly code: string }): DbError {
   const { code } = error
+  if (code === '08P01' && error.message.startsWith('unsupported startup parameter')) {
+    return new DbError(
+      'DB_INVALID_OPTION',
+      `connectPostgres: the URL leads to a pooler, which says "${error.message}": set pooler to 'transaction'`,
+    )
+  }
   const retryable = RETRYABLE_STATES.has(code) || RETRYABLE_CLASSES.has(code.slice(0, 2))
   return new DbError(code, `${withoutValues(code, error.message)} (SQLSTATE ${code})`, {
     retryable,

@@ -80,7 +80,9 @@ export class PostgresConnection {
   }
 
   async pipeline(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
-    const results = await Promise.allSettled(statements.map((statement) => this.query(statement)))
+    const results = this.#settings.isPooled
+      ? await this.#settledInTurn(statements)
+      : await Promise.allSettled(statements.map((statement) => this.query(statement)))
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value
@@ -133,10 +135,12 @@ export class PostgresConnection {
   abandon(error: DbError): void {
     if (this.#failure !== undefined) return
     const backend = this.#connectTimer === undefined ? backendOf(this.#running) : undefined
-    this.#fail(error)
-    if (backend === undefined) return
+    const hangUp = this.#end(error)
+    if (backend === undefined) return hangUp()
+    // A pooler forgets what a client was doing as soon as that has hung up.
+    this.#socket?.unref()
     const { host, port, path } = this.#sql.options
-    sendCancelRequest(this.#address.open({ host, port, path }), backend)
+    sendCancelRequest(this.#address.open({ host, port, path }), backend, hangUp)
   }
 
   /** Says goodbye to the server. Nothing may be under way. */
@@ -146,6 +150,20 @@ export class PostgresConnection {
     clearTimeout(this.#connectTimer)
     await this.#sql.end({ timeout: 1 })
     this.#socket?.destroy()
+  }
+
+  /**
+   * A pooler that sees one statement end while the next is only announced lends the connection to
+   * somebody else in between, and the announced one is never answered.
+   */
+  async #settledInTurn(
+    statements: readonly Statement[],
+  ): Promise<readonly PromiseSettledResult<readonly Row[]>[]> {
+    const results: PromiseSettledResult<readonly Row[]>[] = []
+    for (const statement of statements) {
+      results.push(...(await Promise.allSettled([this.query(statement)])))
+    }
+    return results
   }
 
   async #start(sql: Pick<Sql, 'unsafe'>, statement: Statement): Promise<readonly Row[]> {
@@ -217,12 +235,16 @@ export class PostgresConnection {
   }
 
   #fail(error: DbError): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure === undefined) this.#end(error)()
+  }
+
+  /** Rejects what is under way and takes no more; what it returns hangs up. */
+  #end(error: DbError): () => void {
     this.#failure = error
     clearTimeout(this.#connectTimer)
-    this.#socket?.destroy(forDriver(error))
     for (const reject of this.#pending) reject(error)
     this.#hooks.onLost?.(error)
+    return () => this.#socket?.destroy(forDriver(error))
   }
 }
 

@@ -52,6 +52,8 @@ export interface ConnectionSettings {
   readonly client: Options<Record<string, PostgresType>>
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number
+  /** Through a pooler that lends connections per transaction. */
+  readonly isPooled: boolean
   /** Run at the beginning of each transaction. */
   readonly transactionSetUp: string | undefined
 }
@@ -96,12 +98,14 @@ export function readSettings(options: PostgresOptions): PostgresSettings {
     ...settings,
     url: directUrl ?? url,
     client: { ...(directUrl === undefined && server), connection: { ...name, ...limits }, prepare },
+    isPooled: false,
     transactionSetUp: undefined,
   }
   const pooled: ConnectionSettings = {
     ...settings,
     url,
     client: { ...server, connection: name, prepare },
+    isPooled: true,
     // A pooler refuses to start a session with these, and a plain SET would be left to the next.
     transactionSetUp: Object.entries(limits)
       .map(([limit, ms]) => `set local ${limit} = ${ms}`)
