@@ -27,6 +27,8 @@ export class DirectoryLock {
     // Only looked at from other machines, where our process number means nothing.
     this.#timer = setInterval(() => {
       const now = new Date()
+      // One that fails is one that is missing, as of a process that is held up: the next comes soon, and
+      // only several in a row are silence.
       utimes(file, now, now).catch(() => {})
     }, SIGN_OF_LIFE_MS)
     this.#timer.unref()

@@ -97,6 +97,7 @@ export class PostgresListener {
     this.#connection = connection
     connection.unref()
     this.#probe = setInterval(() => {
+      // A failure that matters has ended the connection, and `onLost` has been told.
       connection.query({ text: 'select 1' }, PROBE_TIMEOUT_MS).catch(() => {})
     }, PROBE_EVERY_MS)
     this.#probe.unref()
