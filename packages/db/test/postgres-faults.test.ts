@@ -1,22 +1,16 @@
-import { embeddedBinaries, installedBinaries, PostgresInstance } from '@cgk/test-servers'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createTestInstance, type PostgresInstance, PostgresProxy } from '@cgk/test-servers'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectPostgres, drizzleOn } from '../src/index.ts'
 import { errorOf } from './support/error-of.ts'
-import { Proxy } from './support/proxy.ts'
+
 import { SERVERS, useServer } from './support/use-db.ts'
 
-const installed = await installedBinaries()
-const BINARIES = [
-  ...(installed === undefined ? [] : [['installed', installed] as const]),
-  ['embedded', await embeddedBinaries()] as const,
-]
-
-describe.each(BINARIES)('a server of the %s version', (_, binaries) => {
+describe.each(SERVERS)('a server of one’s own, %s', (kind) => {
   let server: PostgresInstance
-  beforeAll(async () => {
-    server = await PostgresInstance.start(binaries)
+  beforeEach(async ({ skip }) => {
+    server ??= await createTestInstance(kind, skip)
   })
-  afterAll(() => server[Symbol.asyncDispose]())
+  afterAll(() => server?.[Symbol.asyncDispose]())
 
   test('that crashes fails calls with retryable errors at once, and is used again when it is back', async () => {
     await using db = connectPostgres({ url: server.url, connectTimeoutMs: 2000 })
@@ -108,22 +102,23 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('a reply lost after the commit is an unknown outcome: retryable, and here it was committed', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url })
     await db.query('select 1')
+    const cut = proxy.cutAfter('COMMIT')
     const transaction = db.transaction(async (tx) => {
       await tx.query(`insert into ${table} values (1)`)
-      proxy.cutAtNextReply()
     })
     expect(await errorOf(transaction)).toMatchObject({
       code: 'DB_CONNECTION_LOST',
       retryable: true,
     })
+    await cut
     expect(await db.query(`select id from ${table}`)).toEqual([{ id: 1 }])
   })
 
   test('a transaction whose connection is lost rejects, and so does what it still does', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url })
     const errors: unknown[] = []
     const done = Promise.withResolvers<void>()
@@ -155,7 +150,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('a silent connection is left when the signal aborts, and the next call has a new one', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url })
     // Several connections, all of which fall silent.
     await Promise.all([1, 2, 3].map(() => db.query('select pg_sleep(0.05)')))
@@ -171,7 +166,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('without a signal nobody waits much longer than the server may take, nor for a commit', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url, statementTimeoutMs: 500 })
     await Promise.all([1, 2].map(() => db.query('select 1')))
     const query = Promise.withResolvers<unknown>()
@@ -186,7 +181,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('a server that takes the connection and says nothing fails in the time for connecting', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     proxy.silenceAll(true)
     await using db = connectPostgres({ url: proxy.url, connectTimeoutMs: 300 })
     const begun = performance.now()
@@ -200,7 +195,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('a server that hangs up before it says a word fails the call', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url })
     proxy.cutAtNextReply()
     expect(await errorOf(db.query('select 1'))).toMatchObject({ retryable: true })
@@ -208,7 +203,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('connections reset while idle are replaced before anybody notices', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url, applicationName: 'reset' })
     await Promise.all([1, 2, 3].map(() => db.query('select 1')))
     const open = `select 1 from pg_stat_activity where datname = current_database() and application_name = 'reset'`
@@ -221,7 +216,7 @@ describe.each(SERVERS)('behind a network, on %s', (kind) => {
   })
 
   test('a listening connection that falls silent is replaced within 5 seconds', async () => {
-    await using proxy = await Proxy.start(database.url)
+    await using proxy = await PostgresProxy.start(database.url)
     await using db = connectPostgres({ url: proxy.url })
     const lost = Promise.withResolvers<void>()
     const restored = Promise.withResolvers<void>()
