@@ -69,7 +69,8 @@ describe.each(SERVERS)('through PgBouncer, on %s', (kind) => {
   })
 
   test('a transaction keeps its connection, and leaves nothing in it', async () => {
-    await using db = connect()
+    // drizzle-orm is loaded while the first transactions wait, which takes a busy machine long.
+    await using db = connect({ acquireTimeoutMs: 30_000 })
     const pids = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
         withTenantTransaction(db, `tenant-${index}`, async (tx) => {
