@@ -1,6 +1,11 @@
 -- What a queue is kept in. Instants are epoch milliseconds of the server's clock (see now_ms), durations
 -- milliseconds, rates microseconds. The tenant of jobs without one is ''. Texts compare by their bytes.
 
+-- Sorts as the texts' UTF-16 units do; bytes would put U+E000 to U+FFFF before what is beyond them.
+create function utf16_order(p_text text) returns bytea language sql immutable strict parallel safe
+return convert_to(
+  translate(convert_from(convert_to(p_text, 'UTF8'), 'LATIN1'), U&'\00EE\00EF', U&'\00F8\00F9'), 'LATIN1');
+
 create table queue (
   id int generated always as identity primary key,
   name text collate "C" not null unique
@@ -268,7 +273,7 @@ create table job_group (
   cancelled int not null default 0,
   created_at bigint not null,
   ended_at bigint,
-  callback_id text,
+  callback bigint,              -- the job made at its end, when it ended
   is_over boolean not null default false,
   on_complete jsonb,
   on_any_failed jsonb,
@@ -293,4 +298,5 @@ create table schedule (
   last_end jsonb,
   primary key (queue, tenant, id)
 );
+create index schedule_order on schedule (queue, utf16_order(tenant), utf16_order(id));
 create index schedule_due on schedule (queue, next_at) where not paused and next_at is not null;
