@@ -1,20 +1,24 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
+import { doctorCommand } from './doctor-command.ts'
 import { enqueueCommand } from './enqueue-command.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, messageOf } from './exit-error.ts'
-import { loadWorker, type LoadedWorker } from './load-worker.ts'
+import { loadSettings, loadWorker, type LoadedWorker } from './load-worker.ts'
 import { createLogger } from './logger.ts'
+import { MIGRATE_ACTIONS, migrateCommand, type MigrateAction } from './migrate-command.ts'
 import { nodeProblem } from './node-version.ts'
 import { openJobsFile } from './open-jobs-file.ts'
 import { parseOverride, type Overrides } from './overrides.ts'
 import { runWorker } from './run-worker.ts'
+import type { Settings } from './settings.ts'
 
 const EXIT_CODES = `
 Exit codes:
   0    done; or drained after a signal
-  1    failure: a hook threw, the file could not be read to its end, every line was bad
+  1    failure: a hook threw, the file could not be read to its end, every line was bad;
+       migrate status: something is pending; doctor: something does not work
   2    wrong usage or configuration; nothing was started
   4    a store was unreachable at the start
   5    partial: some lines of the file were bad
@@ -34,7 +38,9 @@ interface RunFlags extends ConfigFlag, Overrides {
   readonly untilIdle?: boolean
 }
 
-interface EnqueueFlags extends ConfigFlag, Pick<Overrides, 'store'> {
+interface StoreFlags extends ConfigFlag, Pick<Overrides, 'store'> {}
+
+interface EnqueueFlags extends StoreFlags {
   readonly file: string
 }
 
@@ -107,6 +113,29 @@ function commandLine(done: (exitCode: number) => void): Command {
     .action(async (flags: EnqueueFlags) => {
       done(await enqueue(flags))
     })
+  program
+    .command('migrate')
+    .description('Bring the schema of every store up to date, or show where it stands.')
+    .addArgument(
+      new Argument('<action>', 'up: migrate; status: what is pending; plan: print the SQL').choices(
+        MIGRATE_ACTIONS,
+      ),
+    )
+    .addOption(configOption())
+    .addOption(storeOption())
+    .addHelpText('after', EXIT_CODES)
+    .action(async (action: MigrateAction, flags: StoreFlags) => {
+      done(await migrateCommand(await settingsOf(flags), action))
+    })
+  program
+    .command('doctor')
+    .description('Examine every store: its server, settings, schema and privileges.')
+    .addOption(configOption())
+    .addOption(storeOption())
+    .addHelpText('after', EXIT_CODES)
+    .action(async (flags: StoreFlags) => {
+      done(await doctorCommand(await settingsOf(flags)))
+    })
   return program
 }
 
@@ -128,6 +157,10 @@ function loggerOf({ settings }: LoadedWorker): Logger {
 
 function load(configPath: string | undefined, flags: Overrides): Promise<LoadedWorker> {
   return loadWorker({ cwd: process.cwd(), env: process.env, configPath, flags })
+}
+
+function settingsOf({ config, ...flags }: StoreFlags): Promise<Settings> {
+  return loadSettings({ cwd: process.cwd(), env: process.env, configPath: config, flags })
 }
 
 function configOption(): Option {

@@ -197,6 +197,12 @@ export type {
   ScheduleRef,
   ScheduleStore,
 } from './storage/schedule.ts'
+export type {
+  StoreAdmin,
+  StoreFinding,
+  StoreMigrations,
+  StoreSchema,
+} from './storage/store-admin.ts'
 export {
   complete,
   fail,

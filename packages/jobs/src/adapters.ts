@@ -1,9 +1,14 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { JobsError, type JobStore } from '@cgk/jobs-core'
+import { JobsError, type JobStore, type StoreAdmin } from '@cgk/jobs-core'
 import { createStoreFromUrl } from '@cgk/jobs-memory'
 
-type OpenFromUrl = (url: string) => JobStore
+/** What an adapter package exports for us. */
+interface Adapter {
+  readonly createStoreFromUrl: (url: string) => JobStore
+  /** Absent where there is nothing to look after. */
+  readonly createStoreAdminFromUrl?: (url: string) => StoreAdmin
+}
 
 /** Which package opens which kind of URL. The memory store comes along; the others are installed. */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
@@ -21,8 +26,27 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
  * `JOBS_STORE_NOT_INSTALLED` when its adapter is not there.
  */
 export function openByUrl(url: string): JobStore {
+  return adapterOf(url).createStoreFromUrl(url)
+}
+
+/**
+ * Opens the care of a store by the store's URL.
+ *
+ * @throws {@link JobsError} as {@link openByUrl}, and `JOBS_UNSUPPORTED` for a store of which there is
+ * nothing to look after.
+ */
+export function openAdminByUrl(url: string): StoreAdmin {
+  const { createStoreAdminFromUrl } = adapterOf(url)
+  if (createStoreAdminFromUrl !== undefined) return createStoreAdminFromUrl(url)
+  throw new JobsError(
+    'JOBS_UNSUPPORTED',
+    `a ${url.slice(0, url.indexOf(':'))}: store has no schema and no server to look after`,
+  )
+}
+
+function adapterOf(url: string): Adapter {
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1]
-  if (scheme === 'memory') return createStoreFromUrl(url)
+  if (scheme === 'memory') return { createStoreFromUrl }
   const packageName = scheme === undefined ? undefined : PACKAGES.get(scheme)
   if (scheme === undefined || packageName === undefined) {
     const known = ['memory', ...PACKAGES.keys()].map((name) => `${name}:`).join(', ')
@@ -31,10 +55,10 @@ export function openByUrl(url: string): JobStore {
       `${scheme === undefined ? 'a store URL without a scheme' : `the store URL scheme ${scheme}:`} is not known; known are ${known}`,
     )
   }
-  return load(packageName, scheme)(url)
+  return load(packageName, scheme)
 }
 
-function load(packageName: string, scheme: string): OpenFromUrl {
+function load(packageName: string, scheme: string): Adapter {
   // First as a dependency of ours, then as one of the program that runs.
   const bases = [import.meta.url, pathToFileURL(`${process.cwd()}/package.json`).href]
   for (const base of bases) {
@@ -45,8 +69,7 @@ function load(packageName: string, scheme: string): OpenFromUrl {
     } catch {
       continue
     }
-    const adapter = require(path) as { readonly createStoreFromUrl: OpenFromUrl }
-    return adapter.createStoreFromUrl
+    return require(path) as Adapter
   }
   throw new JobsError(
     'JOBS_STORE_NOT_INSTALLED',

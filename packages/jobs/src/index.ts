@@ -85,6 +85,10 @@ export {
   RetryAfterError,
   snooze,
   type StatedLimits,
+  type StoreAdmin,
+  type StoreFinding,
+  type StoreMigrations,
+  type StoreSchema,
   type StoreStatus,
   type Tenant,
   type TenantChoice,
@@ -106,3 +110,4 @@ export {
 } from '@cgk/jobs-core'
 export { createJobQueue, type JobQueueConfig } from './create-job-queue.ts'
 export { openStore } from './open-store.ts'
+export { openStoreAdmin } from './open-store-admin.ts'
