@@ -39,6 +39,6 @@ export async function withStoreAdmins(
   try {
     for (const store of opened) await visit(store)
   } finally {
-    await Promise.allSettled(opened.map(({ admin }) => admin?.close()))
+    await Promise.allSettled(opened.map(async ({ admin }) => await admin?.close()))
   }
 }

@@ -14,7 +14,10 @@ export interface Examined {
 /** Looks at one thing; `null` where there is nothing to be said of it. */
 export interface Check {
   readonly name: string
-  look(examined: Examined, options?: CallOptions): Promise<Omit<StoreFinding, 'check'> | null>
+  readonly look: (
+    examined: Examined,
+    options?: CallOptions,
+  ) => Promise<Omit<StoreFinding, 'check'> | null>
 }
 
 /** Runs every check. One that fails is a finding of its own and stops no other. */

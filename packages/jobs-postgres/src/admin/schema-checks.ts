@@ -7,7 +7,7 @@ const MANY_DEAD_ROWS = 100_000
 export const schemaChecks: readonly Check[] = [
   {
     name: 'schema',
-    async look({ migrator, schema }, options) {
+    look: async ({ migrator, schema }, options) => {
       const { version, wanted, pending, drifted, isNewer } = await migrator.status(options)
       if (drifted.length > 0) {
         return {
@@ -33,7 +33,7 @@ export const schemaChecks: readonly Check[] = [
   },
   {
     name: 'privileges',
-    async look({ db, schema }, options) {
+    look: async ({ db, schema }, options) => {
       const rows = await db.query<{ missing: string }>(
         `with s as (select oid from pg_catalog.pg_namespace where nspname = $1)
          select 'usage of the schema' as missing from s where not has_schema_privilege(s.oid, 'usage')
@@ -61,7 +61,7 @@ export const schemaChecks: readonly Check[] = [
   },
   {
     name: 'dead rows',
-    async look({ db, schema }, options) {
+    look: async ({ db, schema }, options) => {
       if (db.kind === 'pglite') return null
       const rows = await db.query<{ name: string; dead: bigint }>(
         `select relname as name, n_dead_tup as dead from pg_catalog.pg_stat_user_tables
@@ -79,7 +79,7 @@ export const schemaChecks: readonly Check[] = [
   },
   {
     name: 'size',
-    async look({ db, schema }, options) {
+    look: async ({ db, schema }, options) => {
       const [row] = await db.query<{ size: string }>(
         `select pg_size_pretty(coalesce(sum(pg_total_relation_size(c.oid)), 0)) as size
          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -9,7 +9,7 @@ const CLOCKS_APART_MS = 5_000
 export const serverChecks: readonly Check[] = [
   {
     name: 'version',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       const { number, name } = await one<{ number: number; name: string }>(
         db,
         `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
@@ -25,7 +25,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'encoding',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       const { encoding } = await one<{ encoding: string }>(
         db,
         `select current_setting('server_encoding') as encoding`,
@@ -41,7 +41,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'writable',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       const { recovering, readonly } = await one<{ recovering: boolean; readonly: boolean }>(
         db,
         `select pg_is_in_recovery() as recovering,
@@ -58,7 +58,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'durability',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') {
         return {
           level: 'warning',
@@ -83,7 +83,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'old transactions',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') return null
       const { age, holders } = await one<{ age: number; holders: number }>(
         db,
@@ -105,7 +105,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'prepared transactions and replication slots',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') return null
       const { prepared, slots } = await one<{ prepared: number; slots: number }>(
         db,
@@ -124,7 +124,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'autovacuum',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') return null
       const { on } = await one<{ on: boolean }>(
         db,
@@ -137,7 +137,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'connections',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') return null
       const { most, used } = await one<{ most: number; used: number }>(
         db,
@@ -156,7 +156,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'notifications',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       if (db.kind === 'pglite') return null
       const { usage } = await one<{ usage: number }>(
         db,
@@ -173,7 +173,7 @@ export const serverChecks: readonly Check[] = [
   },
   {
     name: 'clock',
-    async look({ db }, options) {
+    look: async ({ db }, options) => {
       const before = Date.now()
       const { now } = await one<{ now: number }>(
         db,
