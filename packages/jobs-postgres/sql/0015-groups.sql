@@ -1,8 +1,14 @@
 -- Groups: their members are counted in the transactions that end them.
 
+-- A group as src/operations/groups.ts reads it.
+create function group_record(p_group job_group) returns jsonb language sql immutable as $$
+  select to_jsonb(p_group) - '{queue,root,on_complete,on_any_failed}'::text[]
+    || jsonb_build_object('callback', (p_group).callback::text)
+$$;
+
 -- Makes groups, the root first, and their members, which have neither an id of their own nor a unique key:
--- [{id, parentId, members, onComplete, onAnyFailed}]. Answers {existing: …} where the root's id is taken, else
--- {now, members: [[{id, runAt}]], groups}.
+-- [{id, parentId, members, onComplete, onAnyFailed}]. Answers {existing: …} where the root's id is taken,
+-- {refused: …} as full_backlog does, else {now, members: [[{id, runAt}]], groups}.
 create function enqueue_groups(p_queue text, p_tenant text, p_groups jsonb) returns jsonb
 language plpgsql volatile set search_path from current as $$
 declare
@@ -11,11 +17,22 @@ declare
   root_id text := p_groups -> 0 ->> 'id';
   given jsonb;
   member jsonb;
+  job_number bigint;
   made jsonb := '[]';
   ids jsonb;
   taken job_group;
   was_made boolean;
+  refused jsonb;
 begin
+  if has_quotas(queue_number) and not exists (
+    select from job_group g where g.queue = queue_number and g.tenant = p_tenant and g.id = root_id
+  ) then
+    refused := full_backlog(queue_number, array(
+      select p_tenant from jsonb_array_elements(p_groups) g, jsonb_array_elements(g -> 'members')));
+    if refused is not null then
+      return jsonb_build_object('refused', refused);
+    end if;
+  end if;
   for given in select * from jsonb_array_elements(p_groups) loop
     insert into job_group (queue, tenant, id, parent, root, total, created_at, on_complete, on_any_failed)
     values (
@@ -32,14 +49,15 @@ begin
     end if;
     select g.* into taken from job_group g
     where g.queue = queue_number and g.tenant = p_tenant and g.id = root_id;
-    return jsonb_build_object('existing', to_jsonb(taken));
+    return jsonb_build_object('existing', group_record(taken));
   end loop;
 
   for given in select * from jsonb_array_elements(p_groups) loop
     ids := '[]';
     for member in select * from jsonb_array_elements(given -> 'members') loop
-      ids := ids || jsonb_build_array(
-        add_job(queue_number, member, now_at, given ->> 'id')::text);
+      job_number := add_job(queue_number, member, now_at, given ->> 'id');
+      ids := ids || jsonb_build_object(
+        'id', job_number::text, 'runAt', (select j.run_at from job j where j.id = job_number));
     end loop;
     made := made || jsonb_build_array(ids);
   end loop;
@@ -55,7 +73,7 @@ begin
     end if;
   end loop;
   ids := (
-    select jsonb_agg(to_jsonb(g) order by place)
+    select jsonb_agg(group_record(g) order by place)
     from jsonb_array_elements(p_groups) with ordinality as e (given, place)
     join job_group g on g.queue = queue_number and g.tenant = p_tenant and g.id = e.given ->> 'id');
   for given in
