@@ -19,8 +19,13 @@ begin atomic
   select pg_advisory_xact_lock('lease'::regclass::oid::int, p_queue);
 end;
 
--- Tells workers of the queue to look (see JobStore.subscribe); lossy, sent when the transaction commits.
-create function hint(p_queue text, p_reason text) returns void language sql volatile
+-- Hints for workers (see src/wake-ups.ts), lossy, sent when the transaction commits: 'ready <queue>' or
+-- 'changed <queue>', in a channel of the schema's own.
+create function hint_channel() returns text language sql stable
 begin atomic
-  select pg_notify('jobs_' || 'job'::regclass::oid::text, p_reason || ' ' || p_queue);
+  select 'jobs_' || 'job'::regclass::oid::text;
+end;
+create function hint(p_hint text) returns void language sql volatile
+begin atomic
+  select pg_notify(hint_channel(), p_hint);
 end;

@@ -1,0 +1,36 @@
+import type { JobRef } from '@cgk/jobs-core'
+import type { Parameter } from '@cgk/db'
+
+const PATTERN = /^job_([0-9a-z]{1,11})_([0-9a-f]{16})$/
+const GREATEST_ID = 2n ** 63n - 1n
+
+/** The id of a job whose producer named none: that of its row, in the form of core's `createJobId`. */
+export function makeJobId(id: bigint, createdAt: number): string {
+  return `job_${createdAt.toString(36)}_${id.toString(16).padStart(16, '0')}`
+}
+
+/** What is in an id that {@link makeJobId} made; `null` for any other text. */
+function parseJobId(text: string): { readonly id: bigint; readonly createdAt: number } | null {
+  const [, created, digits] = PATTERN.exec(text) ?? []
+  if (created === undefined || digits === undefined) return null
+  const id = BigInt(`0x${digits}`)
+  const createdAt = Number.parseInt(created, 36)
+  const isOurs =
+    id <= GREATEST_ID && Number.isSafeInteger(createdAt) && makeJobId(id, createdAt) === text
+  return isOurs ? { id, createdAt } : null
+}
+
+/**
+ * Refs as the arrays that SQL functions take: queues, tenants, ids as callers know them, and, of those
+ * that the store made, what is in them (see `find_job`).
+ */
+export function refColumns(refs: readonly JobRef[]): readonly Parameter[] {
+  const parsed = refs.map(({ id }) => parseJobId(id))
+  return [
+    refs.map(({ queue }) => queue),
+    refs.map(({ tenantId }) => tenantId ?? ''),
+    refs.map(({ id }) => id),
+    parsed.map((found) => found?.id ?? null),
+    parsed.map((found) => found?.createdAt ?? null),
+  ]
+}

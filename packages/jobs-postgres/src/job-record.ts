@@ -1,0 +1,179 @@
+import type {
+  AttemptFailure,
+  ClaimedJob,
+  JobRecord,
+  JobState,
+  ScheduledTick,
+  StoredError,
+} from '@cgk/jobs-core'
+import { makeJobId } from './job-ids.ts'
+
+/** What most jobs have none of, as SQL writes it into JSON: columns of `job`, absent or null. */
+interface StoredExtras {
+  readonly job_id?: string | null
+  readonly metadata?: string | null
+  readonly headers?: string | null
+  readonly max_attempts?: number | null
+  readonly retry_delay_ms?: number | null
+  readonly timeout_ms?: number | null
+  readonly unique_key?: string | null
+  readonly ordering_key?: string | null
+  readonly concurrency_key?: string | null
+  readonly limiter?: string | null
+  readonly member_of?: string | null
+  readonly callback_of?: string | null
+  readonly schedule?: ScheduledTick | null
+  readonly error?: StoredError | null
+  readonly progress?: string | null
+  readonly effects?: Readonly<Record<string, string>> | null
+}
+
+/** What `record_of` answers, and `get_jobs` with log, failures and effects. */
+interface StoredJob extends StoredExtras {
+  readonly id: string
+  readonly tenant: string
+  readonly name: string
+  readonly payload: string
+  readonly priority: number
+  readonly state: JobState
+  readonly created_at: number
+  readonly updated_at: number
+  readonly run_at: number
+  readonly started_at: number | null
+  readonly ended_at: number | null
+  readonly attempts: number
+  readonly releases: number
+  readonly lost_leases: number
+  readonly generation: number
+  readonly result: string | null
+  readonly worker: string | null
+  readonly log?: readonly string[] | null
+  readonly failures?: readonly AttemptFailure[] | null
+}
+
+/** Reads what `record_of` answers for a job of the queue. */
+export function readRecord(queue: string, json: string): JobRecord {
+  const job = JSON.parse(json) as StoredJob
+  return {
+    queue,
+    tenantId: job.tenant === '' ? null : job.tenant,
+    id: job.job_id ?? makeJobId(BigInt(job.id), job.created_at),
+    name: job.name,
+    payload: job.payload,
+    metadata: job.metadata ?? null,
+    priority: job.priority,
+    state: job.state,
+    createdAt: job.created_at,
+    updatedAt: job.updated_at,
+    runAt: job.run_at,
+    startedAt: job.started_at,
+    endedAt: job.ended_at,
+    attempts: job.attempts,
+    releases: job.releases,
+    lostLeases: job.lost_leases,
+    generation: job.generation,
+    maxAttempts: job.max_attempts ?? null,
+    retryDelayMs: job.retry_delay_ms ?? null,
+    timeoutMs: job.timeout_ms ?? null,
+    result: job.result,
+    error: job.error ?? null,
+    progress: job.progress ?? null,
+    log: job.log ?? NOTHING,
+    headers: job.headers ?? null,
+    keys: keysOf(job),
+    limiter: job.limiter ?? null,
+    group: groupOf(job),
+    schedule: job.schedule ?? null,
+    worker: job.worker,
+    failures: job.failures ?? NOTHING,
+    effects: job.effects ?? null,
+  }
+}
+
+/** A row of the SQL function `claimed`. */
+export interface ClaimedRow {
+  readonly id: bigint
+  readonly turn: number
+  readonly tenant: string
+  readonly name: string
+  readonly payload: string
+  readonly priority: number
+  /** Those before this one, as in `job`. */
+  readonly attempts: number
+  readonly releases: number
+  readonly lost_leases: number
+  readonly generation: number
+  readonly created_at: bigint
+  readonly run_at: bigint
+  /** The lease's. */
+  readonly started_at: bigint
+  /** JSON of {@link StoredExtras}; null for a job that has none. */
+  readonly rest: string | null
+}
+
+/** The lease that a row was claimed with. */
+export interface ClaimedWith {
+  readonly queue: string
+  readonly worker: string
+  /** The lease's uuid. */
+  readonly token: string
+}
+
+const PLAIN: StoredExtras = {}
+const NOTHING: readonly never[] = Object.freeze([])
+
+/** Written out, because this is on the way of every job. */
+export function toClaimedJob({ queue, worker, token }: ClaimedWith, row: ClaimedRow): ClaimedJob {
+  const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as StoredExtras)
+  const createdAt = Number(row.created_at)
+  const startedAt = Number(row.started_at)
+  return {
+    queue,
+    tenantId: row.tenant === '' ? null : row.tenant,
+    id: extras.job_id ?? makeJobId(row.id, createdAt),
+    name: row.name,
+    payload: row.payload,
+    metadata: extras.metadata ?? null,
+    priority: row.priority,
+    state: 'running',
+    createdAt,
+    updatedAt: startedAt,
+    runAt: Number(row.run_at),
+    startedAt,
+    endedAt: null,
+    attempts: row.attempts + 1,
+    releases: row.releases,
+    lostLeases: row.lost_leases,
+    generation: row.generation,
+    maxAttempts: extras.max_attempts ?? null,
+    retryDelayMs: extras.retry_delay_ms ?? null,
+    timeoutMs: extras.timeout_ms ?? null,
+    result: null,
+    error: extras.error ?? null,
+    progress: extras.progress ?? null,
+    log: NOTHING,
+    headers: extras.headers ?? null,
+    keys: keysOf(extras),
+    limiter: extras.limiter ?? null,
+    group: groupOf(extras),
+    schedule: extras.schedule ?? null,
+    worker,
+    failures: NOTHING,
+    effects: extras.effects ?? null,
+    token: `${token}.${row.turn}`,
+  }
+}
+
+function keysOf(job: StoredExtras): JobRecord['keys'] {
+  const unique = job.unique_key ?? null
+  const ordering = job.ordering_key ?? null
+  const concurrency = job.concurrency_key ?? null
+  if (unique === null && ordering === null && concurrency === null) return null
+  return { unique, ordering, concurrency }
+}
+
+function groupOf(job: StoredExtras): JobRecord['group'] {
+  const memberOf = job.member_of ?? null
+  const callbackOf = job.callback_of ?? null
+  return memberOf === null && callbackOf === null ? null : { memberOf, callbackOf }
+}

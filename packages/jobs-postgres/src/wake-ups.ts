@@ -1,0 +1,135 @@
+import type { WakeUp } from '@cgk/jobs-core'
+import { isDbError, type Db } from '@cgk/db'
+
+type Reason = WakeUp['reason']
+
+/**
+ * A hint goes out at once, and those of the next moment together as one more: NOTIFY makes commits that
+ * carry it wait for each other, so that one for each call would cost more than the call.
+ */
+const SPACING_MS = 20
+
+const LISTEN_AGAIN_MS = 1000
+
+/** Where hints are sent to and come from. */
+interface Channel {
+  readonly db: Db
+  /** Quoted. */
+  readonly schema: string
+}
+
+/**
+ * The hints of one store. They are sent after the call that gave rise to them, in a statement of their
+ * own, so that no commit of a job carries one.
+ */
+export class WakeUps {
+  readonly #open: () => Promise<Channel>
+  readonly #listeners = new Set<(wakeUp: WakeUp) => void>()
+  /** Hints sent a moment ago, with whether there is more to tell since. */
+  readonly #recent = new Map<string, { timer: NodeJS.Timeout; isDue: boolean }>()
+  readonly #sending = new Set<Promise<void>>()
+  #stopListening: (() => Promise<void>) | undefined
+  #isListening = false
+  #isClosed = false
+
+  /** @param open - of the store: what it waits for, hints wait for too. */
+  constructor(open: () => Promise<Channel>) {
+    this.#open = open
+  }
+
+  /** A job of the queue may have become claimable. */
+  ready(queue: string): void {
+    this.#tell('ready', queue)
+  }
+
+  /** Leases of the queue were cancelled, or a pause began. */
+  changed(queue: string): void {
+    this.#tell('changed', queue)
+  }
+
+  subscribe(listener: (wakeUp: WakeUp) => void): () => void {
+    // A function of our own, so that one listener subscribed twice is two subscriptions.
+    const call = (wakeUp: WakeUp): void => {
+      listener(wakeUp)
+    }
+    this.#listeners.add(call)
+    if (!this.#isListening) {
+      this.#isListening = true
+      void this.#listen()
+    }
+    return () => {
+      this.#listeners.delete(call)
+    }
+  }
+
+  /** Sends what is due, and listens no more. */
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    for (const [hint, { timer, isDue }] of this.#recent) {
+      clearTimeout(timer)
+      if (isDue) this.#send(hint)
+    }
+    this.#isClosed = true
+    this.#recent.clear()
+    await Promise.all(this.#sending)
+    await this.#stopListening?.().catch(() => {})
+  }
+
+  #tell(reason: Reason, queue: string): void {
+    const hint = `${reason} ${queue}`
+    const recent = this.#recent.get(hint)
+    if (recent !== undefined) recent.isDue = true
+    else this.#send(hint)
+  }
+
+  #send(hint: string): void {
+    if (this.#isClosed) return
+    const timer = setTimeout(() => {
+      const isDue = this.#recent.get(hint)?.isDue === true
+      this.#recent.delete(hint)
+      if (isDue) this.#send(hint)
+    }, SPACING_MS)
+    this.#recent.set(hint, { timer, isDue: false })
+    // A hint that is lost costs latency and nothing else.
+    const sending = this.#notify(hint).catch(() => {})
+    this.#sending.add(sending)
+    void sending.finally(() => this.#sending.delete(sending))
+  }
+
+  async #notify(hint: string): Promise<void> {
+    const { db, schema } = await this.#open()
+    await db.query(`select ${schema}.hint($1)`, [hint])
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      const { db, schema } = await this.#open()
+      const rows = await db.query<{ readonly channel: string }>(
+        `select ${schema}.hint_channel() as channel`,
+      )
+      const stop = await db.listen(rows[0]!.channel, {
+        onNotify: (hint) => this.#hear(hint),
+      })
+      this.#stopListening = stop
+      if (this.#isClosed) await stop()
+    } catch (error) {
+      // Behind a pooler nobody can listen: workers poll.
+      if (this.#isClosed || isDbError(error, 'DB_LISTEN_UNSUPPORTED')) return
+      setTimeout(() => {
+        if (!this.#isClosed) void this.#listen()
+      }, LISTEN_AGAIN_MS).unref()
+    }
+  }
+
+  #hear(hint: string): void {
+    const space = hint.indexOf(' ')
+    const wakeUp = { queue: hint.slice(space + 1), reason: hint.slice(0, space) as Reason }
+    for (const listener of this.#listeners) {
+      try {
+        listener(wakeUp)
+      } catch {
+        // The hint is all a listener is owed; its error must not keep it from the others.
+      }
+    }
+  }
+}
