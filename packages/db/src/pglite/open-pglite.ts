@@ -12,11 +12,16 @@ import { PgliteDb } from './pglite-db.ts'
  * some seconds. What was committed survives the end of the process, also by `kill -9`; PGlite does not
  * wait for the disk, so that a loss of power may lose or damage it.
  *
+ * @param directory - left out for a database in memory, which is gone when it is closed.
  * @throws {@link DbError} `DB_DIRECTORY_IN_USE`, naming the process that has it; `DB_FORMAT_MISMATCH`
  * where another major version of Postgres wrote it; `DB_NOT_INSTALLED` without `@electric-sql/pglite`.
  */
-export async function openPglite(directory: string): Promise<Db> {
+export async function openPglite(directory?: string): Promise<Db> {
   const load = await importPglite()
+  if (directory === undefined) {
+    const pglite = await load.create()
+    return new PgliteDb(pglite, () => pglite.close())
+  }
   const path = resolve(directory)
   const lock = await DirectoryLock.take(path)
   try {
