@@ -35,5 +35,9 @@ export function historyBounds(options: HistoryOptions = {}): HistoryBounds {
     }
     return retention
   }
-  return { completed: bounds('completed'), failed: bounds('failed'), cancelled: bounds('cancelled') }
+  return {
+    completed: bounds('completed'),
+    failed: bounds('failed'),
+    cancelled: bounds('cancelled'),
+  }
 }

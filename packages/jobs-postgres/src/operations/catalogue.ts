@@ -56,7 +56,7 @@ export async function list(
   const shown = rows.slice(0, limit)
   return {
     jobs: shown.map(({ record }) => readRecord(queue, record)),
-    nextCursor: rows.length > limit ? String(shown.at(-1)?.id ?? AFTER_ALL) : null,
+    nextCursor: rows.length > limit ? String(rows[limit - 1]!.id) : null,
   }
 }
 

@@ -1,0 +1,34 @@
+import { JobsError } from '@cgk/jobs-core'
+import type { Db } from '@cgk/db'
+import { createJobsMigrator } from './migrations.ts'
+
+/**
+ * Makes sure that the schema is of the version of this package.
+ *
+ * @param migrate - whether an older one, or none, is brought there, or refused.
+ * @throws {@link JobsError} `JOBS_STORE_UNAVAILABLE`, `retryable`: somebody has to migrate the schema, or to
+ * update this program.
+ */
+export async function checkSchema(
+  db: Db,
+  schema: string,
+  migrate: 'auto' | 'manual',
+): Promise<void> {
+  const migrator = createJobsMigrator(db, schema)
+  const { version, wanted, isOlder, isNewer, drifted } = await migrator.status()
+  if (drifted.length > 0) {
+    throw new JobsError(
+      'JOBS_STORE_UNAVAILABLE',
+      `schema ${schema} was made by other migrations than those of this program: ${drifted.join(', ')}`,
+    )
+  }
+  const is = `schema ${schema} is of version ${version}, and this program needs version ${wanted}`
+  if (isNewer) throw unfit(`${is}: update the program`)
+  if (!isOlder) return
+  if (migrate === 'manual') throw unfit(`${is}: run the migrations`)
+  await migrator.up()
+}
+
+function unfit(message: string): JobsError {
+  return new JobsError('JOBS_STORE_UNAVAILABLE', message, { retryable: true })
+}
