@@ -24,20 +24,21 @@ const DEFAULTS: HistoryBounds = {
 
 /** @throws {@link JobsError} `JOBS_INVALID_CONFIG` for a bound that is not a number from 0. */
 export function historyBounds(options: HistoryOptions = {}): HistoryBounds {
-  const bounds = (state: EndState): Required<Retention> => {
-    const retention = { ...DEFAULTS[state], ...options[state] }
-    for (const [name, value] of Object.entries<unknown>(retention)) {
-      if (typeof value === 'number' && value >= 0) continue
-      throw new JobsError(
-        'JOBS_INVALID_CONFIG',
-        `history.${state}.${name} must be a number from 0, not ${String(value)}`,
-      )
-    }
-    return retention
-  }
   return {
-    completed: bounds('completed'),
-    failed: bounds('failed'),
-    cancelled: bounds('cancelled'),
+    completed: boundsOf('completed', options),
+    failed: boundsOf('failed', options),
+    cancelled: boundsOf('cancelled', options),
   }
+}
+
+function boundsOf(state: EndState, options: HistoryOptions): Required<Retention> {
+  const { maxAgeMs, maxCount } = { ...DEFAULTS[state], ...options[state] }
+  for (const [name, value] of Object.entries<unknown>({ maxAgeMs, maxCount })) {
+    if (typeof value === 'number' && value >= 0) continue
+    throw new JobsError(
+      'JOBS_INVALID_CONFIG',
+      `history.${state}.${name} must be a number from 0, not ${String(value)}`,
+    )
+  }
+  return { maxAgeMs, maxCount }
 }

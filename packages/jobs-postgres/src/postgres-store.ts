@@ -92,7 +92,7 @@ type Operation<Request, Result> = (
 /** Opens the database, checks its schema, and hands each call on to its operation. */
 export class PostgresStore implements JobStore {
   readonly name: string
-  readonly capabilities = CAPABILITIES
+  readonly capabilities: StoreCapabilities = CAPABILITIES
   readonly #parts: StoreParts
   readonly #wakeUps: WakeUps
   #db: Promise<Db> | undefined

@@ -1,0 +1,7 @@
+import { describeJobStore } from '@cgk/jobs-conformance'
+import { postgresHarness } from './support/postgres-harness.ts'
+
+describeJobStore('newest postgres', postgresHarness('embedded', { largestBacklog: 100_000 }), {
+  model: { runs: 40 },
+  timeoutMs: 120_000,
+})

@@ -1,0 +1,31 @@
+import { createTestDatabase, type PostgresKind } from '@cgk/test-servers'
+import { connectPostgres, type Db, usePglite } from '@cgk/db'
+import { PGlite } from '@electric-sql/pglite'
+import { afterAll } from 'vitest'
+import type { PostgresStoreOptions } from '../../src/index.ts'
+
+/** Where a store is tested: on the server found on this machine, on the newest, or embedded. */
+export type PlaceKind = PostgresKind | 'pglite'
+
+/** A database of a test file, gone when the file is done. */
+export interface TestPlace {
+  readonly db: Db
+  /** What a store of this place is made with; each has connections of its own. */
+  readonly options: PostgresStoreOptions
+}
+
+/** Opens the database at the first call, for all tests of the file. To be called at its top level. */
+export function testPlace(kind: PlaceKind): () => Promise<TestPlace> {
+  const stack = new AsyncDisposableStack()
+  let place: Promise<TestPlace> | undefined
+  afterAll(() => stack.disposeAsync())
+  const open = async (): Promise<TestPlace> => {
+    if (kind === 'pglite') {
+      const pglite = stack.use(await PGlite.create())
+      return { db: stack.use(usePglite(pglite)), options: { pglite } }
+    }
+    const { url } = stack.use(await createTestDatabase(kind))
+    return { db: stack.use(connectPostgres({ url })), options: { url } }
+  }
+  return () => (place ??= open())
+}
