@@ -29,6 +29,7 @@ export interface DbErrorOptions {
   /** The constraint or the table the server named. */
   readonly constraint?: string | undefined
   readonly table?: string | undefined
+  readonly detail?: string | undefined
   readonly cause?: unknown
 }
 
@@ -49,6 +50,11 @@ export class DbError extends Error {
   declare readonly constraint?: string
   /** The table concerned, where the server names one. */
   declare readonly table?: string
+  /**
+   * What a function that raised one of our own SQLSTATEs, `CGK…`, gave as the detail. A server's own details
+   * quote rows, and are dropped.
+   */
+  declare readonly detail?: string
 
   constructor(code: string, message: string, options: DbErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -56,6 +62,7 @@ export class DbError extends Error {
     this.retryable = options.retryable ?? false
     if (options.constraint !== undefined) this.constraint = options.constraint
     if (options.table !== undefined) this.table = options.table
+    if (options.detail !== undefined) this.detail = options.detail
   }
 }
 

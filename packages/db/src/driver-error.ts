@@ -44,6 +44,7 @@ interface DriverError extends Error {
   readonly severity?: unknown
   readonly constraint?: unknown
   readonly constraint_name?: unknown
+  readonly detail?: unknown
   readonly table?: unknown
   readonly table_name?: unknown
 }
@@ -89,6 +90,7 @@ function fromServer(error: DriverError & { readonly code: string }): DbError {
     retryable,
     constraint: text(error.constraint_name) ?? text(error.constraint),
     table: text(error.table_name) ?? text(error.table),
+    detail: code.startsWith('CGK') ? text(error.detail) : undefined,
   })
 }
 

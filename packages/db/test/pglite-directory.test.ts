@@ -64,6 +64,15 @@ function run(
   }
 }
 
+test('a database in memory is gone when it is closed', async () => {
+  const first = await openPglite()
+  await first.query('create table item (id int)')
+  await first.close()
+  expect(await errorOf(first.query('select 1'))).toMatchObject({ code: 'DB_CLOSED' })
+  await using second = await openPglite()
+  expect(await second.query(`select to_regclass('item') as item`)).toEqual([{ item: null }])
+})
+
 describe('a database in a directory', () => {
   test('keeps what was committed before kill -9 in the middle of writing', async () => {
     const directory = await newDirectory()

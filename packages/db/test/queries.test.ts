@@ -116,6 +116,17 @@ describe.each(DATABASES)('on %s', (kind) => {
     }
   })
 
+  test('a detail is kept of errors that our own functions raise, and of no other', async () => {
+    const raise = async (code: string) =>
+      await errorOf(
+        database.db.query(
+          `do $$ begin raise exception 'no' using errcode = '${code}', detail = '{"why":"taken"}'; end $$`,
+        ),
+      )
+    expect(await raise('CGK01')).toMatchObject({ code: 'CGK01', detail: '{"why":"taken"}' })
+    expect(await raise('23505')).not.toHaveProperty('detail')
+  })
+
   test('an error of a statement leaves the connection good', async () => {
     for (let turn = 0; turn < 20; turn += 1) {
       const error = await errorOf(database.db.query('select from nowhere'))
