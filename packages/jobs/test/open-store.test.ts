@@ -30,25 +30,9 @@ test('without a URL, JOBS_STORE_URL names the store, and memory: where it is uns
   expect(openStore()).toBe(openStore('memory:'))
   vi.stubEnv('JOBS_STORE_URL', '')
   expect(openStore()).toBe(openStore('memory:'))
-  vi.stubEnv('JOBS_STORE_URL', 'redis://localhost')
-  expect(() => openStore()).toThrow(/npm install @cgk\/jobs-redis/)
+  vi.stubEnv('JOBS_STORE_URL', 'mysql://localhost')
+  expect(() => openStore()).toThrow(/the store URL scheme mysql: is not known/)
 })
-
-test.each([
-  ['postgres://user:secret@host/db', '@cgk/jobs-postgres'],
-  ['postgresql://user:secret@host/db', '@cgk/jobs-postgres'],
-  ['pglite:./secret', '@cgk/jobs-postgres'],
-  ['redis://:secret@host', '@cgk/jobs-redis'],
-  ['rediss://:secret@host', '@cgk/jobs-redis'],
-])(
-  '%s without its adapter names the package to install, and nothing secret',
-  (url, packageName) => {
-    const error = errorOf(() => openStore(url))
-    expect(error).toMatchObject({ code: 'JOBS_STORE_NOT_INSTALLED' })
-    expect(error.message).toContain(`npm install ${packageName}`)
-    expect(error.message).not.toContain('secret')
-  },
-)
 
 test.each(['mysql://user:secret@host', 'secret', ':memory:', 'constructor:secret', 'MEMORY:'])(
   'the URL %s is refused without being repeated',

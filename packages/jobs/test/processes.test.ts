@@ -237,11 +237,19 @@ describe('an adapter that the program has installed', () => {
     expect(lines.join()).not.toContain('npm install')
   })
 
-  test('that is not there is named', async () => {
-    const cwd = await projectWith('@cgk/jobs-redis', '')
-    const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: 'postgres://:secret@host' } })
+  test.each([
+    ['postgres://user:secret@host/db', '@cgk/jobs-postgres'],
+    ['postgresql://user:secret@host/db', '@cgk/jobs-postgres'],
+    ['pglite:./secret', '@cgk/jobs-postgres'],
+    ['redis://:secret@host', '@cgk/jobs-redis'],
+    ['rediss://:secret@host', '@cgk/jobs-redis'],
+  ])('that is not there is named, and nothing secret of %s', async (url, name) => {
+    const cwd = await projectWith('@cgk/jobs-other', '')
+    // What runs the tests lets Node look for packages in more places than it does by itself.
+    const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: url, NODE_PATH: '' } })
+    const scheme = url.slice(0, url.indexOf(':'))
     expect((await ended).lines).toEqual([
-      'refused JOBS_STORE_NOT_INSTALLED a postgres: store needs a package that is not installed: npm install @cgk/jobs-postgres',
+      `refused JOBS_STORE_NOT_INSTALLED a ${scheme}: store needs a package that is not installed: npm install ${name}`,
     ])
   })
 })
