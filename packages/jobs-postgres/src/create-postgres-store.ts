@@ -1,31 +1,13 @@
 import { JobsError, type JobStore } from '@cgk/jobs-core'
-import {
-  connectPostgres,
-  type Db,
-  openPglite,
-  type PostgresOptions,
-  quoteSchema,
-  usePglite,
-} from '@cgk/db'
-import type { PGlite } from '@electric-sql/pglite'
+import { quoteSchema } from '@cgk/db'
+import { type DatabaseOptions, databaseOf } from './database-options.ts'
 import { type HistoryOptions, historyBounds } from './history.ts'
 import { DEFAULT_SCHEMA } from './migrations.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { toConfigError } from './store-error.ts'
 
-/** Where the database is: a server (`url` or `sql`, see `PostgresOptions`), or one of these. */
-type Place =
-  | (PostgresOptions & { readonly db?: never; readonly pglite?: never })
-  /** Connections that are shared with others. Closing the store leaves them open. */
-  | { readonly db: Db; readonly pglite?: never }
-  /**
-   * A PGlite of yours, which the store leaves open, or a directory to open one in; `'memory'` for one that
-   * is gone with the store.
-   */
-  | { readonly pglite: PGlite | string; readonly db?: never }
-
 /** What {@link createPostgresStore} takes. */
-export type PostgresStoreOptions = Place & {
+export type PostgresStoreOptions = DatabaseOptions & {
   /** The schema, made if it is not there: several stores in one database are apart. @defaultValue `'jobs'` */
   readonly schema?: string
   /**
@@ -64,7 +46,7 @@ export function createPostgresStore(options: PostgresStoreOptions): JobStore {
   try {
     quoteSchema(schema)
     return new PostgresStore({
-      ...opening(place as Place),
+      database: databaseOf(place as DatabaseOptions),
       schema,
       migrate,
       history: historyBounds(history),
@@ -72,20 +54,4 @@ export function createPostgresStore(options: PostgresStoreOptions): JobStore {
   } catch (error) {
     throw toConfigError(error)
   }
-}
-
-function opening(
-  place: Place,
-): Pick<ConstructorParameters<typeof PostgresStore>[0], 'name' | 'openDb' | 'ownsDb'> {
-  const { db, pglite, ...server } = place
-  if (db !== undefined) return { name: db.kind, openDb: async () => db, ownsDb: false }
-  if (pglite === undefined) {
-    const connected = connectPostgres({ applicationName: 'cgk-jobs', ...server })
-    return { name: 'postgres', openDb: async () => connected, ownsDb: true }
-  }
-  const openDb =
-    typeof pglite === 'string'
-      ? () => openPglite(pglite === 'memory' ? undefined : pglite)
-      : async () => usePglite(pglite)
-  return { name: 'pglite', openDb, ownsDb: true }
 }

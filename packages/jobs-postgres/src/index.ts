@@ -1,4 +1,5 @@
 export { createPostgresStore, type PostgresStoreOptions } from './create-postgres-store.ts'
+export type { DatabaseOptions } from './database-options.ts'
 export type { HistoryOptions, Retention } from './history.ts'
 export { createJobsMigrator } from './migrations.ts'
-export { createStoreFromUrl } from './store-from-url.ts'
+export { createStoreAdminFromUrl, createStoreFromUrl } from './store-from-url.ts'

@@ -35,6 +35,7 @@ import type {
 } from '@cgk/jobs-core'
 import { type Db, isDbError, quoteSchema } from '@cgk/db'
 import { checkSchema } from './check-schema.ts'
+import type { Database } from './database-options.ts'
 import type { HistoryBounds } from './history.ts'
 import { counts, get, list } from './operations/catalogue.ts'
 import { claim } from './operations/claim.ts'
@@ -73,10 +74,7 @@ const DEADLOCK_RETRIES = 3
 
 /** What a store is made of. */
 export interface StoreParts {
-  readonly name: string
-  readonly openDb: () => Promise<Db>
-  /** Whether the store closes what it opened. */
-  readonly ownsDb: boolean
+  readonly database: Database
   readonly schema: string
   readonly migrate: 'auto' | 'manual'
   readonly history: HistoryBounds
@@ -100,7 +98,7 @@ export class PostgresStore implements JobStore {
   #closed: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
-    this.name = parts.name
+    this.name = parts.database.kind
     this.#parts = parts
     this.#wakeUps = new WakeUps(() => this.#open())
   }
@@ -270,7 +268,7 @@ export class PostgresStore implements JobStore {
     await this.#wakeUps.close()
     // What could not be opened has nothing to close.
     const db = await this.#db?.catch(() => undefined)
-    if (this.#parts.ownsDb) await db?.close()
+    if (this.#parts.database.isOurs) await db?.close()
   }
 
   async #run<Request, Result>(
@@ -309,11 +307,8 @@ export class PostgresStore implements JobStore {
   }
 
   async #makeContext(): Promise<StoreContext> {
-    const { openDb, schema, migrate, history } = this.#parts
-    this.#db ??= openDb().catch((error: unknown) => {
-      this.#db = undefined
-      throw error
-    })
+    const { database, schema, migrate, history } = this.#parts
+    this.#db = database.open()
     const db = await this.#db
     await checkSchema(db, schema, migrate)
     return { db, schema: quoteSchema(schema), history, wakeUps: this.#wakeUps }

@@ -1,7 +1,8 @@
-import { isJobsError, JobsError, type JobStore, type WakeUp } from '@cgk/jobs-core'
+import { isJobsError, type JobsError, type JobStore, type WakeUp } from '@cgk/jobs-core'
 import { quoteSchema } from '@cgk/db'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createJobsMigrator, createPostgresStore, createStoreFromUrl } from '../src/index.ts'
+import { writeCursor } from '../src/page-cursor.ts'
 import { testPlace, type PlaceKind } from './support/test-place.ts'
 
 vi.setConfig({ hookTimeout: 120_000, testTimeout: 60_000 })
@@ -115,7 +116,16 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('a store on %s', (kind
   test('refuses a cursor that it did not hand out', async () => {
     const { open } = await place()
     const store = open('auto')
-    for (const cursor of ['', '-1', '1.5', 'abc', '9223372036854775808']) {
+    const ours = (...parts: string[]): string => writeCursor(parts)
+    for (const cursor of [
+      '',
+      '1',
+      'abc',
+      ours(),
+      ours('x'),
+      ours('9223372036854775808'),
+      ours('1', '2'),
+    ]) {
       const refusal = await refusalOf(store.list({ queue: QUEUE, limit: 1, cursor }))
       expect(refusal).toMatchObject({ code: 'JOBS_INVALID_OPTION' })
     }

@@ -1,14 +1,14 @@
-import {
-  JobsError,
-  type CallOptions,
-  type JobCatalog,
-  type JobCounts,
-  type JobRecord,
-  type JobRef,
-  type JobStatus,
+import type {
+  CallOptions,
+  JobCatalog,
+  JobCounts,
+  JobRecord,
+  JobRef,
+  JobStatus,
 } from '@cgk/jobs-core'
 import { refColumns } from '../job-ids.ts'
 import { readRecord } from '../job-record.ts'
+import { foreignCursor, readCursor, writeCursor } from '../page-cursor.ts'
 import type { StoreContext } from '../store-context.ts'
 
 /** See `JobCatalog.get`. */
@@ -47,7 +47,7 @@ export async function list(
       request.keyPrefix ?? null,
       request.groupId ?? null,
       request.scheduleId ?? null,
-      cursor === undefined ? AFTER_ALL : readCursor(cursor),
+      cursor === undefined ? AFTER_ALL : readId(cursor),
       // One more than is shown tells whether there is another page.
       limit + 1,
     ],
@@ -56,7 +56,7 @@ export async function list(
   const shown = rows.slice(0, limit)
   return {
     jobs: shown.map(({ record }) => readRecord(queue, record)),
-    nextCursor: rows.length > limit ? String(rows[limit - 1]!.id) : null,
+    nextCursor: rows.length > limit ? writeCursor([String(rows[limit - 1]!.id)]) : null,
   }
 }
 
@@ -92,7 +92,8 @@ function tenantColumn(tenantId: string | null | undefined): string | null {
 /** Greater than any id of a row. */
 const AFTER_ALL = 2n ** 63n - 1n
 
-function readCursor(cursor: string): bigint {
-  if (/^[1-9]\d{0,18}$/.test(cursor) && BigInt(cursor) <= AFTER_ALL) return BigInt(cursor)
-  throw new JobsError('JOBS_INVALID_OPTION', 'the cursor is not one that this store handed out')
+function readId(cursor: string): bigint {
+  const [text = ''] = readCursor(cursor, 1)
+  if (!/^[1-9]\d{0,18}$/.test(text) || BigInt(text) > AFTER_ALL) throw foreignCursor()
+  return BigInt(text)
 }
