@@ -1,12 +1,13 @@
 import type { OpenOptions, OpenStore, StoreHarness } from '@cgk/jobs-conformance'
+import type { Db } from '@cgk/db'
 import type { JobStore } from '@cgk/jobs-core'
 import { createPostgresStore } from '../../src/index.ts'
 import { testPlace, type PlaceKind } from './test-place.ts'
 import { TestSchema } from './test-schema.ts'
 
 /**
- * Opens stores of one place, each in a schema that is used again when it is closed: to empty one takes less
- * than to make one. To be called at the top level of a test file.
+ * Opens stores of one place. Schemas and connections are used again by those that are opened later, because
+ * making them would take longer than most tests. To be called at the top level of a test file.
  */
 export function postgresHarness(
   kind: PlaceKind,
@@ -14,17 +15,20 @@ export function postgresHarness(
 ): StoreHarness {
   const openPlace = testPlace(kind)
   const free: TestSchema[] = []
+  const connections: Db[] = []
   let schemas = 0
   return {
     largestBacklog,
     async open({ history }: OpenOptions = {}): Promise<OpenStore> {
-      const { db, options } = await openPlace()
+      const { db, connect } = await openPlace()
       const schema = free.pop() ?? (await TestSchema.create(db, `jobs_${++schemas}`))
       await schema.empty()
       const stores: JobStore[] = []
       const openStore = (): JobStore => {
+        // Each handle has its own, as another process would.
+        const handleDb = (connections[stores.length] ??= connect())
         const store = createPostgresStore({
-          ...options,
+          db: handleDb,
           schema: schema.name,
           migrate: 'manual',
           ...(history && { history }),

@@ -10,8 +10,10 @@ export type PlaceKind = PostgresKind | 'pglite'
 /** A database of a test file, gone when the file is done. */
 export interface TestPlace {
   readonly db: Db
-  /** What a store of this place is made with; each has connections of its own. */
+  /** What a store of this place is made with. */
   readonly options: PostgresStoreOptions
+  /** Other connections, closed when the file is done. */
+  readonly connect: () => Db
 }
 
 /** Opens the database at the first call, for all tests of the file. To be called at its top level. */
@@ -22,10 +24,12 @@ export function testPlace(kind: PlaceKind): () => Promise<TestPlace> {
   const open = async (): Promise<TestPlace> => {
     if (kind === 'pglite') {
       const pglite = stack.use(await PGlite.create())
-      return { db: stack.use(usePglite(pglite)), options: { pglite } }
+      const connect = (): Db => stack.use(usePglite(pglite))
+      return { db: connect(), options: { pglite }, connect }
     }
     const { url } = stack.use(await createTestDatabase(kind))
-    return { db: stack.use(connectPostgres({ url })), options: { url } }
+    const connect = (): Db => stack.use(connectPostgres({ url }))
+    return { db: connect(), options: { url }, connect }
   }
   return () => (place ??= open())
 }
