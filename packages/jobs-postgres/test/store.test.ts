@@ -1,4 +1,12 @@
-import { isJobsError, type JobsError, type JobStore, type WakeUp } from '@cgk/jobs-core'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import {
+  isJobsError,
+  type JobsError,
+  type JobStore,
+  type NewJob,
+  type WakeUp,
+} from '@cgk/jobs-core'
 import { quoteSchema } from '@cgk/db'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createJobsMigrator, createPostgresStore, createStoreFromUrl } from '../src/index.ts'
@@ -8,6 +16,7 @@ import { testPlace, type PlaceKind } from './support/test-place.ts'
 vi.setConfig({ hookTimeout: 120_000, testTimeout: 60_000 })
 
 const QUEUE = 'default'
+const INDEX = new URL('../src/index.ts', import.meta.url).href
 
 const stores: JobStore[] = []
 
@@ -151,6 +160,61 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('a store on %s', (kind
     await hint(schema, 'changed ours')
     await vi.waitFor(() => expect(heard.at(-1)).toEqual({ queue: 'ours', reason: 'changed' }))
     expect(heard.filter(({ queue }) => queue === 'theirs')).toEqual([])
+  })
+})
+
+describe('a server', () => {
+  const openPlace = testPlace('local')
+  const job: NewJob = { queue: QUEUE, tenantId: null, name: 'work', payload: '1', priority: 0 }
+
+  test('that only reads is left, and looked for anew by the next call', async () => {
+    const { db, options } = await openPlace()
+    const store = opened(createPostgresStore(options))
+    await store.enqueue([job])
+    const setReadOnly = async (value: 'on' | 'off') => {
+      const [row] = await db.query<{ name: string }>('select current_database() as name')
+      await db.query(`alter database ${row!.name} set default_transaction_read_only = ${value}`)
+    }
+    await setReadOnly('on')
+    await db.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cgk-jobs' and datname = current_database()`,
+    )
+    await vi.waitFor(async () => {
+      const refusal = await refusalOf(store.enqueue([job]))
+      expect(refusal).toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE', retryable: true })
+      expect(refusal.cause).toMatchObject({ code: '25006' })
+    })
+
+    await setReadOnly('off')
+    await store.enqueue([job])
+    expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 2 })
+  })
+
+  test('holds the jobs of each schema apart', async () => {
+    const { options } = await openPlace()
+    const [mine, theirs] = ['mine', 'theirs'].map((schema) =>
+      opened(createPostgresStore({ ...options, schema })),
+    )
+    await mine!.enqueue([job])
+    expect(await mine!.counts({ queue: QUEUE })).toMatchObject({ pending: 1 })
+    expect(await theirs!.counts({ queue: QUEUE })).toMatchObject({ pending: 0 })
+  })
+
+  test('keeps no program running that has called it and listens to it', async () => {
+    const { options } = await openPlace()
+    const program = `
+      import { createPostgresStore } from ${JSON.stringify(INDEX)}
+      const store = createPostgresStore(${JSON.stringify({ ...options, schema: 'program' })})
+      store.subscribe(() => {})
+      const jobs = Array.from({ length: 3 }, () => (${JSON.stringify(job)}))
+      await Promise.all(jobs.map((job) => store.enqueue([job])))
+      console.log('enqueued')`
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      { timeout: 30_000 },
+    )
+    expect(stdout).toBe('enqueued\n')
   })
 })
 
