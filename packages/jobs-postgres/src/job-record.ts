@@ -98,7 +98,7 @@ export interface ClaimedRow {
   readonly name: string
   readonly payload: string
   readonly priority: number
-  /** Those before this one, as in `job`. */
+  /** This one included. */
   readonly attempts: number
   readonly releases: number
   readonly lost_leases: number
@@ -141,7 +141,7 @@ export function toClaimedJob({ queue, worker, token }: ClaimedWith, row: Claimed
     runAt: Number(row.run_at),
     startedAt,
     endedAt: null,
-    attempts: row.attempts + 1,
+    attempts: row.attempts,
     releases: row.releases,
     lostLeases: row.lost_leases,
     generation: row.generation,
