@@ -1,0 +1,161 @@
+import type { Parameter } from '@cgk/db'
+import {
+  backlogFull,
+  idConflict,
+  type CallOptions,
+  type EnqueueResult,
+  type NewJob,
+} from '@cgk/jobs-core'
+import { makeJobId } from '../job-ids.ts'
+import { toJsonJob } from '../json-job.ts'
+import type { StoreContext } from '../store-context.ts'
+import { readStoredResults, type StoredResult } from '../stored-results.ts'
+
+/** What an enqueue needs: a caller's transaction will do for the database. */
+export type EnqueueContext = Pick<StoreContext, 'schema' | 'wakeUps'> & {
+  readonly db: Pick<StoreContext['db'], 'query'>
+}
+
+/** See `JobSink.enqueue`. */
+export async function enqueue(
+  context: EnqueueContext,
+  jobs: readonly NewJob[],
+  options?: CallOptions,
+): Promise<readonly EnqueueResult[]> {
+  if (jobs.length === 0) return []
+  const results = isPlain(jobs)
+    ? await enqueuePlain(context, jobs, options)
+    : await enqueueAny(context, jobs, options)
+  for (const queue of new Set(jobs.map((job) => job.queue))) context.wakeUps.ready(queue)
+  return results
+}
+
+/** Whether all are of one queue, and none can be there already. */
+function isPlain(jobs: readonly NewJob[]): boolean {
+  const { queue } = jobs[0]!
+  return jobs.every(
+    (job) =>
+      job.queue === queue &&
+      job.jobId === undefined &&
+      job.unique === undefined &&
+      job.schedule === undefined,
+  )
+}
+
+/** Ids of one block: see `enqueue_plain`. */
+const BLOCK = 4096
+
+/** The arguments of `enqueue_plain` after the queue. */
+const PLAIN_TYPES: readonly string[] = [
+  'text',
+  'text',
+  'text',
+  'int',
+  'bigint',
+  'bigint',
+  'text',
+  'text',
+  'bigint',
+  'bigint',
+  'bigint',
+  'text',
+  'text',
+  'bigint',
+  'text',
+]
+const PLAIN_ARGUMENTS: string = PLAIN_TYPES.map((type, index) => `$${index + 2}::${type}[]`).join()
+
+interface PlainRow {
+  readonly [column: string]: string | bigint | readonly bigint[] | null
+  readonly blocks: readonly bigint[] | null
+  readonly created_at: bigint | null
+  readonly refused: string | null
+}
+
+async function enqueuePlain(
+  { db, schema }: EnqueueContext,
+  jobs: readonly NewJob[],
+  options?: CallOptions,
+): Promise<readonly EnqueueResult[]> {
+  const rows = await db.query<PlainRow>(
+    `select blocks, created_at, refused from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS})`,
+    [
+      jobs[0]!.queue,
+      column(jobs, ({ tenantId }) => tenantId ?? ''),
+      column(jobs, ({ name }) => name),
+      jobs.map(({ payload }) => payload),
+      column(jobs, ({ priority }) => priority),
+      rareColumn(jobs, ({ delayMs }) => delayMs),
+      rareColumn(jobs, ({ runAt }) => runAt),
+      rareColumn(jobs, ({ metadata }) => metadata),
+      rareColumn(jobs, ({ headers }) => headers),
+      rareColumn(jobs, ({ maxAttempts }) => maxAttempts),
+      rareColumn(jobs, ({ retryDelayMs }) => retryDelayMs),
+      rareColumn(jobs, ({ timeoutMs }) => timeoutMs),
+      rareColumn(jobs, ({ orderingKey }) => orderingKey),
+      rareColumn(jobs, ({ concurrencyKey }) => concurrencyKey),
+      rareColumn(jobs, ({ concurrencyLimit }) => concurrencyLimit),
+      rareColumn(jobs, ({ limiter }) => limiter),
+    ],
+    options,
+  )
+  const { blocks, created_at, refused } = rows[0]!
+  if (refused !== null) throw fullError(jobs[0]!.queue, JSON.parse(refused) as Full)
+  const createdAt = Number(created_at)
+  return jobs.map(({ runAt, delayMs = 0 }, index) => ({
+    status: 'enqueued',
+    id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
+    createdAt,
+    runAt: runAt ?? createdAt + delayMs,
+  }))
+}
+
+/** A value for each job, or one where all have the same. */
+function column<T extends string | number>(
+  jobs: readonly NewJob[],
+  valueOf: (job: NewJob) => T,
+): readonly T[] {
+  const first = valueOf(jobs[0]!)
+  return jobs.every((job) => valueOf(job) === first) ? [first] : jobs.map(valueOf)
+}
+
+/** A value for each job, or null where none has one. */
+function rareColumn(
+  jobs: readonly NewJob[],
+  valueOf: (job: NewJob) => string | number | undefined,
+): Parameter {
+  if (jobs.every((job) => valueOf(job) === undefined)) return null
+  return jobs.map((job) => valueOf(job) ?? null)
+}
+
+interface Full {
+  readonly tenantId: string | null
+  readonly quota: number
+  readonly waiting: number
+  readonly more: number
+}
+
+type Added =
+  | readonly StoredResult[]
+  | { readonly conflict: { readonly index: number; readonly holderName: string } }
+  | { readonly full: Full & { readonly queue: string } }
+
+async function enqueueAny(
+  { db, schema }: EnqueueContext,
+  jobs: readonly NewJob[],
+  options?: CallOptions,
+): Promise<readonly EnqueueResult[]> {
+  const rows = await db.query<{ readonly added: string }>(
+    `select ${schema}.enqueue_jobs($1::text::jsonb) as added`,
+    [JSON.stringify(jobs.map(toJsonJob))],
+    options,
+  )
+  const added = JSON.parse(rows[0]!.added) as Added
+  if ('conflict' in added) throw idConflict(jobs, added.conflict.index, added.conflict.holderName)
+  if ('full' in added) throw fullError(added.full.queue, added.full)
+  return readStoredResults(jobs, added)
+}
+
+function fullError(queue: string, { tenantId, ...counts }: Full): Error {
+  return backlogFull({ queue, tenantId }, counts)
+}
