@@ -38,6 +38,9 @@ create table job (
   name text collate "C" not null,
   payload text not null,
   -- From here on null for most jobs.
+  -- Its place among its equals and in the line of its ordering key, in the numbers of ids; null for the id
+  -- itself. An operator's retry sets it, to a block of its own: the job comes anew.
+  place bigint,
   job_id text collate "C",
   metadata text,
   headers text,
@@ -62,6 +65,9 @@ create table job (
   settled_token uuid
 );
 create index job_tenant on job (queue, tenant, id);
+-- Tells which mail is of jobs that are governed.
+create index job_governed on job (id)
+  where limiter is not null or ordering_key is not null or concurrency_key is not null;
 
 -- Jobs that have ended, and that no worker holds. The columns of job, and these.
 create table ended (
@@ -101,7 +107,8 @@ create table mail (
   seq bigint generated always as identity,
   queue int not null,
   tenant text collate "C" not null,
-  -- 1: jobs first..last, all of priority, wait from due on. 2: so many (last - first + 1) leased jobs that
+  -- 1: jobs first..last, all of priority, and all or none of them with a limiter or a key, wait from due
+  -- on, which is not before they came. 2: so many (last - first + 1) leased jobs that
   -- nothing governs were let go. 3: job first, which has a row in governed, was let go, and waits
   -- from due on, or has ended (due null).
   kind smallint not null,
@@ -110,6 +117,10 @@ create table mail (
   first bigint not null,
   last bigint not null,
   due bigint,
+  -- Of kind 1, where the job has one.
+  place bigint,
+  -- Of kind 3: when the attempt ended, if it tells something.
+  ended_at bigint,
   -- Of kind 3, what the end of the attempt tells of what is behind its limiter: 1 it answers, -1 it fails,
   -- 0 nothing; and until when it asks to wait.
   verdict smallint not null default 0,
@@ -124,86 +135,101 @@ create table tick (
   queue int not null,
   seq bigint not null,
   v bigint not null,            -- the present: the virtual time of the lane served last
-  counter bigint not null,      -- admissions, activations and turns of ordering keys so far
   snap pg_snapshot not null,    -- mail that it shows has been read
+  -- Where there was too much to read at once: what upto shows is being read, and has been up to there.
+  upto pg_snapshot,
+  at_xid xid8,
+  at_seq bigint,
   primary key (queue, seq)
 );
+
+-- The order in which lanes became ready, and in which those with suspects have their turns.
+create sequence activation;
 
 -- One lane a tenant. ver is part of the key so that under an old snapshot a lookup, newest first, meets no
 -- dead versions.
 create table lane (
   queue int not null,
   tenant text collate "C" not null,
-  ver bigint not null,
+  ver bigint not null default 1,
   vt bigint not null,
-  act bigint not null,          -- order among lanes of equal vt
-  stride bigint not null,       -- what one claim adds to vt: 232792560 over the weight
-  ready boolean not null,       -- something of it may be claimed now, in fair order
-  waiting bigint not null,      -- at least so many jobs stand in its spans
-  has_gate boolean not null,    -- limits or a pause say something of the tenant
-  has_governed boolean not null -- it has rows in governed
+  act bigint not null default 0,          -- order among lanes of equal vt
+  stride bigint not null default 232792560, -- what one claim adds to vt: this over the weight
+  ready boolean not null default false,   -- something of it may be claimed now, in fair order
+  suspect_turn bigint,                    -- its turn among those of which a suspect may be claimed now
+  waiting bigint not null default 0,      -- at most so many jobs stand in its spans
+  -- What stands before this place has been claimed: a look at the spans begins here, and not among what is
+  -- left of those before. Of the span at the head, the ids before head_id.
+  head_rank int not null default 0,
+  head_admission bigint not null default 0,
+  head_id bigint not null default 0,
+  due_at bigint,                          -- no range in delayed is due before
+  governed_due_at bigint,                 -- no row in governed that waits for its time is due before
+  has_gate boolean not null default false,    -- there is a gate of the tenant
+  has_governed boolean not null default false -- it has rows in governed
 );
 create unique index lane_key on lane (queue, tenant, ver);
 create index lane_turn on lane (queue, vt, act) where ready;
+create index lane_suspects on lane (queue, suspect_turn) where suspect_turn is not null;
+create index lane_due on lane (queue, due_at) where due_at is not null;
+create index lane_governed_due on lane (queue, governed_due_at) where governed_due_at is not null;
 
--- Jobs that may be claimed and that nothing governs but their lane: first..last of one priority, those with
--- that turn. What a range covers may be gone by then.
+-- Jobs that may be claimed and that nothing governs but their lane: those of first..last with that turn. What a
+-- range covers may be gone by then.
 create table span (
   queue int not null,
   tenant text collate "C" not null,
-  priority int not null,
+  rank int not null,            -- ~priority: the lower the earlier
+  -- The first id of jobs that were due when they came; of others a number between ids.
   admission bigint not null,
   turn int not null,
   first bigint not null,
   last bigint not null
 );
-create unique index span_order on span (queue, tenant, priority desc, admission);
+create index span_order on span (queue, tenant, rank, admission, last);
 
 -- Jobs that wait for their time, and that nothing else governs.
 create table delayed (
   queue int not null,
   tenant text collate "C" not null,
   due bigint not null,
-  priority int not null,
+  rank int not null,
   turn int not null,
   first bigint not null,
-  last bigint not null
+  last bigint not null,
+  place bigint                  -- of a job that was admitted before
 );
-create index delayed_due on delayed (queue, due, first);
+create index delayed_due on delayed (queue, tenant, due, first);
 
 -- Every live job with a limiter, an ordering or a concurrency key, and every suspect, from admission to end.
 create table governed (
   id bigint primary key,
   queue int not null,
   tenant text collate "C" not null,
-  state smallint not null,      -- 0 waits for its time, 1 waits, 2 leased, 3 cancelled while leased
+  state smallint not null,      -- 0 waits for its time, 1 waits, 2 leased
+  -- Nothing but limits (state 1) or its time (state 0) keeps it back: claimers are offered it, or told when.
+  open boolean not null,
   suspect boolean not null,
-  priority int not null,
+  rank int not null,
   admission bigint,             -- null until it was first due
-  turn bigint not null,         -- its place in the line of its ordering key
+  place bigint not null,        -- in the line of its ordering key
   due bigint not null,
   limiter text collate "C" not null,   -- '' for none
   key text collate "C" not null,       -- 'o' or 'c' before an ordering or a concurrency key; '' for none
   key_limit bigint
 );
-create index governed_due on governed (queue, due) where state = 0;
-create index governed_order on governed (queue, tenant, limiter, key, suspect, priority desc, admission) where state = 1;
-create index governed_line on governed (queue, tenant, key, turn) where key <> '';
-
--- Of each limiter and key of a lane that have something due, who is next: what a claim looks at.
-create table bucket (
-  queue int not null,
-  tenant text collate "C" not null,
-  limiter text collate "C" not null,
-  key text collate "C" not null,
-  suspect boolean not null,
-  head bigint not null,
-  priority int not null,
-  admission bigint not null,
-  open boolean not null,        -- the key lets the head start
-  primary key (queue, tenant, limiter, key, suspect)
-);
-create index bucket_order on bucket (queue, tenant, limiter, suspect, priority desc, admission) where open;
+create index governed_tenant on governed (queue, tenant);
+create index governed_due on governed (queue, tenant, due) where state = 0;
+create index governed_told on governed (queue, due) where state = 0 and open;
+create index governed_next on governed (queue, tenant, limiter, suspect, rank, admission) where state = 1 and open;
+-- By their key: all in the order of their places; who is held; who waits, of each limiter; whom it lets.
+create index governed_line on governed (queue, tenant, key, place) where key <> '';
+create index governed_held on governed (queue, tenant, key) where state = 2 and key <> '';
+create index governed_waiting on governed (queue, tenant, key, suspect, limiter, rank, admission)
+  where state = 1 and key <> '';
+create index governed_first on governed (queue, tenant, key, suspect, rank, admission)
+  where state = 1 and key <> '';
+create index governed_open on governed (queue, tenant, key) where open and key <> '';
 
 -- What was said about a scope. level 0: the queue (tenant ''), 1: a tenant ('*' for each), or in it a limiter
 -- or a key ('' for neither).
@@ -240,10 +266,12 @@ create table gate (
   tripped_until bigint not null default 0,
   wake_at bigint,               -- when time opens it for something that waits for it
   used_up boolean not null default false, -- something waits that only the end of a lease lets start
+  open boolean not null default false,    -- of a limiter: it lets something start that waits
   primary key (queue, level, tenant, limiter, key)
 );
 create index gate_wake on gate (queue, wake_at) where wake_at is not null;
 create index gate_used_up on gate (queue) where used_up;
+create index gate_open on gate (queue, tenant) where open;
 
 -- One row a claim, or a part of it where some of its leases were renewed and others were not.
 create table lease (

@@ -1,0 +1,585 @@
+-- Claims. Everything but the two entry functions runs under the queue's lock.
+
+-- A lane that takes part, what it may give at most, and how many it is to give.
+create type share as (
+  tenant text collate "C", row tid, vt bigint, act bigint, stride bigint, most int, count int,
+  waiting bigint, head_rank int, head_admission bigint, head_id bigint, has_gate boolean, has_governed boolean
+);
+
+-- Jobs that were taken, and whose turn each of them was.
+create type taken as (ids bigint[], turns int[], tags bigint[], acts bigint[], has_governed boolean);
+
+-- Up to which tag lanes give so many jobs together: see decision 14. Lanes that lie higher give nothing, and
+-- those that have no more than they would give are left out of account, with what they have.
+create function water_level(p_lanes share[], p_count int) returns bigint language plpgsql immutable as $$
+#variable_conflict use_column
+declare
+  -- Differences are exact in floating point, whatever they are counted from.
+  base bigint := p_lanes[1].vt;
+  level bigint;
+  higher bigint;
+begin
+  -- Lanes that turn out to have less are left out next time; more rounds of claiming mend what is missing.
+  for round in 1..8 loop
+    select base + ceil(min((p_count - coalesce(spent, 0) + volume) / width))::bigint into higher
+    from (
+      select sum(most) filter (where is_full) over () as spent, is_full,
+        sum((vt - base)::float8 / stride) filter (where not is_full) over lower as volume,
+        sum(1 / stride::float8) filter (where not is_full) over lower as width
+      from (
+        select vt, act, stride, most, level is not null and vt + (most - 1) * stride <= level as is_full
+        from unnest(p_lanes)
+      ) lanes
+      window lower as (order by vt, act)
+    ) levels
+    where not is_full;
+    exit when higher is null or higher = level;
+    level := higher;
+  end loop;
+  return level;
+end $$;
+
+-- Who gives how many of the next jobs: exactly what so many single turns of start-time fair queuing would
+-- take, were there all that the lanes seem to have. With p_ahead, of what may be prefetched.
+create function share_out(p_queue int, p_v bigint, p_count int, p_ahead boolean, p_now bigint) returns share[]
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  lanes share[];
+  level bigint;
+begin
+  lanes := array(
+    select row(
+      tenant, row, vt, act, stride,
+      least(
+        p_count, case when has_governed and not p_ahead then p_count else waiting end,
+        case when has_gate then gate_room(gate, p_now) end),
+      0, waiting, head_rank, head_admission, head_id, has_gate, has_governed)::share
+    from (
+      select l.*, l.ctid as row, case when l.has_gate then find_gate(p_queue, 1, l.tenant, '', '') end as gate
+      from lane l
+      where l.queue = p_queue and l.ready and l.vt >= p_v
+      order by l.vt, l.act limit p_count + case when p_ahead then 64 else 0 end
+    ) ready
+    where not p_ahead or waiting > 0 and not coalesce(gate_is_limited(gate), false)
+    order by vt, act limit p_count);
+  if cardinality(lanes) = 0 then
+    return lanes;
+  end if;
+  if cardinality(lanes) = 1 then
+    lanes[1].count := lanes[1].most;
+    return lanes;
+  end if;
+  level := water_level(lanes, p_count);
+  return array(
+    select row(
+      tenant, row, vt, act, stride, most, g.count, waiting, head_rank, head_admission, head_id, has_gate,
+      has_governed)::share
+    from (
+      select place, count(*)::int as count from (
+        select l.ordinality as place
+        from unnest(lanes) with ordinality l
+        cross join lateral generate_series(
+          0, case when l.vt <= level then least(l.most, 1 + (level - l.vt) / l.stride) else 0 end - 1) turn
+        order by l.vt + turn * l.stride, l.act limit p_count
+      ) turns
+      group by place
+    ) g
+    join unnest(lanes) with ordinality l on l.ordinality = g.place
+    order by place);
+end $$;
+
+-- Takes from lanes what nothing governs but they.
+create function take_plain(p_queue int, p_shares share[]) returns taken language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  result taken;
+begin
+  with shares as materialized (
+    select * from unnest(p_shares)
+  ), jobs as materialized (
+    select s.row, s.act, s.vt + (j.place - 1) * s.stride as tag, j.id, j.turn, j.rank, j.admission
+    from shares s cross join lateral (
+      select row_number() over () as place, found.* from (
+        select ids.id, p.turn, p.rank, p.admission
+        from (
+          select rank, admission, turn, last,
+            greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first
+          from span
+          where queue = p_queue and tenant = s.tenant and (rank, admission) >= (s.head_rank, s.head_admission)
+          order by rank, admission, last
+        ) p cross join lateral (
+          select id from job where id >= p.first and id <= p.last and turn = p.turn order by id
+        ) ids
+        limit s.count
+      ) found
+    ) j
+  ), given as materialized (
+    select s.*, coalesce(g.jobs, 0) as jobs, g.last,
+      coalesce(g.jobs, 0) < s.count or s.waiting <= coalesce(g.jobs, 0) as is_empty
+    from shares s left join (
+      select row, count(*) as jobs, max(array[rank, admission, id]) as last from jobs group by row
+    ) g on g.row = s.row
+  ), moved as (
+    update lane set
+      ver = ver + 1,
+      vt = vt + g.jobs * stride,
+      waiting = case when g.is_empty then 0 else lane.waiting - g.jobs end,
+      head_rank = coalesce(g.last[1], lane.head_rank),
+      head_admission = coalesce(g.last[2], lane.head_admission),
+      head_id = coalesce(g.last[3] + 1, lane.head_id),
+      ready = not g.is_empty or lane.has_governed
+    from given g where lane.ctid = g.row
+  ), spent as (
+    delete from span where ctid = any(array(
+      select s.row from given g cross join lateral (
+        select ctid as row from span
+        where queue = p_queue and tenant = g.tenant
+          and (rank, admission) >= (g.head_rank, g.head_admission)
+          and (rank, admission) <= (
+            case when g.is_empty then 2147483647 else g.last[1] end,
+            case when g.is_empty then 9223372036854775807 else g.last[2] end)
+          and (g.is_empty or (rank, admission) < (g.last[1], g.last[2]) or last <= g.last[3])
+      ) s))
+  )
+  select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
+    array_agg(act order by tag, act), false
+  into result from jobs;
+  return result;
+end $$;
+
+-- The next of what is governed in a lane and may start now.
+create function next_governed(p_queue int, p_tenant text, p_suspect boolean) returns governed
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+  r governed;
+begin
+  select * into r from (
+    (select * from governed
+    where queue = p_queue and tenant = p_tenant and limiter = '' and suspect = p_suspect and state = 1 and open
+    order by rank, admission limit 1)
+    union all
+    (select f.* from gate g cross join lateral (
+      select * from governed
+      where queue = p_queue and tenant = p_tenant and limiter = g.limiter and suspect = p_suspect
+        and state = 1 and open
+      order by rank, admission limit 1
+    ) f
+    where g.queue = p_queue and g.tenant = p_tenant and g.open)
+  ) heads
+  order by rank, admission limit 1;
+  return r;
+end $$;
+
+-- A governed job is leased: limits below the tenant's count it.
+create function take_governed(r governed, p_now bigint) returns void language plpgsql volatile as $$
+begin
+  update governed x set state = 2, open = false where x.id = r.id;
+  if r.limiter <> '' then
+    perform gate_take(r.queue, 1, r.tenant, r.limiter, '', 1, p_now);
+  end if;
+  if r.key <> '' then
+    perform gate_take(r.queue, 1, r.tenant, '', substr(r.key, 2), 1, p_now);
+  end if;
+  perform refresh_bounds(r.queue, r.tenant, r.limiter, r.key, p_now);
+end $$;
+
+-- Takes from a lane in which some are governed, job by job, for each may close or open what is behind the next.
+create function take_mixed(p_queue int, s share, p_now bigint) returns taken language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  result taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
+  plain record;
+  has_plain boolean := false;
+  more_plain boolean := s.waiting > 0;
+  plain_taken bigint := 0;
+  head_rank int := s.head_rank;
+  head_admission bigint := s.head_admission;
+  head_id bigint := s.head_id;
+  r governed;
+begin
+  for turn_of_lane in 0..s.count - 1 loop
+    if more_plain and not has_plain then
+      select p.rank, p.admission, j.id, p.turn,
+        -- In a range of jobs that were due when they came each has its own place.
+        case when p.admission = p.begins then j.id else p.admission end as place
+      into plain
+      from (
+        select sp.rank, sp.admission, sp.turn, sp.last, sp.first as begins,
+          greatest(sp.first, case when (sp.rank, sp.admission) = (head_rank, head_admission) then head_id end) as first
+        from span sp
+        where sp.queue = p_queue and sp.tenant = s.tenant and (sp.rank, sp.admission) >= (head_rank, head_admission)
+        order by sp.rank, sp.admission, sp.last
+      ) p cross join lateral (
+        select job.id from job where job.id >= p.first and job.id <= p.last and job.turn = p.turn
+        order by job.id limit 1
+      ) j
+      limit 1;
+      has_plain := found;
+      more_plain := found;
+    end if;
+    r := next_governed(p_queue, s.tenant, false);
+    if r.id is not null and (not has_plain or (r.rank, r.admission) < (plain.rank, plain.place)) then
+      perform take_governed(r, p_now);
+      result.ids := result.ids || r.id;
+      result.turns := result.turns || (select job.turn from job where job.id = r.id);
+      result.has_governed := true;
+    elsif has_plain then
+      result.ids := result.ids || plain.id;
+      result.turns := result.turns || plain.turn;
+      head_rank := plain.rank;
+      head_admission := plain.admission;
+      head_id := plain.id + 1;
+      plain_taken := plain_taken + 1;
+      has_plain := false;
+    else
+      exit;
+    end if;
+    result.tags := result.tags || s.vt + turn_of_lane * s.stride;
+    result.acts := result.acts || s.act;
+  end loop;
+  update lane l set
+    ver = l.ver + 1,
+    vt = l.vt + cardinality(result.ids) * l.stride,
+    waiting = case when more_plain then l.waiting - plain_taken else 0 end,
+    head_rank = take_mixed.head_rank, head_admission = take_mixed.head_admission, head_id = take_mixed.head_id
+  where l.ctid = s.row;
+  delete from span sp
+  where sp.queue = p_queue and sp.tenant = s.tenant
+    and (sp.rank, sp.admission) >= (s.head_rank, s.head_admission)
+    and (sp.rank, sp.admission) <= (
+      case when more_plain then head_rank else 2147483647 end,
+      case when more_plain then head_admission else 9223372036854775807 end)
+    and (not more_plain or (sp.rank, sp.admission) < (head_rank, head_admission) or sp.last < head_id);
+  return result;
+end $$;
+
+create function join_taken(a taken, b taken) returns taken language sql immutable
+return row(
+  (a).ids || (b).ids, (a).turns || (b).turns, (a).tags || (b).tags, (a).acts || (b).acts,
+  (a).has_governed or (b).has_governed)::taken;
+
+-- In the order of turns.
+create function in_order(t taken) returns taken language plpgsql immutable as $$
+#variable_conflict use_column
+declare
+  result taken;
+begin
+  select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
+    array_agg(act order by tag, act), t.has_governed
+  into result from unnest(t.ids, t.turns, t.tags, t.acts) as j (id, turn, tag, act);
+  return result;
+end $$;
+
+-- Takes the jobs whose turn it is, in rounds: where lanes had less than they seemed to have, others give more.
+create function take_turns(
+  p_queue int, p_v bigint, p_count int, p_ahead boolean, p_rounds int, p_now bigint
+) returns taken language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  nothing taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
+  result taken := nothing;
+  found_now taken;
+  shares share[];
+  s share;
+  bounded text[];
+  rounds int := 0;
+begin
+  while cardinality(result.ids) < p_count and rounds < p_rounds loop
+    rounds := rounds + 1;
+    shares := share_out(p_queue, p_v, p_count - cardinality(result.ids), p_ahead, p_now);
+    exit when cardinality(shares) = 0;
+    found_now := nothing;
+    if p_ahead or not exists (select from unnest(shares) where has_governed) then
+      found_now := take_plain(p_queue, shares);
+    else
+      found_now := take_plain(p_queue, array(select x from unnest(shares) x where not has_governed));
+      for s in select * from unnest(shares) where has_governed loop
+        found_now := join_taken(found_now, take_mixed(p_queue, s, p_now));
+      end loop;
+      found_now := in_order(found_now);
+    end if;
+    bounded := array(select tenant from unnest(shares) where has_gate or has_governed);
+    if cardinality(bounded) > 0 then
+      update gate g set
+        leased = leased + n.jobs,
+        next_turn_us = case when interval_us > 0
+          then greatest(next_turn_us, p_now * 1000) + n.jobs * interval_us else next_turn_us end
+      from (
+        select s.tenant, t.jobs
+        from unnest(shares) s join (select act, count(*) as jobs from unnest(found_now.acts) act group by act) t
+          on t.act = s.act
+        where s.has_gate
+      ) n
+      where g.queue = p_queue and g.level = 1 and g.tenant = n.tenant and g.limiter = '' and g.key = '';
+      perform refresh_lanes(p_queue, bounded, p_v, p_now);
+    end if;
+    if found_now.ids is not null then
+      result := join_taken(result, found_now);
+    end if;
+    if rounds > 1 then
+      result := in_order(result);
+    end if;
+  end loop;
+  return result;
+end $$;
+
+-- What is claimed ahead of its time is charged to its lane, but the present stays that of the first lane that
+-- was passed over: else who comes next would wait until it has caught up.
+create function present_after(p_queue int, p_v bigint, p_ahead taken) returns bigint language plpgsql stable as $$
+#variable_conflict use_column
+declare
+  passed record;
+  reached bigint;
+begin
+  select l.vt, l.act into passed from (
+    select vt, act, waiting, case when has_gate then find_gate(p_queue, 1, tenant, '', '') end as gate
+    from lane where queue = p_queue and ready and vt >= p_v
+    order by vt, act limit cardinality(p_ahead.ids) + 64
+  ) l
+  where l.waiting = 0 or gate_is_limited(l.gate)
+  order by l.vt, l.act limit 1;
+  if not found then
+    return greatest(p_v, (select max(tag) from unnest(p_ahead.tags) tag));
+  end if;
+  select max(tag) into reached from unnest(p_ahead.tags, p_ahead.acts) as t (tag, act)
+  where (tag, act) < (passed.vt, passed.act);
+  return greatest(p_v, reached);
+end $$;
+
+-- Takes the next suspect, the tenants taking turns. It is charged to nobody.
+create function take_suspect(p_queue int, p_v bigint, p_now bigint) returns taken language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  l lane;
+  r governed;
+begin
+  select * into l from lane where queue = p_queue and suspect_turn is not null order by suspect_turn limit 1;
+  if not found then
+    return row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false)::taken;
+  end if;
+  r := next_governed(p_queue, l.tenant, true);
+  perform take_governed(r, p_now);
+  perform gate_take(p_queue, 1, l.tenant, '', '', 1, p_now);
+  -- If it has more it is the last now.
+  update lane set suspect_turn = null, ver = ver + 1 where queue = p_queue and tenant = l.tenant and ver = l.ver;
+  perform refresh_lanes(p_queue, array[l.tenant], p_v, p_now);
+  return row(array[r.id], array[(select turn from job where id = r.id)], '{}'::bigint[], '{}'::bigint[], true)::taken;
+end $$;
+
+-- Sets the present to 0. All lanes move alike, so that their order stays. Virtual times would otherwise pass
+-- the end of bigint after some 4 * 10^10 jobs of one lane of weight 1.
+create function rebase(p_queue int, p_v bigint) returns void language plpgsql volatile as $$
+begin
+  update lane l set vt = greatest(0, l.vt - p_v), ver = l.ver + 1 where l.queue = p_queue;
+end $$;
+
+-- Whether something may start but for the limits of the queue.
+create function has_candidates(p_queue int, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
+declare
+  l lane;
+begin
+  if exists (select from lane x where x.queue = p_queue and x.suspect_turn is not null) then
+    return true;
+  end if;
+  for l in
+    select * from lane x where x.queue = p_queue and x.ready and x.vt >= p_v order by x.vt, x.act
+  loop
+    if has_waiting(p_queue, l.tenant, p_v, p_now) or (l.has_governed and has_open(p_queue, l.tenant, false)) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $$;
+
+-- Whether something waits that only the end of a lease lets start, the limits of the queue apart.
+create function awaits_release(p_queue int, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
+declare
+  g gate;
+begin
+  for g in select * from gate x where x.queue = p_queue and x.used_up loop
+    -- Of spans it is not known whether what they cover is gone.
+    if g.limiter <> '' or g.key <> '' or has_waiting(p_queue, g.tenant, p_v, p_now)
+      or has_open(p_queue, g.tenant, false) or has_open(p_queue, g.tenant, true)
+    then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $$;
+
+-- When the first job comes due of which claimers are told; null for never.
+create function next_due(p_queue int, p_now bigint) returns bigint language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  told bigint;
+  l lane;
+  d record;
+begin
+  select min(due) into told from governed where queue = p_queue and state = 0 and open;
+  for l in
+    select * from lane where queue = p_queue and due_at < coalesce(told, due_at + 1) order by due_at
+  loop
+    -- What was put off may be gone by now.
+    for d in
+      select ctid as row, due, turn, first, last from delayed
+      where queue = p_queue and tenant = l.tenant order by due, first
+    loop
+      exit when d.due >= told;
+      if exists (select from job where id >= d.first and id <= d.last and turn = d.turn) then
+        told := d.due;
+        exit;
+      end if;
+      delete from delayed where ctid = d.row;
+    end loop;
+    update lane set due_at = f.due, ver = ver + 1
+    from (
+      select (select due from delayed where queue = p_queue and tenant = l.tenant order by due limit 1) as due
+    ) f
+    where queue = p_queue and tenant = l.tenant and ver = l.ver and due_at is distinct from f.due;
+    exit when l.due_at >= told;
+  end loop;
+  return told;
+end $$;
+
+-- See JobStore.claim. p_token is the lease's, made by the caller, who so can give back what a call leased of
+-- which no answer came.
+create function claim(
+  p_queue text, p_slots int, p_prefetch int, p_lease_ms bigint, p_worker text, p_suspects boolean, p_token uuid,
+  out count int, out next_due_in_ms bigint, out awaits_release boolean, out has_suspects boolean
+) language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_variable
+declare
+  q int := (select x.id from queue x where x.name = p_queue);
+  g gate;
+  before tick;
+  t tick;
+  now_at bigint;
+  nothing taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
+  got taken := nothing;
+  ahead taken := nothing;
+  slots int := p_slots;
+  may_prefetch boolean;
+  is_open boolean;
+  has_ready boolean;
+  next_at bigint;
+  is_behind boolean;
+begin
+  count := 0;
+  awaits_release := false;
+  has_suspects := false;
+  if q is null then
+    return;
+  end if;
+  perform lock_queue(q);
+  if (find_gate(q, 0, '', '', '')).paused then
+    return;
+  end if;
+  now_at := now_ms();
+  before := newest_tick(q);
+  t := take_in(before, now_at);
+  if t.v > 2305843009213693952 then
+    perform rebase(q, t.v);
+    t.v := 0;
+  end if;
+  g := find_gate(q, 0, '', '', '');
+  slots := least(slots, gate_room(g, now_at));
+
+  if p_suspects then
+    if slots > 0 then
+      got := take_suspect(q, t.v, now_at);
+    end if;
+  else
+    may_prefetch := p_prefetch > 0 and not coalesce(gate_is_limited(g), false)
+      and (g.queue is null or gate_is_open(g, now_at));
+    -- Where nothing is bounded, slots and what is ahead of them come of one round.
+    if may_prefetch and slots > 0 and not exists (
+      select from (
+        select l.has_gate, l.has_governed from lane l where l.queue = q and l.ready and l.vt >= t.v
+        order by l.vt, l.act limit slots + p_prefetch
+      ) l where l.has_gate or l.has_governed)
+    then
+      got := take_turns(q, t.v, slots + p_prefetch, false, 1, now_at);
+      t.v := greatest(t.v, got.tags[cardinality(got.tags)]);
+    end if;
+    if cardinality(got.ids) < slots then
+      got := join_taken(got, take_turns(q, t.v, slots - cardinality(got.ids), false, 2147483647, now_at));
+      t.v := greatest(t.v, got.tags[cardinality(got.tags)]);
+    end if;
+    if may_prefetch and cardinality(got.ids) < slots + p_prefetch then
+      ahead := take_turns(q, t.v, slots + p_prefetch - cardinality(got.ids), true, 2147483647, now_at);
+      if cardinality(ahead.ids) > 0 then
+        t.v := present_after(q, t.v, ahead);
+        got := join_taken(got, ahead);
+      end if;
+    end if;
+  end if;
+
+  count := cardinality(got.ids);
+  if count > 0 then
+    insert into lease values (
+      p_token, 0, q, p_worker, now_at, now_at + p_lease_ms, count, got.has_governed, got.ids, got.turns);
+    if g.queue is not null then
+      perform gate_take(q, 0, '', '', '', count, now_at);
+      g := find_gate(q, 0, '', '', '');
+    end if;
+  end if;
+  perform write_tick(before, t);
+
+  is_open := g.queue is null or gate_is_open(g, now_at);
+  has_suspects := is_open and exists (select from lane l where l.queue = q and l.suspect_turn is not null);
+  has_ready := is_open and exists (select from lane l where l.queue = q and l.ready and l.vt >= t.v);
+  awaits_release := awaits_release(q, t.v, now_at)
+    or (g.queue is not null and not g.paused and gate_is_full(g) and has_candidates(q, t.v, now_at));
+  is_behind := t.upto is not null or before.upto is not null
+    or exists (select from lane l where l.queue = q and l.due_at <= now_at)
+    or exists (select from lane l where l.queue = q and l.governed_due_at <= now_at)
+    or exists (select from gate x where x.queue = q and x.wake_at <= now_at);
+  if has_ready or (p_suspects and has_suspects) or is_behind then
+    next_due_in_ms := 0;
+    return;
+  end if;
+  if not is_open and has_candidates(q, t.v, now_at) then
+    next_at := gate_opens_at(g);
+  else
+    select min(x.wake_at) into next_at from gate x where x.queue = q and x.wake_at is not null;
+  end if;
+  next_at := least(next_at, next_due(q, now_at));
+  if g.queue is not null and next_at is not null then
+    next_at := greatest(next_at, gate_clears_at(g));
+  end if;
+  next_due_in_ms := next_at - now_at;
+end $$;
+
+-- What was claimed with a token and has not been taken back since, in the order of the claim. rest has all other
+-- columns of job that are not null, by their names, but for what claims do not show; null where there are none.
+create function claimed(p_token uuid) returns table (
+  id bigint, turn int, tenant text, name text, payload text, priority int, attempts int, releases int,
+  lost_leases int, generation int, created_at bigint, updated_at bigint, run_at bigint, started_at bigint, rest text
+) language plpgsql stable
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  select j.id, j.turn, j.tenant, j.name, j.payload, j.priority, j.attempts + 1, j.releases,
+    j.lost_leases, j.generation, j.created_at, l.started_at, j.run_at, l.started_at,
+    case when num_nonnulls(
+      j.job_id, j.metadata, j.headers, j.max_attempts, j.retry_delay_ms, j.timeout_ms, j.unique_key, j.ordering_key,
+      j.concurrency_key, j.concurrency_limit, j.limiter, j.member_of, j.callback_of, j.schedule, j.error, j.progress,
+      j.effects, j.worker, j.place
+    ) > 0 then (
+      select jsonb_object_agg(e.key, e.value)::text
+      from jsonb_each(to_jsonb(j) - '{id,queue,turn,tenant,name,payload,priority,attempts,releases,lost_leases,generation,created_at,updated_at,run_at,started_at,log,failures,settled_token}'::text[]) e
+      where e.value <> 'null'
+    ) end
+  from lease l cross join unnest(l.ids, l.turns) with ordinality as c (id, turn, place)
+  join job j on j.id = c.id and j.turn = c.turn
+  where l.token = p_token
+  order by l.part, c.place;
+end $$;
