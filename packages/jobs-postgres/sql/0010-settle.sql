@@ -1,0 +1,375 @@
+-- How attempts end. Nothing here waits for claims, except where a follow-up has a unique key.
+--
+-- A lease proves itself by its row: the token is there, and holds the job with this turn. Whoever ends leases
+-- locks their rows first, those of one transaction in the order of (token, part), and holds share_leases, so
+-- that no row is divided meanwhile. While the row of its lease is locked, a job that has the turn is held, and
+-- all that may still happen to it is that somebody cancels it.
+
+-- Ends attempts of one queue, in one transaction.
+--
+-- What is a plain completion comes as elements of arrays, all else in p_others: {place, lease, turn, tenant,
+-- jobId, id, createdAt, type, result, error, delayMs, pauseLimiterMs, followUps, discard, headers}. id and
+-- createdAt are what is in an id that the store made, lease is the place of the token in p_tokens.
+--
+-- answers has only what is not 'settled': [{place, answer}], an answer being 'lost', 'cancelled' or {index,
+-- holderName}; wakes tells whether more may be claimed than before.
+create function settle(
+  p_queue text, p_tokens uuid[],
+  p_places int[], p_leases int[], p_turns int[], p_tenants text[], p_job_ids text[], p_ids bigint[],
+  p_created_at bigint[], p_results text[],
+  p_others jsonb
+) returns table (answers jsonb, wakes boolean)
+language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+  queue_number int := (select q.id from queue q where q.name = p_queue);
+  now_at bigint := now_ms();
+  plain_ids bigint[] := p_ids;
+  counts_leases boolean;
+  done_places int[];
+  freed_rows tid[];
+  others jsonb := coalesce(p_others, '[]');
+  other_said jsonb[];
+  other_ids bigint[];
+  one record;
+begin
+  answers := '[]';
+  wakes := false;
+  if queue_number is null then
+    -- Nobody was ever given a lease of it.
+    answers := (
+      select coalesce(jsonb_agg(jsonb_build_object('place', s.place, 'answer', 'lost')), '[]')
+      from (
+        select unnest(p_places) as place
+        union all select (o ->> 'place')::int from jsonb_array_elements(others) o
+      ) s);
+    return next;
+    return;
+  end if;
+  if jsonb_path_exists(others, '$[*].followUps[*].unique') then
+    -- What a unique key may replace is the dispatcher's, whose lock comes before all others.
+    perform lock_queue(queue_number);
+    now_at := now_ms();
+    perform admit(queue_number, now_at);
+  end if;
+  perform share_leases(queue_number);
+  perform 1 from lease l where l.token = any(p_tokens) order by l.token, l.part for update;
+  -- From here on nobody begins a gate without having seen what is let go here.
+  counts_leases := exists (select from gate g where g.queue = queue_number);
+
+  if array_position(plain_ids, null) is not null then
+    plain_ids := array(
+      select coalesce(s.id, (
+        select n.holder from named n
+        where n.queue = queue_number and n.tenant = s.tenant and n.kind = 1 and n.key = s.job_id))
+      from unnest(p_ids, p_tenants, p_job_ids) with ordinality as s (id, tenant, job_id, place)
+      order by s.place);
+  end if;
+  if cardinality(p_places) > 0 then
+    select p.places, p.rows, p.frees_keys into done_places, freed_rows, wakes
+    from settle_plain(
+      queue_number, p_tokens, p_places, p_leases, p_turns, p_tenants, plain_ids, p_created_at, p_results,
+      others = '[]', counts_leases, now_at) p;
+  end if;
+
+  if coalesce(cardinality(done_places), 0) < cardinality(p_places) then
+    -- What is no plain completion after all: stale, repeated, cancelled, or with something that hangs on its end.
+    others := others || (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'place', s.place, 'lease', s.lease, 'turn', s.turn, 'tenant', s.tenant, 'jobId', s.job_id, 'id', s.id,
+        'createdAt', s.created_at, 'type', 'complete', 'result', s.result)), '[]')
+      from unnest(p_places, p_leases, p_turns, p_tenants, p_job_ids, p_ids, p_created_at, p_results)
+        as s (place, lease, turn, tenant, job_id, id, created_at, result)
+      where array_position(done_places, s.place) is null);
+  end if;
+  if others <> '[]' then
+    select array_agg(s.said order by s.place), array_agg(s.job order by s.place) into other_said, other_ids
+    from (
+      select e.said, (e.said ->> 'place')::int as place, find_job(
+        queue_number, e.said ->> 'tenant', e.said ->> 'jobId', (e.said ->> 'id')::bigint,
+        (e.said ->> 'createdAt')::bigint) as job
+      from jsonb_array_elements(others) as e (said)
+    ) s;
+    perform 1 from job j where j.id = any(other_ids) order by j.id for update;
+    perform lock_ends(other_ids);
+    for place in 1 .. cardinality(other_ids) loop
+      one := settle_one(
+        queue_number, p_tokens[(other_said[place] ->> 'lease')::int], other_ids[place], other_said[place], now_at);
+      if one.answer is not null then
+        answers := answers || jsonb_build_object('place', other_said[place] -> 'place', 'answer', one.answer);
+      end if;
+      if one.freed is not null then
+        freed_rows := freed_rows || one.freed;
+      end if;
+      wakes := wakes or one.wakes;
+    end loop;
+  end if;
+  perform shrink_leases(freed_rows);
+  wakes := wakes or freed_rows is not null and exists (
+    select from gate g where g.queue = queue_number and g.used_up);
+  return next;
+end $$;
+
+-- The completions among these upon whose end nothing else hangs, all at once; the rows of leases are locked.
+-- Says which they were, and for each the row of its lease. Where p_alone is not set other settlements follow:
+-- outcomes count for a limiter in their order, so that none of these is taken out of it.
+--
+-- Joins are of what is listed with what is leased: by hashes, for each with each would be slow, and never of a
+-- table that may have grown since the plan was made.
+create function settle_plain(
+  p_queue int, p_tokens uuid[],
+  p_places int[], p_leases int[], p_turns int[], p_tenants text[], p_ids bigint[], p_created_at bigint[],
+  p_results text[],
+  p_alone boolean, p_counts_leases boolean, p_now bigint,
+  out places int[], out rows tid[], out frees_keys boolean
+) language plpgsql volatile
+set enable_nestloop = off set enable_hashjoin = on as $$
+begin
+  with said as (
+    select * from unnest(p_places, p_leases, p_turns, p_tenants, p_ids, p_created_at, p_results)
+      as s (nth, lease, turn, tenant, id, created_at, result)
+  ), held as materialized (
+    select l.row, l.lease, l.token, l.worker, l.started_at, l.is_alone, u.id, u.turn
+    from (
+      select x.ctid as row, array_position(p_tokens, x.token) as lease, x.token, x.worker, x.started_at,
+        -- As a suspect is, which has a row in governed without any key.
+        x.has_governed and cardinality(x.ids) = 1 as is_alone, x.ids, x.turns
+      from lease x where x.token = any(p_tokens)
+    ) l, unnest(l.ids, l.turns) as u (id, turn)
+  ), plain as materialized (
+    select s.nth, s.turn, s.tenant, s.id, s.created_at, s.result,
+      h.row, h.token, h.worker, h.started_at, h.is_alone
+    from said s join held h on h.id = s.id and h.turn = s.turn and h.lease = s.lease
+  ), gone as (
+    delete from job j using plain p
+    where j.id = any(array(select x.id from plain x))
+      and j.id = p.id and j.turn = p.turn and j.tenant = p.tenant and j.queue = p_queue
+      and (p.created_at is null or j.created_at = p.created_at and j.job_id is null)
+      and j.ended_at is null and j.unique_key is null and j.member_of is null and j.callback_of is null
+      and j.schedule is null and (p_alone or j.limiter is null)
+    returning j.*, p.nth, p.result, p.row, p.token, p.worker as held_by, p.started_at as began_at,
+      j.limiter is not null or j.ordering_key is not null or j.concurrency_key is not null
+        or p.is_alone and exists (select from governed r where r.id = j.id) as is_governed
+  ), kept as (
+    insert into ended (
+      id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,
+      started_at, ended_at, tenant, name, payload, job_id, metadata, headers, max_attempts, retry_delay_ms,
+      timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter, worker, progress, log, failures,
+      effects, settled_token, state, result, settled_as)
+    select
+      g.id, g.queue, g.turn, g.priority, g.attempts + 1, g.releases, g.lost_leases, g.generation, g.created_at,
+      p_now, g.run_at,
+      g.began_at, p_now, g.tenant, g.name, g.payload, g.job_id, g.metadata, g.headers, g.max_attempts,
+      g.retry_delay_ms,
+      g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, g.held_by, g.progress,
+      g.log, g.failures,
+      g.effects, g.token, 1, g.result, 1
+    from gone g
+  ), told as (
+    insert into mail (queue, tenant, kind, first, last, verdict, cleared, ended_at)
+    select p_queue, g.tenant, 3, g.id, g.id, 1, true, p_now from gone g where g.is_governed
+    union all
+    select p_queue, g.tenant, 2, 1, count(*), 0, false, null from gone g
+    where p_counts_leases and not g.is_governed
+    group by g.tenant having has_gate(p_queue, g.tenant)
+  )
+  select array_agg(g.nth), array_agg(g.row),
+    coalesce(bool_or(
+      g.is_governed and frees_key(p_queue, g.tenant, g.ordering_key, g.concurrency_key, g.id)), false)
+  into places, rows, frees_keys
+  from gone g;
+end $$;
+
+-- One lease of each of these rows, which are locked, has ended; a row may be named several times.
+create function shrink_leases(p_rows tid[]) returns void language plpgsql volatile as $$
+declare
+  found_rows tid[];
+  counts int[];
+begin
+  select array_agg(f.row), array_agg(f.leases) into found_rows, counts
+  from (select r.row, count(*)::int as leases from unnest(p_rows) as r (row) group by r.row) f;
+  delete from lease l
+  where l.ctid = any(found_rows) and l.live <= counts[array_position(found_rows, l.ctid)];
+  update lease l set live = l.live - counts[array_position(found_rows, l.ctid)]
+  where l.ctid = any(found_rows);
+end $$;
+
+-- Whether leases of the tenant count, because something is limited or paused.
+create function has_gate(p_queue int, p_tenant text) returns boolean language plpgsql stable as $$
+begin
+  return exists (select from gate g where g.queue = p_queue and g.level = 0)
+    or exists (
+      select from gate g
+      where g.queue = p_queue and g.level = 1 and g.tenant = p_tenant and g.limiter = '' and g.key = '');
+end $$;
+
+-- Whether the end of its lease may let another job of its ordering or concurrency key start.
+create function frees_key(
+  p_queue int, p_tenant text, p_ordering_key text, p_concurrency_key text, p_id bigint
+) returns boolean language plpgsql stable as $$
+begin
+  return (p_ordering_key is not null or p_concurrency_key is not null) and exists (
+    select from governed r
+    where r.queue = p_queue and r.tenant = p_tenant and r.key <> ''
+      and r.key = coalesce('o' || p_ordering_key, 'c' || p_concurrency_key) and r.id <> p_id);
+end $$;
+
+-- Settles one attempt of the job with that row, which is locked like the row of the lease. answer is null for
+-- 'settled'; freed is the row of the lease that has ended.
+create function settle_one(
+  p_queue int, p_token uuid, p_id bigint, p_said jsonb, p_now bigint,
+  out answer jsonb, out freed tid, out wakes boolean
+) language plpgsql volatile as $$
+declare
+  held_turn int := (p_said ->> 'turn')::int;
+  held lease;
+  j job;
+  added jsonb;
+begin
+  wakes := false;
+  select l.* into held from lease l
+  where l.token = p_token and l.turns[array_position(l.ids, p_id)] = held_turn;
+  if found then
+    select x.* into j from job x where x.id = p_id and x.turn = held_turn;
+  end if;
+  if j.id is null then
+    answer := answer_again(p_queue, p_token, held_turn, p_id);
+    return;
+  end if;
+  j := attempt_of(j, held);
+  if j.ended_at is not null then
+    perform let_cancelled_go(j, p_token, p_now);
+    answer := '"cancelled"';
+  elsif jsonb_array_length(p_said -> 'followUps') > 0 then
+    begin
+      perform end_attempt(j, p_token, p_said, p_now);
+      added := add_jobs(p_said -> 'followUps', p_now);
+      if jsonb_typeof(added) = 'object' then
+        raise exception 'a follow-up has the id of another job' using errcode = 'CGK01';
+      end if;
+    exception when sqlstate 'CGK01' then
+      answer := added -> 'conflict';
+      return;
+    end;
+  else
+    perform end_attempt(j, p_token, p_said, p_now);
+  end if;
+  freed := (select l.ctid from lease l where l.token = held.token and l.part = held.part);
+  wakes := added is not null or answer is null and p_said ->> 'type' in ('retry', 'release')
+    or frees_key(p_queue, j.tenant, j.ordering_key, j.concurrency_key, j.id);
+end $$;
+
+-- What is said of a lease that is not current: what was said when it was settled, as long as that is known and
+-- the job has not been claimed since.
+create function answer_again(p_queue int, p_token uuid, p_turn int, p_id bigint) returns jsonb
+language plpgsql stable as $$
+declare
+  settled_before smallint;
+begin
+  select e.settled_as into settled_before from ended e
+  where e.id = p_id and e.settled_token = p_token and e.turn >= p_turn;
+  if not found and exists (
+    select from job j
+    where j.id = p_id and j.settled_token = p_token and j.turn > p_turn
+      and not exists (select from leased(p_queue, array[p_id]) l where l.id = p_id and l.turn = j.turn))
+  then
+    settled_before := 1;
+  end if;
+  return case settled_before when 1 then null when 2 then '"cancelled"' else '"lost"' end::jsonb;
+end $$;
+
+-- The job as it is in the attempt that the lease is for: a claim writes none of it into the job's row.
+create function attempt_of(p_job job, p_lease lease) returns job language plpgsql stable as $$
+begin
+  p_job.attempts := p_job.attempts + 1;
+  p_job.started_at := p_lease.started_at;
+  p_job.worker := p_lease.worker;
+  return p_job;
+end $$;
+
+-- The lease of a cancelled job has ended: that is the last of it. p_token is null where nobody settled.
+create function let_cancelled_go(p_job job, p_token uuid, p_now bigint) returns void
+language plpgsql volatile as $$
+begin
+  p_job.settled_token := p_token;
+  perform keep_ended(
+    p_job, 3::smallint, null, case when p_token is not null then 2 end::smallint, false, p_now);
+  perform mail_release(p_job, null, 0::smallint, null, false, p_now);
+end $$;
+
+-- Ends an attempt of a job that is held; p_job is the job in that attempt.
+create function end_attempt(p_job job, p_token uuid, p_said jsonb, p_now bigint) returns void
+language plpgsql volatile as $$
+declare
+  j job := p_job;
+  outcome text := p_said ->> 'type';
+  reason jsonb := p_said -> 'error';
+begin
+  j.updated_at := p_now;
+  j.settled_token := p_token;
+  j.headers := coalesce(p_said ->> 'headers', j.headers);
+  j.error := case outcome when 'complete' then null when 'release' then j.error else reason end;
+  if reason is not null then
+    j.failures := noted_failures(j, reason, p_now);
+  end if;
+  if outcome in ('complete', 'fail') then
+    j.ended_at := p_now;
+    perform end_job(
+      j, case outcome when 'complete' then 1 else 2 end::smallint, p_said ->> 'result',
+      coalesce((p_said ->> 'discard')::boolean, false), p_now);
+    perform mail_release(
+      j, null,
+      case when outcome = 'complete' then 1 when (reason ->> 'retryable')::boolean then -1 else 0 end::smallint,
+      null, true, p_now);
+    return;
+  end if;
+  if outcome = 'release' then
+    j.attempts := j.attempts - 1;
+    j.releases := j.releases + 1;
+  end if;
+  j.run_at := p_now + ceil((p_said ->> 'delayMs')::float8)::bigint;
+  j := wait_again(j);
+  perform mail_release(
+    j, j.run_at, case outcome when 'retry' then -1 else 0 end::smallint,
+    p_now + ceil((p_said ->> 'pauseLimiterMs')::float8)::bigint, outcome = 'retry', p_now);
+end $$;
+
+-- Stores what became of a job in an attempt after which it waits again, and fences that attempt.
+create function wait_again(p_job job) returns job language plpgsql volatile as $$
+begin
+  p_job.turn := p_job.turn + 1;
+  update job set
+    turn = p_job.turn, attempts = p_job.attempts, releases = p_job.releases, lost_leases = p_job.lost_leases,
+    updated_at = p_job.updated_at, run_at = p_job.run_at, started_at = p_job.started_at, worker = p_job.worker,
+    error = p_job.error, failures = p_job.failures, headers = p_job.headers, settled_token = p_job.settled_token
+  where id = p_job.id;
+  return p_job;
+end $$;
+
+-- Tells the dispatcher that the lease of a job has ended, and that the job waits from p_due on, if it does.
+create function mail_release(
+  p_job job, p_due bigint, p_verdict smallint, p_pause_until bigint, p_cleared boolean, p_now bigint
+) returns void language plpgsql volatile as $$
+begin
+  -- The row in governed of a job that is leased stays until this mail is read.
+  if coalesce(p_job.limiter, p_job.ordering_key, p_job.concurrency_key) is not null
+    or exists (select from governed r where r.id = p_job.id)
+  then
+    insert into mail (
+      queue, tenant, kind, priority, turn, first, last, due, verdict, pause_until, cleared, ended_at)
+    values (
+      p_job.queue, p_job.tenant, 3, p_job.priority, p_job.turn, p_job.id, p_job.id, p_due, p_verdict,
+      p_pause_until, p_cleared, p_now);
+    return;
+  end if;
+  if has_gate(p_job.queue, p_job.tenant) then
+    insert into mail (queue, tenant, kind, first, last) values (p_job.queue, p_job.tenant, 2, 1, 1);
+  end if;
+  if p_due is not null then
+    insert into mail (queue, tenant, kind, priority, turn, first, last, due, place)
+    values (
+      p_job.queue, p_job.tenant, 1, p_job.priority, p_job.turn, p_job.id, p_job.id, p_due, p_job.place);
+  end if;
+end $$;
