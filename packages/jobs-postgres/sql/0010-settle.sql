@@ -94,11 +94,11 @@ begin
     ) s;
     perform 1 from job j where j.id = any(other_ids) order by j.id for update;
     perform lock_ends(other_ids);
-    for place in 1 .. cardinality(other_ids) loop
+    for nth in 1 .. cardinality(other_ids) loop
       one := settle_one(
-        queue_number, p_tokens[(other_said[place] ->> 'lease')::int], other_ids[place], other_said[place], now_at);
+        queue_number, p_tokens[(other_said[nth] ->> 'lease')::int], other_ids[nth], other_said[nth], now_at);
       if one.answer is not null then
-        answers := answers || jsonb_build_object('place', other_said[place] -> 'place', 'answer', one.answer);
+        answers := answers || jsonb_build_object('place', other_said[nth] -> 'place', 'answer', one.answer);
       end if;
       if one.freed is not null then
         freed_rows := freed_rows || one.freed;

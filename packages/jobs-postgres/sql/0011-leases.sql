@@ -228,7 +228,6 @@ declare
   queue_numbers int[];
   queue_number int;
   held lease;
-  place int;
   taken int;
   j job;
 begin
@@ -267,9 +266,9 @@ begin
     order by l.expires_at, l.token, l.part
   loop
     taken := 0;
-    for place in 1 .. cardinality(held.ids) loop
+    for nth in 1 .. cardinality(held.ids) loop
       exit when reclaimed = p_limit;
-      select x.* into j from job x where x.id = held.ids[place] and x.turn = held.turns[place];
+      select x.* into j from job x where x.id = held.ids[nth] and x.turn = held.turns[nth];
       continue when not found;
       taken := taken + 1;
       reclaimed := reclaimed + 1;

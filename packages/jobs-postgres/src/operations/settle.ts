@@ -1,0 +1,150 @@
+import type {
+  CallOptions,
+  ClaimRequest,
+  ClaimResult,
+  Settlement,
+  SettleResult,
+} from '@cgk/jobs-core'
+import type { Statement } from '@cgk/db'
+import { toJsonJob } from '../json-job.ts'
+import { batchLeases, leaseColumns, type LeaseBatch, type ListedLease } from '../lease-batch.ts'
+import type { StoreContext } from '../store-context.ts'
+import { claimStatements, readClaim } from './claim.ts'
+import { giveBack } from './give-back.ts'
+
+type Placed = { readonly item: Settlement; readonly place: number }
+type Batch = LeaseBatch<Placed>
+type Entry = Batch['entries'][number]
+
+/** What SQL answers to a batch: only what is not `settled`. */
+interface SettledRow {
+  readonly answers: string
+  readonly wakes: boolean
+}
+type Answer =
+  'lost' | 'cancelled' | { readonly index: number; readonly holderName: string }
+
+/**
+ * See `LeaseStore.settle`. Settlements of one queue are one transaction, a claim is another, sent with them:
+ * so what is claimed afterwards sees what was settled, and a claim that waits holds up no settlement.
+ */
+export async function settle(
+  context: StoreContext,
+  request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
+  options?: CallOptions,
+): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
+  const { settlements, claim } = request
+  const batches = batchLeases(settlements, ({ lease }) => lease)
+  const statements = batches.map((batch) => settleStatement(context.schema, batch))
+  const results = settlements.map((): SettleResult => 'lost')
+  if (claim === undefined) {
+    const answers = await send(context, statements, options)
+    for (const [index, batch] of batches.entries()) {
+      readAnswers(context, batch, answers[index]!, results)
+    }
+    return { results, claimed: null }
+  }
+  const token = crypto.randomUUID()
+  try {
+    const sent = [...statements, ...claimStatements(context.schema, claim, token)]
+    const answers = await context.db.pipeline(sent, options)
+    for (const [index, batch] of batches.entries()) {
+      readAnswers(context, batch, answers[index]!, results)
+    }
+    return { results, claimed: readClaim(claim, token, answers.slice(batches.length)) }
+  } catch (error) {
+    // The claim may have been made for all that. Nobody waits for what becomes of it.
+    void giveBack(context, token)
+    throw error
+  }
+}
+
+async function send(
+  { db }: StoreContext,
+  statements: readonly Statement[],
+  options: CallOptions | undefined,
+): Promise<readonly (readonly object[])[]> {
+  const [first, ...others] = statements
+  if (first === undefined) return []
+  if (others.length > 0) return db.pipeline(statements, options)
+  return [await db.query(first.text, first.params, options)]
+}
+
+function settleStatement(schema: string, { queue, claims, entries }: Batch): Statement {
+  const repeated = repeatedJobs(entries)
+  const plain: Entry[] = []
+  const others: Entry[] = []
+  for (const entry of entries) (isPlain(entry, repeated) ? plain : others).push(entry)
+  return {
+    text: `select answers, wakes from ${schema}.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb)`,
+    params: [
+      queue,
+      claims,
+      plain.map(({ said }) => said.place),
+      ...leaseColumns(plain),
+      plain.map(({ said: { item } }) =>
+        item.outcome.type === 'complete' ? item.outcome.result : null,
+      ),
+      others.length === 0 ? null : JSON.stringify(others.map(toJson)),
+    ],
+  }
+}
+
+/** Whether it may be settled in any order, and by what all such have in common. */
+function isPlain({ jobId, tenant, said: { item } }: Entry, repeated: ReadonlySet<string>): boolean {
+  const { outcome, followUps, discard, headers } = item
+  return (
+    outcome.type === 'complete' &&
+    followUps.length === 0 &&
+    !discard &&
+    headers === undefined &&
+    !repeated.has(keyOf(tenant, jobId))
+  )
+}
+
+/** Jobs that more than one settlement of the batch is about. */
+function repeatedJobs(entries: readonly Entry[]): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { tenant, jobId } of entries) {
+    const key = keyOf(tenant, jobId)
+    if (seen.has(key)) repeated.add(key)
+    seen.add(key)
+  }
+  return repeated
+}
+
+function keyOf(tenant: string, jobId: string): string {
+  return `${tenant} ${jobId}`
+}
+
+/** What `settle` reads of p_others. */
+function toJson({ said: { item, place }, id, ...lease }: Entry): object {
+  const { outcome, followUps, discard, headers } = item
+  return {
+    ...(lease satisfies Omit<ListedLease, 'id'>),
+    id: id === null ? null : String(id),
+    ...outcome,
+    ...(followUps.length > 0 && { followUps: followUps.map(toJsonJob) }),
+    place,
+    discard,
+    headers,
+  }
+}
+
+function readAnswers(
+  { wakeUps }: StoreContext,
+  { queue, entries }: Batch,
+  rows: readonly object[],
+  results: SettleResult[],
+): void {
+  const [{ answers, wakes }] = rows as readonly [SettledRow]
+  for (const { said } of entries) results[said.place - 1] = 'settled'
+  for (const { place, answer } of JSON.parse(answers) as readonly {
+    readonly place: number
+    readonly answer: Answer
+  }[]) {
+    results[place - 1] = typeof answer === 'string' ? answer : { status: 'conflict', ...answer }
+  }
+  if (wakes) wakeUps.ready(queue)
+}
