@@ -1,21 +1,22 @@
 -- How attempts end. Nothing here waits for claims, except where a follow-up has a unique key.
 --
--- A lease proves itself by its row: the token is there, and holds the job with this turn. Whoever ends leases
+-- A token names the row of its lease, the job and its turn, and is proven by that row. Whoever ends leases
 -- locks their rows first, those of one transaction in the order of (token, part), and holds share_leases, so
 -- that no row is divided meanwhile. While the row of its lease is locked, a job that has the turn is held, and
 -- all that may still happen to it is that somebody cancels it.
 
 -- Ends attempts of one queue, in one transaction.
 --
--- What is a plain completion comes as elements of arrays, all else in p_others: {place, lease, turn, tenant,
--- jobId, id, createdAt, type, result, error, delayMs, pauseLimiterMs, followUps, discard, headers}. id and
--- createdAt are what is in an id that the store made, lease is the place of the token in p_tokens.
+-- What is a plain completion comes as elements of arrays, all else in p_others: {place, lease, turn, id, tenant,
+-- jobId, createdAt, type, result, error, delayMs, pauseLimiterMs, followUps, discard, headers}. lease, turn and id are
+-- those of the token, lease being the place of its claim in p_tokens; createdAt is what is in a jobId that the store
+-- made for that id.
 --
 -- answers has only what is not 'settled': [{place, answer}], an answer being 'lost', 'cancelled' or {index,
 -- holderName}; wakes tells whether more may be claimed than before.
 create function settle(
   p_queue text, p_tokens uuid[],
-  p_places int[], p_leases int[], p_turns int[], p_tenants text[], p_job_ids text[], p_ids bigint[],
+  p_places int[], p_leases int[], p_turns int[], p_ids bigint[], p_tenants text[], p_job_ids text[],
   p_created_at bigint[], p_results text[],
   p_others jsonb
 ) returns table (answers jsonb, wakes boolean)
@@ -26,7 +27,6 @@ set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   queue_number int := (select q.id from queue q where q.name = p_queue);
   now_at bigint := now_ms();
-  plain_ids bigint[] := p_ids;
   counts_leases boolean;
   done_places int[];
   freed_rows tid[];
@@ -59,18 +59,10 @@ begin
   -- From here on nobody begins a gate without having seen what is let go here.
   counts_leases := exists (select from gate g where g.queue = queue_number);
 
-  if array_position(plain_ids, null) is not null then
-    plain_ids := array(
-      select coalesce(s.id, (
-        select n.holder from named n
-        where n.queue = queue_number and n.tenant = s.tenant and n.kind = 1 and n.key = s.job_id))
-      from unnest(p_ids, p_tenants, p_job_ids) with ordinality as s (id, tenant, job_id, place)
-      order by s.place);
-  end if;
   if cardinality(p_places) > 0 then
     select p.places, p.rows, p.frees_keys into done_places, freed_rows, wakes
     from settle_plain(
-      queue_number, p_tokens, p_places, p_leases, p_turns, p_tenants, plain_ids, p_created_at, p_results,
+      queue_number, p_tokens, p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results,
       others = '[]', counts_leases, now_at) p;
   end if;
 
@@ -78,25 +70,20 @@ begin
     -- What is no plain completion after all: stale, repeated, cancelled, or with something that hangs on its end.
     others := others || (
       select coalesce(jsonb_agg(jsonb_build_object(
-        'place', s.place, 'lease', s.lease, 'turn', s.turn, 'tenant', s.tenant, 'jobId', s.job_id, 'id', s.id,
+        'place', s.place, 'lease', s.lease, 'turn', s.turn, 'id', s.id, 'tenant', s.tenant, 'jobId', s.job_id,
         'createdAt', s.created_at, 'type', 'complete', 'result', s.result)), '[]')
-      from unnest(p_places, p_leases, p_turns, p_tenants, p_job_ids, p_ids, p_created_at, p_results)
-        as s (place, lease, turn, tenant, job_id, id, created_at, result)
+      from unnest(p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results)
+        as s (place, lease, turn, id, tenant, job_id, created_at, result)
       where array_position(done_places, s.place) is null);
   end if;
   if others <> '[]' then
-    select array_agg(s.said order by s.place), array_agg(s.job order by s.place) into other_said, other_ids
-    from (
-      select e.said, (e.said ->> 'place')::int as place, find_job(
-        queue_number, e.said ->> 'tenant', e.said ->> 'jobId', (e.said ->> 'id')::bigint,
-        (e.said ->> 'createdAt')::bigint) as job
-      from jsonb_array_elements(others) as e (said)
-    ) s;
+    select array_agg(e.said order by (e.said ->> 'place')::int), array_agg((e.said ->> 'id')::bigint)
+    into other_said, other_ids
+    from jsonb_array_elements(others) as e (said);
     perform 1 from job j where j.id = any(other_ids) order by j.id for update;
     perform lock_ends(other_ids);
-    for nth in 1 .. cardinality(other_ids) loop
-      one := settle_one(
-        queue_number, p_tokens[(other_said[nth] ->> 'lease')::int], other_ids[nth], other_said[nth], now_at);
+    for nth in 1 .. cardinality(other_said) loop
+      one := settle_one(queue_number, p_tokens[(other_said[nth] ->> 'lease')::int], other_said[nth], now_at);
       if one.answer is not null then
         answers := answers || jsonb_build_object('place', other_said[nth] -> 'place', 'answer', one.answer);
       end if;
@@ -120,16 +107,16 @@ end $$;
 -- table that may have grown since the plan was made.
 create function settle_plain(
   p_queue int, p_tokens uuid[],
-  p_places int[], p_leases int[], p_turns int[], p_tenants text[], p_ids bigint[], p_created_at bigint[],
-  p_results text[],
+  p_places int[], p_leases int[], p_turns int[], p_ids bigint[], p_tenants text[], p_job_ids text[],
+  p_created_at bigint[], p_results text[],
   p_alone boolean, p_counts_leases boolean, p_now bigint,
   out places int[], out rows tid[], out frees_keys boolean
 ) language plpgsql volatile
 set enable_nestloop = off set enable_hashjoin = on as $$
 begin
   with said as (
-    select * from unnest(p_places, p_leases, p_turns, p_tenants, p_ids, p_created_at, p_results)
-      as s (nth, lease, turn, tenant, id, created_at, result)
+    select * from unnest(p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results)
+      as s (nth, lease, turn, id, tenant, job_id, created_at, result)
   ), held as materialized (
     select l.row, l.lease, l.token, l.worker, l.started_at, l.is_alone, u.id, u.turn
     from (
@@ -139,14 +126,14 @@ begin
       from lease x where x.token = any(p_tokens)
     ) l, unnest(l.ids, l.turns) as u (id, turn)
   ), plain as materialized (
-    select s.nth, s.turn, s.tenant, s.id, s.created_at, s.result,
+    select s.nth, s.turn, s.id, s.tenant, s.job_id, s.created_at, s.result,
       h.row, h.token, h.worker, h.started_at, h.is_alone
     from said s join held h on h.id = s.id and h.turn = s.turn and h.lease = s.lease
   ), gone as (
     delete from job j using plain p
     where j.id = any(array(select x.id from plain x))
       and j.id = p.id and j.turn = p.turn and j.tenant = p.tenant and j.queue = p_queue
-      and (p.created_at is null or j.created_at = p.created_at and j.job_id is null)
+      and coalesce(j.job_id = p.job_id, j.created_at = p.created_at)
       and j.ended_at is null and j.unique_key is null and j.member_of is null and j.callback_of is null
       and j.schedule is null and (p_alone or j.limiter is null)
     returning j.*, p.nth, p.result, p.row, p.token, p.worker as held_by, p.started_at as began_at,
@@ -216,26 +203,28 @@ begin
       and r.key = coalesce('o' || p_ordering_key, 'c' || p_concurrency_key) and r.id <> p_id);
 end $$;
 
--- Settles one attempt of the job with that row, which is locked like the row of the lease. answer is null for
--- 'settled'; freed is the row of the lease that has ended.
+-- Settles one attempt of a job whose row is locked, like that of the lease. answer is null for 'settled'; freed is the
+-- row of the lease that has ended.
 create function settle_one(
-  p_queue int, p_token uuid, p_id bigint, p_said jsonb, p_now bigint,
+  p_queue int, p_token uuid, p_said jsonb, p_now bigint,
   out answer jsonb, out freed tid, out wakes boolean
 ) language plpgsql volatile as $$
 declare
-  held_turn int := (p_said ->> 'turn')::int;
+  said_id bigint := (p_said ->> 'id')::bigint;
+  said_turn int := (p_said ->> 'turn')::int;
   held lease;
   j job;
   added jsonb;
 begin
   wakes := false;
   select l.* into held from lease l
-  where l.token = p_token and l.turns[array_position(l.ids, p_id)] = held_turn;
+  where l.token = p_token and l.turns[array_position(l.ids, said_id)] = said_turn;
   if found then
-    select x.* into j from job x where x.id = p_id and x.turn = held_turn;
+    select x.* into j from job x
+    where x.id = said_id and x.turn = said_turn and is_said(p_said, p_queue, x.queue, x.tenant, x.job_id, x.created_at);
   end if;
   if j.id is null then
-    answer := answer_again(p_queue, p_token, held_turn, p_id);
+    answer := answer_again(p_queue, p_token, p_said);
     return;
   end if;
   j := attempt_of(j, held);
@@ -263,22 +252,32 @@ end $$;
 
 -- What is said of a lease that is not current: what was said when it was settled, as long as that is known and
 -- the job has not been claimed since.
-create function answer_again(p_queue int, p_token uuid, p_turn int, p_id bigint) returns jsonb
-language plpgsql stable as $$
+create function answer_again(p_queue int, p_token uuid, p_said jsonb) returns jsonb language plpgsql stable as $$
 declare
+  said_id bigint := (p_said ->> 'id')::bigint;
+  said_turn int := (p_said ->> 'turn')::int;
   settled_before smallint;
 begin
   select e.settled_as into settled_before from ended e
-  where e.id = p_id and e.settled_token = p_token and e.turn >= p_turn;
+  where e.id = said_id and e.settled_token = p_token and e.turn >= said_turn
+    and is_said(p_said, p_queue, e.queue, e.tenant, e.job_id, e.created_at);
   if not found and exists (
     select from job j
-    where j.id = p_id and j.settled_token = p_token and j.turn > p_turn
-      and not exists (select from leased(p_queue, array[p_id]) l where l.id = p_id and l.turn = j.turn))
+    where j.id = said_id and j.settled_token = p_token and j.turn > said_turn
+      and is_said(p_said, p_queue, j.queue, j.tenant, j.job_id, j.created_at)
+      and not exists (select from leased(p_queue, array[said_id]) l where l.id = said_id and l.turn = j.turn))
   then
     settled_before := 1;
   end if;
   return case settled_before when 1 then null when 2 then '"cancelled"' else '"lost"' end::jsonb;
 end $$;
+
+-- Whether a job is the one that is named beside its token.
+create function is_said(
+  p_said jsonb, p_said_queue int, p_queue int, p_tenant text, p_job_id text, p_created_at bigint
+) returns boolean language sql immutable
+return p_queue = p_said_queue and p_tenant = p_said ->> 'tenant'
+  and coalesce(p_job_id = p_said ->> 'jobId', p_created_at = (p_said ->> 'createdAt')::bigint, false);
 
 -- The job as it is in the attempt that the lease is for: a claim writes none of it into the job's row.
 create function attempt_of(p_job job, p_lease lease) returns job language plpgsql stable as $$

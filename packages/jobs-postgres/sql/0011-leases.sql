@@ -2,37 +2,33 @@
 
 -- What is held of the leases listed, without a lock; see settle for what is listed.
 create type held_job as (
-  place int, id bigint, turn int, tenant text, limiter text, key text, is_cancelled boolean,
-  row tid, token uuid, part int, live int, expires_at bigint
+  place int, id bigint, tenant text, limiter text, key text, is_cancelled boolean,
+  token uuid, part int, live int, expires_at bigint
 );
 create function held_jobs(
   p_queue int, p_tokens uuid[],
-  p_leases int[], p_turns int[], p_tenants text[], p_job_ids text[], p_ids bigint[], p_created_at bigint[]
+  p_leases int[], p_turns int[], p_ids bigint[], p_tenants text[], p_job_ids text[], p_created_at bigint[]
 ) returns setof held_job language plpgsql stable
 set enable_nestloop = off set enable_hashjoin = on as $$
-declare
-  row_ids bigint[] := array(
-    select find_job(p_queue, s.tenant, s.job_id, s.id, s.created_at)
-    from unnest(p_tenants, p_job_ids, p_ids, p_created_at) with ordinality
-      as s (tenant, job_id, id, created_at, place)
-    order by s.place);
 begin
   return query
   with said as (
-    select * from unnest(p_leases, p_turns, row_ids) with ordinality as s (lease, turn, id, place)
+    select * from unnest(p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at) with ordinality
+      as s (lease, turn, id, tenant, job_id, created_at, place)
   ), leased as materialized (
     select l.row, l.lease, l.token, l.part, l.live, l.expires_at, u.id, u.turn
     from (
       select x.ctid as row, array_position(p_tokens, x.token) as lease, x.* from lease x where x.token = any(p_tokens)
     ) l, unnest(l.ids, l.turns) as u (id, turn)
   ), alive as materialized (
-    select j.* from job j where j.id = any(row_ids) and j.queue = p_queue
+    select j.* from job j where j.id = any(p_ids) and j.queue = p_queue
   )
-  select s.place::int, s.id, s.turn, j.tenant, j.limiter, coalesce(j.ordering_key, j.concurrency_key),
-    j.ended_at is not null, l.row, l.token, l.part, l.live, l.expires_at
+  select s.place::int, s.id, j.tenant, j.limiter, coalesce(j.ordering_key, j.concurrency_key),
+    j.ended_at is not null, l.token, l.part, l.live, l.expires_at
   from said s
   join leased l on l.id = s.id and l.turn = s.turn and l.lease = s.lease
-  join alive j on j.id = s.id and j.turn = s.turn
+  join alive j on j.id = s.id and j.turn = s.turn and j.tenant = s.tenant
+    and coalesce(j.job_id = s.job_id, j.created_at = s.created_at)
   order by s.place;
 end $$;
 
@@ -40,7 +36,7 @@ end $$;
 -- 3 cancelled.
 create function extend(
   p_queue text, p_lease_ms bigint, p_tokens uuid[],
-  p_leases int[], p_turns int[], p_tenants text[], p_job_ids text[], p_ids bigint[], p_created_at bigint[]
+  p_leases int[], p_turns int[], p_ids bigint[], p_tenants text[], p_job_ids text[], p_created_at bigint[]
 ) returns int[] language plpgsql volatile
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -60,9 +56,9 @@ begin
   -- What is listed of a row can only become more of what is left of it.
   if exists (
     select from held_jobs(
-      queue_number, p_tokens, p_leases, p_turns, p_tenants, p_job_ids, p_ids, p_created_at) h
+      queue_number, p_tokens, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at) h
     where h.expires_at < until
-    group by h.row, h.live having count(distinct h.id) < h.live)
+    group by h.token, h.part, h.live having count(distinct h.id) < h.live)
   then
     perform lock_leases(queue_number);
   else
@@ -72,7 +68,7 @@ begin
   until := now_ms() + p_lease_ms;
   held := array(
     select h from held_jobs(
-      queue_number, p_tokens, p_leases, p_turns, p_tenants, p_job_ids, p_ids, p_created_at) h);
+      queue_number, p_tokens, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at) h);
   for one in
     select h.token, h.part, h.live, array_agg(distinct h.id) as ids
     from unnest(held) h where h.expires_at < until
@@ -136,7 +132,7 @@ begin
         and g.paused);
 end $$;
 
--- What attempts tell while they run: [{queue, tenant, jobId, id, createdAt, token, turn, progress, log, effects}].
+-- What attempts tell while they run: [{queue, token, turn, id, tenant, jobId, createdAt, progress, log, effects}].
 -- Says of each whether its lease was current.
 create function report(p_reports jsonb) returns boolean[] language plpgsql volatile
 set search_path from current
@@ -146,23 +142,25 @@ declare
   answers boolean[] := '{}';
   told jsonb;
   told_turn int;
-  row_id bigint;
+  told_id bigint;
+  queue_number int;
   now_at bigint := now_ms();
 begin
   for told in select e from jsonb_array_elements(p_reports) with ordinality as r (e, place) order by r.place loop
     told_turn := (told ->> 'turn')::int;
-    row_id := find_job(
-      (select q.id from queue q where q.name = told ->> 'queue'), told ->> 'tenant', told ->> 'jobId',
-      (told ->> 'id')::bigint, (told ->> 'createdAt')::bigint);
+    told_id := (told ->> 'id')::bigint;
+    queue_number := (select q.id from queue q where q.name = told ->> 'queue');
     -- The row of a lease need not be locked: a job that still has the turn is still held.
     update job j set
       progress = coalesce(told ->> 'progress', j.progress),
       log = case when told ? 'log' then newest_lines(j.log, told -> 'log') else j.log end,
       effects = case when told ? 'effects' then told -> 'effects' || coalesce(j.effects, '{}') else j.effects end,
       updated_at = now_at
-    where j.id = row_id and j.turn = told_turn and j.ended_at is null and exists (
-      select from lease l
-      where l.token = (told ->> 'token')::uuid and l.turns[array_position(l.ids, row_id)] = told_turn);
+    where j.id = told_id and j.turn = told_turn and j.ended_at is null
+      and is_said(told, queue_number, j.queue, j.tenant, j.job_id, j.created_at)
+      and exists (
+        select from lease l
+        where l.token = (told ->> 'token')::uuid and l.turns[array_position(l.ids, told_id)] = told_turn);
     answers := answers || found;
   end loop;
   return answers;

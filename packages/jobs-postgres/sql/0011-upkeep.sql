@@ -52,7 +52,9 @@ begin
     (select l.expires_at from lease l order by l.expires_at limit 1),
     (select n.held_until from named n
     where n.held_until is not null and n.successor is null order by n.held_until limit 1));
-  next_in_ms := case when pruned >= p_limit then 0 else greatest(0, next_at - now_at) end;
+  next_in_ms := case
+    when pruned >= p_limit then 0
+    when next_at is not null then greatest(0, next_at - now_at) end;
   return next;
 end $$;
 
@@ -101,9 +103,10 @@ begin
     queue_number := (select t.queue from tick t where t.queue > queue_number order by t.queue limit 1);
     exit when queue_number is null;
     select * into newest from tick t where t.queue = queue_number order by t.seq desc limit 1;
-    -- Whatever is older had ended when the tick was written, so that it has been read.
     delete from mail m where m.ctid = any(array(
-      select x.ctid from mail x where x.queue = queue_number and x.xid < pg_snapshot_xmin(newest.snap)
+      select x.ctid from mail x
+      where x.queue = queue_number and x.xid < pg_snapshot_xmax(newest.snap)
+        and pg_visible_in_snapshot(x.xid, newest.snap)
       order by x.xid, x.seq limit most));
     delete from tick t where t.ctid = any(array(
       select x.ctid from tick x where x.queue = queue_number and x.seq < newest.seq order by x.seq limit most));

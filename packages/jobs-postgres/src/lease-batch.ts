@@ -7,11 +7,17 @@ import { readToken } from './token.ts'
 export interface ListedLease {
   readonly lease: number
   readonly turn: number
+  readonly id: bigint
   readonly tenant: string
   readonly jobId: string
-  /** What is in an id that the store made. */
-  readonly id: bigint | null
+  /** What is in a `jobId` that the store made for that row; `null` for any other. */
   readonly createdAt: number | null
+}
+
+/** When the job was created, as far as its id tells. */
+export function creationIn(jobId: string, id: bigint): number | null {
+  const made = parseJobId(jobId)
+  return made?.id === id ? made.createdAt : null
 }
 
 /** Leases of one queue that go to SQL together, each with what else the call says of it. */
@@ -26,26 +32,24 @@ export class LeaseBatch<T> {
     this.queue = queue
   }
 
-  /** Whether the lease can be current; else it is left out. */
-  add({ token, tenantId, id }: Lease, said: T): boolean {
+  /** A lease that cannot be current is left out. */
+  add({ token, tenantId, id }: Lease, said: T): void {
     const read = readToken(token)
-    if (read === null) return false
+    if (read === null) return
     let lease = this.#places.get(read.claim)
     if (lease === undefined) {
       lease = this.claims.push(read.claim)
       this.#places.set(read.claim, lease)
     }
-    const made = parseJobId(id)
     this.entries.push({
       lease,
       turn: read.turn,
+      id: read.id,
       tenant: tenantId ?? '',
       jobId: id,
-      id: made?.id ?? null,
-      createdAt: made?.createdAt ?? null,
+      createdAt: creationIn(id, read.id),
       said,
     })
-    return true
   }
 }
 
@@ -69,9 +73,9 @@ export function leaseColumns(entries: readonly ListedLease[]): readonly Paramete
   return [
     entries.map(({ lease }) => lease),
     entries.map(({ turn }) => turn),
+    entries.map(({ id }) => id),
     entries.map(({ tenant }) => tenant),
     entries.map(({ jobId }) => jobId),
-    entries.map(({ id }) => id),
     entries.map(({ createdAt }) => createdAt),
   ]
 }

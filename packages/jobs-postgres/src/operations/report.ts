@@ -1,5 +1,5 @@
 import type { AttemptReport, CallOptions } from '@cgk/jobs-core'
-import { parseJobId } from '../job-ids.ts'
+import { creationIn } from '../lease-batch.ts'
 import type { StoreContext } from '../store-context.ts'
 import { readToken } from '../token.ts'
 
@@ -20,15 +20,14 @@ export async function report(
 
 function toJson({ lease, progress, log, effects }: AttemptReport): object {
   const token = readToken(lease.token)
-  const made = parseJobId(lease.id)
   return {
     queue: lease.queue,
+    token: token?.claim,
+    turn: token?.turn,
+    id: token === null ? undefined : String(token.id),
     tenant: lease.tenantId ?? '',
     jobId: lease.id,
-    id: made === null ? null : String(made.id),
-    createdAt: made?.createdAt ?? null,
-    token: token?.claim ?? null,
-    turn: token?.turn ?? null,
+    createdAt: token === null ? null : creationIn(lease.id, token.id),
     progress,
     log,
     effects,

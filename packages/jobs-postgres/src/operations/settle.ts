@@ -21,8 +21,7 @@ interface SettledRow {
   readonly answers: string
   readonly wakes: boolean
 }
-type Answer =
-  'lost' | 'cancelled' | { readonly index: number; readonly holderName: string }
+type Answer = 'lost' | 'cancelled' | { readonly index: number; readonly holderName: string }
 
 /**
  * See `LeaseStore.settle`. Settlements of one queue are one transaction, a claim is another, sent with them:
@@ -90,32 +89,27 @@ function settleStatement(schema: string, { queue, claims, entries }: Batch): Sta
   }
 }
 
-/** Whether it may be settled in any order, and by what all such have in common. */
-function isPlain({ jobId, tenant, said: { item } }: Entry, repeated: ReadonlySet<string>): boolean {
+/** Whether it is all the same when it is settled. */
+function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<bigint>): boolean {
   const { outcome, followUps, discard, headers } = item
   return (
     outcome.type === 'complete' &&
     followUps.length === 0 &&
     !discard &&
     headers === undefined &&
-    !repeated.has(keyOf(tenant, jobId))
+    !repeated.has(id)
   )
 }
 
 /** Jobs that more than one settlement of the batch is about. */
-function repeatedJobs(entries: readonly Entry[]): ReadonlySet<string> {
-  const seen = new Set<string>()
-  const repeated = new Set<string>()
-  for (const { tenant, jobId } of entries) {
-    const key = keyOf(tenant, jobId)
-    if (seen.has(key)) repeated.add(key)
-    seen.add(key)
+function repeatedJobs(entries: readonly Entry[]): ReadonlySet<bigint> {
+  const seen = new Set<bigint>()
+  const repeated = new Set<bigint>()
+  for (const { id } of entries) {
+    if (seen.has(id)) repeated.add(id)
+    seen.add(id)
   }
   return repeated
-}
-
-function keyOf(tenant: string, jobId: string): string {
-  return `${tenant} ${jobId}`
 }
 
 /** What `settle` reads of p_others. */
@@ -123,7 +117,7 @@ function toJson({ said: { item, place }, id, ...lease }: Entry): object {
   const { outcome, followUps, discard, headers } = item
   return {
     ...(lease satisfies Omit<ListedLease, 'id'>),
-    id: id === null ? null : String(id),
+    id: String(id),
     ...outcome,
     ...(followUps.length > 0 && { followUps: followUps.map(toJsonJob) }),
     place,
