@@ -9,8 +9,8 @@
 --
 -- What is a plain completion comes as elements of arrays, all else in p_others: {place, lease, turn, id, tenant,
 -- jobId, createdAt, type, result, error, delayMs, pauseLimiterMs, followUps, discard, headers}. lease, turn and id are
--- those of the token, lease being the place of its claim in p_tokens; createdAt is what is in a jobId that the store
--- made for that id.
+-- those of the token, lease being the place of its claim in p_tokens; createdAt is what is in the job's id where the
+-- store made it, else there is a jobId.
 --
 -- answers has only what is not 'settled': [{place, answer}], an answer being 'lost', 'cancelled' or {index,
 -- holderName}; wakes tells whether more may be claimed than before.
@@ -133,7 +133,7 @@ begin
     delete from job j using plain p
     where j.id = any(array(select x.id from plain x))
       and j.id = p.id and j.turn = p.turn and j.tenant = p.tenant and j.queue = p_queue
-      and coalesce(j.job_id = p.job_id, j.created_at = p.created_at)
+      and case when j.job_id is null then j.created_at = p.created_at else j.job_id = p.job_id end
       and j.ended_at is null and j.unique_key is null and j.member_of is null and j.callback_of is null
       and j.schedule is null and (p_alone or j.limiter is null)
     returning j.*, p.nth, p.result, p.row, p.token, p.worker as held_by, p.started_at as began_at,
@@ -277,7 +277,9 @@ create function is_said(
   p_said jsonb, p_said_queue int, p_queue int, p_tenant text, p_job_id text, p_created_at bigint
 ) returns boolean language sql immutable
 return p_queue = p_said_queue and p_tenant = p_said ->> 'tenant'
-  and coalesce(p_job_id = p_said ->> 'jobId', p_created_at = (p_said ->> 'createdAt')::bigint, false);
+  and case
+    when p_job_id is null then p_created_at is not distinct from (p_said ->> 'createdAt')::bigint
+    else p_job_id is not distinct from p_said ->> 'jobId' end;
 
 -- The job as it is in the attempt that the lease is for: a claim writes none of it into the job's row.
 create function attempt_of(p_job job, p_lease lease) returns job language plpgsql stable as $$

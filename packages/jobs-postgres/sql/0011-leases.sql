@@ -28,7 +28,7 @@ begin
   from said s
   join leased l on l.id = s.id and l.turn = s.turn and l.lease = s.lease
   join alive j on j.id = s.id and j.turn = s.turn and j.tenant = s.tenant
-    and coalesce(j.job_id = s.job_id, j.created_at = s.created_at)
+    and case when j.job_id is null then j.created_at = s.created_at else j.job_id = s.job_id end
   order by s.place;
 end $$;
 

@@ -9,15 +9,15 @@ export interface ListedLease {
   readonly turn: number
   readonly id: bigint
   readonly tenant: string
-  readonly jobId: string
-  /** What is in a `jobId` that the store made for that row; `null` for any other. */
+  /** `null` where the store made the job's id for that row, and `createdAt` is what else is in it. */
+  readonly jobId: string | null
   readonly createdAt: number | null
 }
 
-/** When the job was created, as far as its id tells. */
-export function creationIn(jobId: string, id: bigint): number | null {
+/** A job's id, as SQL compares it with the row that a token names. */
+export function nameOf(jobId: string, id: bigint): Pick<ListedLease, 'jobId' | 'createdAt'> {
   const made = parseJobId(jobId)
-  return made?.id === id ? made.createdAt : null
+  return made?.id === id ? { jobId: null, createdAt: made.createdAt } : { jobId, createdAt: null }
 }
 
 /** Leases of one queue that go to SQL together, each with what else the call says of it. */
@@ -46,8 +46,7 @@ export class LeaseBatch<T> {
       turn: read.turn,
       id: read.id,
       tenant: tenantId ?? '',
-      jobId: id,
-      createdAt: creationIn(id, read.id),
+      ...nameOf(id, read.id),
       said,
     })
   }
@@ -75,7 +74,7 @@ export function leaseColumns(entries: readonly ListedLease[]): readonly Paramete
     entries.map(({ turn }) => turn),
     entries.map(({ id }) => id),
     entries.map(({ tenant }) => tenant),
-    entries.map(({ jobId }) => jobId),
+    entries.every(({ jobId }) => jobId === null) ? null : entries.map(({ jobId }) => jobId),
     entries.map(({ createdAt }) => createdAt),
   ]
 }

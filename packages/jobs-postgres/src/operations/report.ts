@@ -1,5 +1,5 @@
 import type { AttemptReport, CallOptions } from '@cgk/jobs-core'
-import { creationIn } from '../lease-batch.ts'
+import { nameOf } from '../lease-batch.ts'
 import type { StoreContext } from '../store-context.ts'
 import { readToken } from '../token.ts'
 
@@ -26,8 +26,7 @@ function toJson({ lease, progress, log, effects }: AttemptReport): object {
     turn: token?.turn,
     id: token === null ? undefined : String(token.id),
     tenant: lease.tenantId ?? '',
-    jobId: lease.id,
-    createdAt: token === null ? null : creationIn(lease.id, token.id),
+    ...(token !== null && nameOf(lease.id, token.id)),
     progress,
     log,
     effects,
