@@ -7,6 +7,7 @@ import type {
   StoredError,
 } from '@cgk/jobs-core'
 import { makeJobId } from './job-ids.ts'
+import { writeToken } from './token.ts'
 
 /** What most jobs have none of, as SQL writes it into JSON: columns of `job`, absent or null. */
 interface StoredExtras {
@@ -160,7 +161,7 @@ export function toClaimedJob({ queue, worker, token }: ClaimedWith, row: Claimed
     worker,
     failures: NOTHING,
     effects: extras.effects ?? null,
-    token: `${token}.${row.turn}`,
+    token: writeToken({ claim: token, turn: row.turn, id: row.id }),
   }
 }
 
