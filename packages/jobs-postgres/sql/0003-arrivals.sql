@@ -113,18 +113,39 @@ end $$;
 create function job_of(
   p_id bigint, p_queue int, p_job jsonb, p_run_at bigint, p_now bigint, p_member_of text, p_callback_of text
 ) returns job language plpgsql stable as $$
+declare
+  made job;
 begin
-  return jsonb_populate_record(null::job, jsonb_build_object(
-    'id', p_id, 'queue', p_queue, 'turn', 0, 'tenant', coalesce(p_job ->> 'tenantId', ''),
-    'attempts', 0, 'releases', 0, 'lost_leases', 0, 'generation', 1,
-    'created_at', p_now, 'updated_at', p_now, 'run_at', p_run_at,
-    'name', p_job -> 'name', 'payload', p_job -> 'payload', 'priority', p_job -> 'priority',
-    'job_id', p_job -> 'jobId', 'metadata', p_job -> 'metadata', 'headers', p_job -> 'headers',
-    'max_attempts', p_job -> 'maxAttempts', 'retry_delay_ms', p_job -> 'retryDelayMs', 'timeout_ms', p_job -> 'timeoutMs',
-    'unique_key', p_job -> 'unique' -> 'key', 'ordering_key', p_job -> 'orderingKey',
-    'concurrency_key', p_job -> 'concurrencyKey', 'concurrency_limit', p_job -> 'concurrencyLimit',
-    'limiter', p_job -> 'limiter', 'schedule', p_job -> 'schedule',
-    'member_of', p_member_of, 'callback_of', p_callback_of));
+  -- One by one is several times as fast as jsonb_populate_record.
+  made.id := p_id;
+  made.queue := p_queue;
+  made.turn := 0;
+  made.tenant := coalesce(p_job ->> 'tenantId', '');
+  made.name := p_job ->> 'name';
+  made.payload := p_job ->> 'payload';
+  made.priority := p_job -> 'priority';
+  made.attempts := 0;
+  made.releases := 0;
+  made.lost_leases := 0;
+  made.generation := 1;
+  made.created_at := p_now;
+  made.updated_at := p_now;
+  made.run_at := p_run_at;
+  made.job_id := p_job ->> 'jobId';
+  made.metadata := p_job ->> 'metadata';
+  made.headers := p_job ->> 'headers';
+  made.max_attempts := p_job -> 'maxAttempts';
+  made.retry_delay_ms := p_job -> 'retryDelayMs';
+  made.timeout_ms := p_job -> 'timeoutMs';
+  made.unique_key := p_job -> 'unique' ->> 'key';
+  made.ordering_key := p_job ->> 'orderingKey';
+  made.concurrency_key := p_job ->> 'concurrencyKey';
+  made.concurrency_limit := p_job -> 'concurrencyLimit';
+  made.limiter := p_job ->> 'limiter';
+  made.schedule := p_job -> 'schedule';
+  made.member_of := p_member_of;
+  made.callback_of := p_callback_of;
+  return made;
 end $$;
 
 create function run_at_of(p_job jsonb, p_now bigint) returns bigint language sql immutable
@@ -156,13 +177,16 @@ begin
     p_job.place);
 end $$;
 
--- The jobs of a call, each with the id of its row, should it be stored.
+-- The jobs of a call, each with the id of its row, should it be stored. Of queues that are there.
 create function given_jobs(p_jobs jsonb, p_blocks bigint[])
-returns table (place int, id bigint, queue int, tenant text, job_id text, job jsonb) language sql stable as $$
-  select place::int, p_blocks[1 + (place - 1) / 4096] + (place - 1) % 4096, q.id, coalesce(job ->> 'tenantId', ''),
-    job ->> 'jobId', job
-  from jsonb_array_elements(p_jobs) with ordinality as e (job, place) join queue q on q.name = job ->> 'queue'
-$$;
+returns table (place int, id bigint, queue int, tenant text, job_id text, job jsonb) language plpgsql stable as $$
+begin
+  return query
+  select e.place::int, p_blocks[1 + (e.place - 1) / 4096] + (e.place - 1) % 4096,
+    (select q.id from queue q where q.name = e.job ->> 'queue'),
+    coalesce(e.job ->> 'tenantId', ''), e.job ->> 'jobId', e.job
+  from jsonb_array_elements(p_jobs) with ordinality as e (job, place);
+end $$;
 
 -- Takes the ids that jobs of a call have of their own, and says, by place in the call, which row has each: for the
 -- first use of a free one the job's own, null for a job without.
@@ -184,22 +208,27 @@ begin
     order by g.queue, g.tenant, g.job_id
     on conflict do nothing;
     -- One statement, so that an id and its job are seen together, though the job may be deleted at any time.
+    -- Subqueries rather than joins, which plans made for small tables would turn into walks over all of them.
     with given as materialized (
-      select g.*, coalesce(find_made(g.queue, g.tenant, g.job), n.holder) as holder
+      select g.*,
+        case when g.job_id is not null then coalesce(find_made(g.queue, g.tenant, g.job), (
+          select n.holder from named n
+          where n.queue = g.queue and n.tenant = g.tenant and n.kind = 1 and n.key = g.job_id)) end as holder,
+        first_value(g.id) over same_id as first_id, first_value(g.job) over same_id as first_job
       from given_jobs(p_jobs, p_blocks) g
-      left join named n on n.queue = g.queue and n.tenant = g.tenant and n.kind = 1 and n.key = g.job_id
+      window same_id as (partition by g.queue, g.tenant, g.job_id order by g.place)
     ), found as materialized (
-      select g.place, g.holder, g.job_id, g.job,
-        coalesce(j.name, e.name, first.job ->> 'name') as name,
-        coalesce(j.payload, e.payload, first.job ->> 'payload') as payload
+      select g.place, g.holder, g.job_id, g.job, case when g.holder = g.first_id
+        then jsonb_build_object('name', g.first_job -> 'name', 'payload', g.first_job -> 'payload')
+        else coalesce(
+          (select jsonb_build_object('name', j.name, 'payload', j.payload) from job j where j.id = g.holder),
+          (select jsonb_build_object('name', e.name, 'payload', e.payload) from ended e where e.id = g.holder))
+        end as held_by
       from given g
-      left join job j on j.id = g.holder
-      left join ended e on e.id = g.holder
-      left join given first on first.id = g.holder
     )
-    select array_agg(f.holder order by f.place), bool_or(f.job_id is not null and f.name is null),
-      (array_agg(jsonb_build_object('index', f.place - 1, 'holderName', f.name) order by f.place)
-        filter (where (f.name, f.payload) <> (f.job ->> 'name', f.job ->> 'payload')))[1]
+    select array_agg(f.holder order by f.place), bool_or(f.job_id is not null and f.held_by is null),
+      (array_agg(jsonb_build_object('index', f.place - 1, 'holderName', f.held_by -> 'name') order by f.place)
+        filter (where f.held_by ->> 'name' <> f.job ->> 'name' or f.held_by ->> 'payload' <> f.job ->> 'payload'))[1]
     into holders, has_vanished, conflict
     from found f;
     exit when not has_vanished;
@@ -269,7 +298,7 @@ exception when sqlstate 'CGK01' then
 end $$;
 
 create function enqueued_result(p_id bigint, p_job_id text, p_now bigint, p_run_at bigint) returns jsonb
-language sql immutable
+language sql stable
 return jsonb_build_object(
   'status', 'enqueued', 'id', p_id::text, 'jobId', p_job_id, 'createdAt', p_now, 'runAt', p_run_at);
 

@@ -13,8 +13,10 @@ declare
   results jsonb := '[]';
 begin
   holder_ids := array(
-    select n.holder from given_jobs(p_jobs, p_blocks) g
-    join named n on n.queue = g.queue and n.tenant = g.tenant and n.kind = 2 and n.key = g.job -> 'unique' ->> 'key');
+    select h.holder from given_jobs(p_jobs, p_blocks) g cross join lateral (
+      select n.holder from named n
+      where n.queue = g.queue and n.tenant = g.tenant and n.kind = 2 and n.key = g.job -> 'unique' ->> 'key' offset 0
+    ) h);
   if cardinality(holder_ids) > 0 then
     -- From here on none of them ends, and what the attempts of those that wait again have used is free.
     perform from job j where j.id = any(holder_ids) order by j.id for update;
@@ -43,9 +45,11 @@ begin
     end if;
   end loop;
   -- Ids of jobs that were kept out by their unique key.
-  delete from named n using given_jobs(p_jobs, p_blocks) g
-  where g.job_id is not null and n.queue = g.queue and n.tenant = g.tenant and n.kind = 1 and n.key = g.job_id
-    and is_reserved(n.holder, p_blocks);
+  for given in select * from given_jobs(p_jobs, p_blocks) g where g.job_id is not null loop
+    delete from named n
+    where n.queue = given.queue and n.tenant = given.tenant and n.kind = 1 and n.key = given.job_id
+      and is_reserved(n.holder, p_blocks);
+  end loop;
   return results;
 end $$;
 
@@ -142,7 +146,7 @@ create function announce_successor(p_job job) returns void language plpgsql vola
 begin
   if p_job.ordering_key is not null then
     insert into mail (queue, tenant, kind, priority, turn, first, last, due, place)
-    values (p_job.queue, p_job.tenant, 1, p_job.priority, p_job.turn, p_job.id, p_job.id, 9223372036854775807,
+    values (p_job.queue, p_job.tenant, 1, p_job.priority, p_job.turn, p_job.id, p_job.id, 9007199254740991,
       p_job.place);
   end if;
 end $$;

@@ -88,7 +88,11 @@ returns table (tenant text, jobs bigint) language plpgsql stable as $$
 begin
   return query
   select case when p_level = 0 then '' else j.tenant end, count(*)
-  from leased(p_queue) l join job j on j.id = l.id and j.turn = l.turn
+  -- From the few that are leased to their jobs, whatever the plan's idea of their numbers.
+  from leased(p_queue) l cross join lateral (
+    select x.tenant, x.limiter, x.ordering_key, x.concurrency_key from job x
+    where x.id = l.id and x.turn = l.turn offset 0
+  ) j
   where (p_level = 0 or j.tenant = any(p_tenants))
     and (p_limiter = '' or j.limiter = p_limiter)
     and (p_key = '' or p_key in (j.ordering_key, j.concurrency_key))
@@ -409,11 +413,11 @@ declare
 begin
   for added in
     select j.job ->> 'queue' as queue, q.id, coalesce(j.job ->> 'tenantId', '') as tenant, count(*) as more
-    from jsonb_array_elements(p_jobs) with ordinality as j (job, place)
-    join jsonb_array_elements(p_results) with ordinality as r (result, place) on r.place = j.place
+    from rows from (jsonb_array_elements(p_jobs), jsonb_array_elements(p_results))
+      with ordinality as j (job, result, place)
     join queue q on q.name = j.job ->> 'queue'
-    where r.result ->> 'status' = 'enqueued' and has_quotas(q.id)
-    group by 1, 2, 3 order by min(j.place)
+    where j.result ->> 'status' = 'enqueued'
+    group by 1, 2, 3 having has_quotas(q.id) order by min(j.place)
   loop
     quota := quota_of(added.id, added.tenant);
     if quota is not null then
