@@ -1,0 +1,114 @@
+import { isJobsError, type NewJob } from '@cgk/jobs-core'
+import { quoteSchema, type Transaction } from '@cgk/db'
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createJobsMigrator } from '../src/migrations.ts'
+import { get } from '../src/operations/catalogue.ts'
+import { enqueue, type EnqueueContext } from '../src/operations/enqueue.ts'
+import { setLimits } from '../src/operations/limits.ts'
+import type { StoreContext } from '../src/store-context.ts'
+import { testPlace } from './support/test-place.ts'
+
+vi.setConfig({ hookTimeout: 120_000, testTimeout: 60_000 })
+
+const SCHEMA = 'arrivals'
+
+function newJob(given: Partial<NewJob> = {}): NewJob {
+  return { queue: 'orders', tenantId: 'acme', name: 'send', payload: '1', priority: 0, ...given }
+}
+
+describe('jobs that come in', () => {
+  const openPlace = testPlace('local')
+  let context: StoreContext
+
+  beforeAll(async () => {
+    const { db } = await openPlace()
+    await createJobsMigrator(db, SCHEMA).up()
+  })
+
+  beforeEach(async () => {
+    const { db } = await openPlace()
+    await db.query(`truncate ${SCHEMA}.job, ${SCHEMA}.mail, ${SCHEMA}.named, ${SCHEMA}.said`)
+    context = {
+      db,
+      schema: quoteSchema(SCHEMA),
+      history: { completed: BOUNDS, failed: BOUNDS, cancelled: BOUNDS },
+      wakeUps: { ready: () => {}, changed: () => {} },
+    }
+  })
+
+  const BOUNDS = { maxAgeMs: Infinity, maxCount: Infinity }
+
+  /** The context of a call in a transaction that somebody else ends. */
+  function within(tx: Transaction): EnqueueContext {
+    return { ...context, db: tx }
+  }
+
+  test('the jobs of a call stand side by side, also beyond a block of ids', async () => {
+    const jobs = Array.from({ length: 5_000 }, (_, index) => newJob({ payload: `${index}` }))
+    const results = await enqueue(context, jobs)
+    const refs = results.map((result) => ({
+      queue: 'orders',
+      tenantId: 'acme',
+      id: result.status === 'enqueued' ? result.id : '',
+    }))
+    const records = await get(context, refs)
+    expect(records.map((record) => record?.payload)).toEqual(jobs.map(({ payload }) => payload))
+    const mail = await context.db.query(
+      `select last - first + 1 as jobs from ${SCHEMA}.mail order by seq`,
+    )
+    expect(mail).toEqual([{ jobs: 4_096n }, { jobs: 904n }])
+  })
+
+  test('what a producer has not committed delays no other', async () => {
+    await context.db.transaction(async (tx) => {
+      await enqueue(within(tx), [newJob(), newJob({ jobId: 'mine' })])
+      const others = await enqueue(context, [
+        newJob(),
+        newJob({ jobId: 'theirs' }),
+        newJob({ unique: { key: 'key', ifTaken: 'replace' } }),
+      ])
+      expect(others.map(({ status }) => status)).toEqual(['enqueued', 'enqueued', 'enqueued'])
+    })
+  })
+
+  test('a second use of an id waits for the first, and is new where that is rolled back', async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const { promise: waited, resolve: stopWaiting } = Promise.withResolvers<void>()
+    const first = context.db.transaction(async (tx) => {
+      await enqueue(within(tx), [newJob({ jobId: 'same' })])
+      begin()
+      await waited
+      throw new Error('rolled back')
+    })
+    await begun
+    let isDone = false
+    const second = enqueue(context, [newJob({ jobId: 'same', payload: '2' })]).finally(() => {
+      isDone = true
+    })
+    await vi.waitFor(async () => {
+      const waiting = await context.db.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and query like '%enqueue_jobs%'`,
+      )
+      expect(waiting).toHaveLength(1)
+    }, 10_000)
+    expect(isDone).toBe(false)
+    stopWaiting()
+    await expect(first).rejects.toThrow('rolled back')
+    expect(await second).toMatchObject([{ status: 'enqueued', id: 'same' }])
+  })
+
+  test('callers that race pass no quota', async () => {
+    await setLimits(context, [
+      { scope: { queue: 'orders', tenantId: '*' }, source: 'operator', limits: { backlog: 5 } },
+    ])
+    const calls = await Promise.allSettled(
+      Array.from({ length: 16 }, (_, index) =>
+        enqueue(context, [newJob(index % 2 === 0 ? {} : { jobId: `job-${index}` })]),
+      ),
+    )
+    const refusals = calls.filter((call) => call.status === 'rejected').map(({ reason }) => reason)
+    expect(refusals).toHaveLength(11)
+    expect(refusals.every((error: unknown) => isJobsError(error, 'JOBS_BACKLOG_FULL'))).toBe(true)
+  })
+})
