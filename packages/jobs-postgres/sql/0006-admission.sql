@@ -260,21 +260,13 @@ end $$;
 -- Leased jobs that nothing governs but their lanes were let go: so many of each tenant.
 create function release_plain(p_queue int, p_tenants text[], p_counts bigint[], p_v bigint, p_now bigint)
 returns void language plpgsql volatile as $$
-declare
-  gated text[];
 begin
   perform gate_release(p_queue, 0, '', '', '', (select sum(c) from unnest(p_counts) c)::bigint);
-  with let_go as (
-    update gate g set leased = g.leased - n.count
-    from unnest(p_tenants, p_counts) as n (tenant, count)
-    where g.queue = p_queue and g.level = 1 and g.tenant = n.tenant and g.limiter = '' and g.key = ''
-    returning g.tenant
-  )
-  select array_agg(l.tenant) into gated from let_go l;
-  if gated is not null then
-    perform refresh_lanes(p_queue, array(
-      select t from unnest(p_tenants) with ordinality x (t, place) where t = any(gated) order by place
-    ), p_v, p_now);
+  update gate g set leased = g.leased - n.count
+  from unnest(p_tenants, p_counts) as n (tenant, count)
+  where g.queue = p_queue and g.level = 1 and g.tenant = n.tenant and g.limiter = '' and g.key = '';
+  if found then
+    perform refresh_lanes(p_queue, p_tenants, p_v, p_now);
   end if;
 end $$;
 

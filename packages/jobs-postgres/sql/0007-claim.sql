@@ -1,6 +1,9 @@
 -- Claims. Everything but the two entry functions runs under the queue's lock.
 
 -- A lane that takes part, what it may give at most, and how many it is to give.
+-- A job that nothing governs but its lane: where it stands, and its own place in the order of its lane.
+create type standing as (rank int, admission bigint, id bigint, turn int, place bigint);
+
 create type share as (
   tenant text collate "C", row tid, vt bigint, act bigint, stride bigint, most int, count int,
   waiting bigint, head_rank int, head_admission bigint, head_id bigint, has_gate boolean, has_governed boolean
@@ -9,8 +12,8 @@ create type share as (
 -- Jobs that were taken, and whose turn each of them was.
 create type taken as (ids bigint[], turns int[], tags bigint[], acts bigint[], has_governed boolean);
 
--- Up to which tag lanes give so many jobs together: see decision 14. Lanes that lie higher give nothing, and
--- those that have no more than they would give are left out of account, with what they have.
+-- A tag up to which lanes give so many jobs together, and few more: where (level - vt) / stride of each lane,
+-- but nothing of one that lies higher, and no more than it has of one that is full, make up their number.
 create function water_level(p_lanes share[], p_count int) returns bigint language plpgsql immutable as $$
 #variable_conflict use_column
 declare
@@ -19,7 +22,8 @@ declare
   level bigint;
   higher bigint;
 begin
-  -- Lanes that turn out to have less are left out next time; more rounds of claiming mend what is missing.
+  -- With each lane found to be full the level rises. Where it has not come to rest, another round of claiming
+  -- brings what is missing.
   for round in 1..8 loop
     select base + ceil(min((p_count - coalesce(spent, 0) + volume) / width))::bigint into higher
     from (
@@ -27,7 +31,7 @@ begin
         sum((vt - base)::float8 / stride) filter (where not is_full) over lower as volume,
         sum(1 / stride::float8) filter (where not is_full) over lower as width
       from (
-        select vt, act, stride, most, level is not null and vt + (most - 1) * stride <= level as is_full
+        select vt, act, stride, most, level is not null and vt + most * stride <= level as is_full
         from unnest(p_lanes)
       ) lanes
       window lower as (order by vt, act)
@@ -47,6 +51,8 @@ language plpgsql volatile as $$
 declare
   lanes share[];
   level bigint;
+  last_tag bigint;
+  last_act bigint;
 begin
   lanes := array(
     select row(
@@ -71,37 +77,40 @@ begin
     return lanes;
   end if;
   level := water_level(lanes, p_count);
+  -- Up to the level there are a few more than were asked for: the last turn that counts.
+  select vt + turn * stride, act into last_tag, last_act
+  from unnest(lanes)
+  cross join lateral generate_series(
+    0, case when vt <= level then least(most, 1 + (level - vt) / stride) when level is null then most else 0 end - 1
+  ) turn
+  order by 1, 2 offset p_count - 1 limit 1;
+  if not found then
+    last_tag := coalesce(level, 9223372036854775807);
+    last_act := 9223372036854775807;
+  end if;
   return array(
     select row(
-      tenant, row, vt, act, stride, most, g.count, waiting, head_rank, head_admission, head_id, has_gate,
-      has_governed)::share
+      tenant, row, vt, act, stride, most, least(most, 1 + (upto - vt) / stride), waiting, head_rank,
+      head_admission, head_id, has_gate, has_governed)::share
     from (
-      select place, count(*)::int as count from (
-        select l.ordinality as place
-        from unnest(lanes) with ordinality l
-        cross join lateral generate_series(
-          0, case when l.vt <= level then least(l.most, 1 + (level - l.vt) / l.stride) else 0 end - 1) turn
-        order by l.vt + turn * l.stride, l.act limit p_count
-      ) turns
-      group by place
-    ) g
-    join unnest(lanes) with ordinality l on l.ordinality = g.place
-    order by place);
+      select *, case when act <= last_act then last_tag else last_tag - 1 end as upto from unnest(lanes)
+    ) l
+    where vt <= upto);
 end $$;
 
 -- Takes from lanes what nothing governs but they.
-create function take_plain(p_queue int, p_shares share[]) returns taken language plpgsql volatile as $$
+create function take_plain(p_queue int, p_shares share[], p_now bigint) returns taken language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   result taken;
 begin
-  with shares as materialized (
-    select * from unnest(p_shares)
-  ), jobs as materialized (
-    select s.row, s.act, s.vt + (j.place - 1) * s.stride as tag, j.id, j.turn, j.rank, j.admission
-    from shares s cross join lateral (
-      select row_number() over () as place, found.* from (
-        select ids.id, p.turn, p.rank, p.admission
+  with given as materialized (
+    select s.*, j.*, j.jobs < s.count or s.waiting <= j.jobs as is_empty
+    from unnest(p_shares) s cross join lateral (
+      select count(*) as jobs, array_agg(id) as ids, array_agg(turn) as turns,
+        max(array[rank, admission, id]) as last
+      from (
+        select job.id, p.turn, p.rank, p.admission
         from (
           select rank, admission, turn, last,
             greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first
@@ -110,26 +119,28 @@ begin
           order by rank, admission, last
         ) p cross join lateral (
           select id from job where id >= p.first and id <= p.last and turn = p.turn order by id
-        ) ids
+        ) job
         limit s.count
       ) found
     ) j
-  ), given as materialized (
-    select s.*, coalesce(g.jobs, 0) as jobs, g.last,
-      coalesce(g.jobs, 0) < s.count or s.waiting <= coalesce(g.jobs, 0) as is_empty
-    from shares s left join (
-      select row, count(*) as jobs, max(array[rank, admission, id]) as last from jobs group by row
-    ) g on g.row = s.row
   ), moved as (
-    update lane set
-      ver = ver + 1,
-      vt = vt + g.jobs * stride,
-      waiting = case when g.is_empty then 0 else lane.waiting - g.jobs end,
-      head_rank = coalesce(g.last[1], lane.head_rank),
-      head_admission = coalesce(g.last[2], lane.head_admission),
-      head_id = coalesce(g.last[3] + 1, lane.head_id),
-      ready = not g.is_empty or lane.has_governed
-    from given g where lane.ctid = g.row
+    update lane l set
+      ver = l.ver + 1,
+      vt = l.vt + g.jobs * l.stride,
+      waiting = case when g.is_empty then 0 else l.waiting - g.jobs end,
+      head_rank = coalesce(g.last[1], l.head_rank),
+      head_admission = coalesce(g.last[2], l.head_admission),
+      head_id = coalesce(g.last[3] + 1, l.head_id),
+      ready = not g.is_empty or l.has_governed
+    from given g where l.ctid = g.row
+  ), counted as (
+    update gate t set
+      leased = t.leased + g.jobs,
+      next_turn_us = case when t.interval_us > 0
+        then greatest(t.next_turn_us, p_now * 1000) + g.jobs * t.interval_us else t.next_turn_us end
+    from given g
+    where g.has_gate and g.jobs > 0
+      and t.queue = p_queue and t.level = 1 and t.tenant = g.tenant and t.limiter = '' and t.key = ''
   ), spent as (
     delete from span where ctid = any(array(
       select s.row from given g cross join lateral (
@@ -144,7 +155,11 @@ begin
   )
   select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
     array_agg(act order by tag, act), false
-  into result from jobs;
+  into result
+  from (
+    select j.id, j.turn, g.vt + (j.place - 1) * g.stride as tag, g.act
+    from given g cross join lateral unnest(g.ids, g.turns) with ordinality as j (id, turn, place)
+  ) jobs;
   return result;
 end $$;
 
@@ -190,13 +205,13 @@ create function take_mixed(p_queue int, s share, p_now bigint) returns taken lan
 #variable_conflict use_column
 declare
   result taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
-  plain record;
+  plain standing;
   has_plain boolean := false;
   more_plain boolean := s.waiting > 0;
   plain_taken bigint := 0;
-  head_rank int := s.head_rank;
-  head_admission bigint := s.head_admission;
-  head_id bigint := s.head_id;
+  at_rank int := s.head_rank;
+  at_admission bigint := s.head_admission;
+  at_id bigint := s.head_id;
   r governed;
 begin
   for turn_of_lane in 0..s.count - 1 loop
@@ -207,9 +222,9 @@ begin
       into plain
       from (
         select sp.rank, sp.admission, sp.turn, sp.last, sp.first as begins,
-          greatest(sp.first, case when (sp.rank, sp.admission) = (head_rank, head_admission) then head_id end) as first
+          greatest(sp.first, case when (sp.rank, sp.admission) = (at_rank, at_admission) then at_id end) as first
         from span sp
-        where sp.queue = p_queue and sp.tenant = s.tenant and (sp.rank, sp.admission) >= (head_rank, head_admission)
+        where sp.queue = p_queue and sp.tenant = s.tenant and (sp.rank, sp.admission) >= (at_rank, at_admission)
         order by sp.rank, sp.admission, sp.last
       ) p cross join lateral (
         select job.id from job where job.id >= p.first and job.id <= p.last and job.turn = p.turn
@@ -228,9 +243,9 @@ begin
     elsif has_plain then
       result.ids := result.ids || plain.id;
       result.turns := result.turns || plain.turn;
-      head_rank := plain.rank;
-      head_admission := plain.admission;
-      head_id := plain.id + 1;
+      at_rank := plain.rank;
+      at_admission := plain.admission;
+      at_id := plain.id + 1;
       plain_taken := plain_taken + 1;
       has_plain := false;
     else
@@ -243,15 +258,18 @@ begin
     ver = l.ver + 1,
     vt = l.vt + cardinality(result.ids) * l.stride,
     waiting = case when more_plain then l.waiting - plain_taken else 0 end,
-    head_rank = take_mixed.head_rank, head_admission = take_mixed.head_admission, head_id = take_mixed.head_id
+    head_rank = at_rank, head_admission = at_admission, head_id = at_id
   where l.ctid = s.row;
+  if s.has_gate then
+    perform gate_take(p_queue, 1, s.tenant, '', '', cardinality(result.ids), p_now);
+  end if;
   delete from span sp
   where sp.queue = p_queue and sp.tenant = s.tenant
     and (sp.rank, sp.admission) >= (s.head_rank, s.head_admission)
     and (sp.rank, sp.admission) <= (
-      case when more_plain then head_rank else 2147483647 end,
-      case when more_plain then head_admission else 9223372036854775807 end)
-    and (not more_plain or (sp.rank, sp.admission) < (head_rank, head_admission) or sp.last < head_id);
+      case when more_plain then at_rank else 2147483647 end,
+      case when more_plain then at_admission else 9223372036854775807 end)
+    and (not more_plain or (sp.rank, sp.admission) < (at_rank, at_admission) or sp.last < at_id);
   return result;
 end $$;
 
@@ -292,9 +310,9 @@ begin
     exit when cardinality(shares) = 0;
     found_now := nothing;
     if p_ahead or not exists (select from unnest(shares) where has_governed) then
-      found_now := take_plain(p_queue, shares);
+      found_now := take_plain(p_queue, shares, p_now);
     else
-      found_now := take_plain(p_queue, array(select x from unnest(shares) x where not has_governed));
+      found_now := take_plain(p_queue, array(select x from unnest(shares) x where not has_governed), p_now);
       for s in select * from unnest(shares) where has_governed loop
         found_now := join_taken(found_now, take_mixed(p_queue, s, p_now));
       end loop;
@@ -302,17 +320,6 @@ begin
     end if;
     bounded := array(select tenant from unnest(shares) where has_gate or has_governed);
     if cardinality(bounded) > 0 then
-      update gate g set
-        leased = leased + n.jobs,
-        next_turn_us = case when interval_us > 0
-          then greatest(next_turn_us, p_now * 1000) + n.jobs * interval_us else next_turn_us end
-      from (
-        select s.tenant, t.jobs
-        from unnest(shares) s join (select act, count(*) as jobs from unnest(found_now.acts) act group by act) t
-          on t.act = s.act
-        where s.has_gate
-      ) n
-      where g.queue = p_queue and g.level = 1 and g.tenant = n.tenant and g.limiter = '' and g.key = '';
       perform refresh_lanes(p_queue, bounded, p_v, p_now);
     end if;
     if found_now.ids is not null then
@@ -375,22 +382,27 @@ begin
   update lane l set vt = greatest(0, l.vt - p_v), ver = l.ver + 1 where l.queue = p_queue;
 end $$;
 
--- Whether something may start but for the limits of the queue.
-create function has_candidates(p_queue int, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
+-- Whether something may start in fair order, but for the limits of the queue.
+create function has_ready(p_queue int, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
 declare
   l lane;
 begin
-  if exists (select from lane x where x.queue = p_queue and x.suspect_turn is not null) then
-    return true;
-  end if;
   for l in
     select * from lane x where x.queue = p_queue and x.ready and x.vt >= p_v order by x.vt, x.act
   loop
+    -- Of spans it is not known whether what they cover is gone.
     if has_waiting(p_queue, l.tenant, p_v, p_now) or (l.has_governed and has_open(p_queue, l.tenant, false)) then
       return true;
     end if;
   end loop;
   return false;
+end $$;
+
+-- Whether something waits for a gate, and does not only seem to.
+create function keeps_back(g gate, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
+begin
+  return g.limiter <> '' or g.key <> '' or has_waiting(g.queue, g.tenant, p_v, p_now)
+    or has_open(g.queue, g.tenant, false) or has_open(g.queue, g.tenant, true);
 end $$;
 
 -- Whether something waits that only the end of a lease lets start, the limits of the queue apart.
@@ -399,14 +411,24 @@ declare
   g gate;
 begin
   for g in select * from gate x where x.queue = p_queue and x.used_up loop
-    -- Of spans it is not known whether what they cover is gone.
-    if g.limiter <> '' or g.key <> '' or has_waiting(p_queue, g.tenant, p_v, p_now)
-      or has_open(p_queue, g.tenant, false) or has_open(p_queue, g.tenant, true)
-    then
+    if keeps_back(g, p_v, p_now) then
       return true;
     end if;
   end loop;
   return false;
+end $$;
+
+-- When time opens the first gate for something that waits, the limits of the queue apart; null for never.
+create function next_opening(p_queue int, p_v bigint, p_now bigint) returns bigint language plpgsql volatile as $$
+declare
+  g gate;
+begin
+  for g in select * from gate x where x.queue = p_queue and x.wake_at is not null order by x.wake_at loop
+    if keeps_back(g, p_v, p_now) then
+      return g.wake_at;
+    end if;
+  end loop;
+  return null;
 end $$;
 
 -- When the first job comes due of which claimers are told; null for never.
@@ -465,7 +487,8 @@ declare
   slots int := p_slots;
   may_prefetch boolean;
   is_open boolean;
-  has_ready boolean;
+  some_ready boolean;
+  some_suspect boolean;
   next_at bigint;
   is_behind boolean;
 begin
@@ -531,26 +554,27 @@ begin
   perform write_tick(before, t);
 
   is_open := g.queue is null or gate_is_open(g, now_at);
-  has_suspects := is_open and exists (select from lane l where l.queue = q and l.suspect_turn is not null);
-  has_ready := is_open and exists (select from lane l where l.queue = q and l.ready and l.vt >= t.v);
+  some_ready := has_ready(q, t.v, now_at);
+  some_suspect := exists (select from lane l where l.queue = q and l.suspect_turn is not null);
+  has_suspects := is_open and some_suspect;
   awaits_release := awaits_release(q, t.v, now_at)
-    or (g.queue is not null and not g.paused and gate_is_full(g) and has_candidates(q, t.v, now_at));
+    or ((some_ready or some_suspect) and g.queue is not null and not g.paused and gate_is_full(g));
   is_behind := t.upto is not null or before.upto is not null
     or exists (select from lane l where l.queue = q and l.due_at <= now_at)
     or exists (select from lane l where l.queue = q and l.governed_due_at <= now_at)
     or exists (select from gate x where x.queue = q and x.wake_at <= now_at);
-  if has_ready or (p_suspects and has_suspects) or is_behind then
+  if is_open and some_ready or p_suspects and has_suspects or is_behind then
     next_due_in_ms := 0;
     return;
   end if;
-  if not is_open and has_candidates(q, t.v, now_at) then
+  if not is_open and (some_ready or some_suspect) then
     next_at := gate_opens_at(g);
   else
-    select min(x.wake_at) into next_at from gate x where x.queue = q and x.wake_at is not null;
+    next_at := next_opening(q, t.v, now_at);
   end if;
   next_at := least(next_at, next_due(q, now_at));
-  if g.queue is not null and next_at is not null then
-    next_at := greatest(next_at, gate_clears_at(g));
+  if g.queue is not null then
+    next_at := case when next_at is not null then greatest(next_at, gate_clears_at(g)) end;
   end if;
   next_due_in_ms := next_at - now_at;
 end $$;
