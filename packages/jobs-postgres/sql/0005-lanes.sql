@@ -33,7 +33,7 @@ declare
   each text;
 begin
   for each in
-    select n.tenant from unnest(p_tenants) as n (tenant)
+    select distinct n.tenant from unnest(p_tenants) as n (tenant)
     where (
       select true from lane l where l.queue = p_queue and l.tenant = n.tenant order by l.ver desc limit 1
     ) is null
