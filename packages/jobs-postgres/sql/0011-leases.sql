@@ -83,7 +83,7 @@ begin
   for one in select * from unnest(held) h loop
     answers[one.place] := case
       when one.is_cancelled then 3
-      when is_paused(queue_number, one.tenant, one.limiter, one.key) then 2
+      when job_is_paused(queue_number, one.tenant, one.limiter, one.key) then 2
       else 1 end;
   end loop;
   return answers;
@@ -113,7 +113,7 @@ begin
 end $$;
 
 -- Whether somebody paused one of the scopes of a job.
-create function is_paused(p_queue int, p_tenant text, p_limiter text, p_key text) returns boolean
+create function job_is_paused(p_queue int, p_tenant text, p_limiter text, p_key text) returns boolean
 language plpgsql stable as $$
 begin
   return exists (
@@ -281,8 +281,7 @@ begin
       j.updated_at := now_at;
       j.settled_token := null;
       j := wait_again(j);
-      perform suspect_job(j);
-      perform mail_release(j, greatest(j.run_at, now_at), 0::smallint, null, false, now_at);
+      perform suspect(j.queue, j.id, now_at);
     end loop;
     if reclaimed < p_limit or taken = held.live then
       delete from lease l where l.token = held.token and l.part = held.part;
@@ -293,21 +292,4 @@ begin
   end loop;
   queues := array(select q.name from queue q where q.id = any(queue_numbers));
   return next;
-end $$;
-
--- The worker of a job was lost: until an attempt shows that it was not the job's fault, the job is claimed alone, and
--- stands in governed like one with a key. Under the queue's lock.
-create function suspect_job(p_job job) returns void language plpgsql volatile as $$
-begin
-  update governed r set suspect = true where r.id = p_job.id;
-  if found then
-    return;
-  end if;
-  insert into governed (id, queue, tenant, state, open, suspect, rank, admission, place, due, limiter, key)
-  values (
-    p_job.id, p_job.queue, p_job.tenant, 2, false, true, ~p_job.priority, coalesce(p_job.place, p_job.id),
-    coalesce(p_job.place, p_job.id), p_job.run_at, '', '');
-  update lane l set has_governed = true, ver = l.ver + 1
-  where l.queue = p_job.queue and l.tenant = p_job.tenant and not l.has_governed and l.ver = (
-    select max(x.ver) from lane x where x.queue = p_job.queue and x.tenant = p_job.tenant);
 end $$;
