@@ -246,7 +246,9 @@ begin
     perform end_attempt(j, p_token, p_said, p_now);
   end if;
   freed := (select l.ctid from lease l where l.token = held.token and l.part = held.part);
+  -- A successor may have its key now, and the last member of a group has made a job.
   wakes := added is not null or answer is null and p_said ->> 'type' in ('retry', 'release')
+    or j.unique_key is not null or j.member_of is not null
     or frees_key(p_queue, j.tenant, j.ordering_key, j.concurrency_key, j.id);
 end $$;
 

@@ -1,11 +1,11 @@
 -- What operators do to single jobs.
 
 -- Acts ('cancel', 'retry' or 'remove') on the jobs listed as for get_jobs, in their order. There is no row for what is
--- not there. holder is who has the unique key, where another does: {id, job_id, created_at}; hint what workers of
--- the queue should be told: 'ready' or 'changed'.
+-- not there. holder is who has the unique key, where another does: {id, job_id, created_at}; hints what workers of
+-- the queue should be told: 'ready', 'changed'.
 create function act(
   p_action text, p_queues text[], p_tenants text[], p_job_ids text[], p_ids bigint[], p_created_at bigint[]
-) returns table (place int, status text, holder jsonb, record jsonb, hint text)
+) returns table (place int, status text, holder jsonb, record jsonb, hints text[])
 language plpgsql volatile
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -49,7 +49,7 @@ begin
     continue when row_ids[nth] is null;
     place := nth;
     holder := null;
-    hint := null;
+    hints := '{}';
     select x.* into j from job x where x.id = row_ids[nth];
     if found then
       lease_of := held -> (j.id::text || '.' || j.turn);
@@ -70,7 +70,11 @@ begin
         record := (select record_of_ended(x) from ended x where x.id = row_ids[nth]);
       end if;
       if status = 'changed' then
-        hint := case when lease_of is not null then 'changed' else 'ready' end;
+        -- With its end a key may go to a successor, and the last member of a group makes a job.
+        hints := case
+          when lease_of is null then '{ready}'
+          when j.unique_key is null and j.member_of is null then '{changed}'
+          else '{ready,changed}' end::text[];
       end if;
       return next;
       continue;
@@ -87,7 +91,7 @@ begin
       status := case when holder is null then 'changed' else 'keyTaken' end;
       if holder is null then
         record := (select record_of(x, 'pending', null, null, null) from job x where x.id = e.id);
-        hint := 'ready';
+        hints := '{ready}';
       end if;
     end if;
     return next;

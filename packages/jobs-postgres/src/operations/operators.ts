@@ -4,13 +4,13 @@ import { readRecord } from '../job-record.ts'
 import type { StoreContext } from '../store-context.ts'
 
 interface ActedRow {
-  readonly [column: string]: string | number | null
+  readonly [column: string]: string | number | null | readonly string[]
   readonly place: number
   readonly status: 'changed' | 'unchanged' | 'keyTaken'
   /** JSON; see {@link Holder}. */
   readonly holder: string | null
   readonly record: string
-  readonly hint: 'ready' | 'changed' | null
+  readonly hints: readonly ('ready' | 'changed')[]
 }
 
 interface Holder {
@@ -39,15 +39,14 @@ function acting(action: 'cancel' | 'retry' | 'remove'): Act {
     const results = refs.map((): ActionResult => ({ status: 'notFound' }))
     if (refs.length === 0) return results
     const rows = await db.query<ActedRow>(
-      `select place, status, holder, record, hint from ${schema}.act($1, $2, $3, $4, $5, $6)`,
+      `select place, status, holder, record, hints from ${schema}.act($1, $2, $3, $4, $5, $6)`,
       [action, ...refColumns(refs)],
       options,
     )
     for (const row of rows) {
       const { queue } = refs[row.place - 1]!
       results[row.place - 1] = readResult(queue, row)
-      if (row.hint === 'ready') wakeUps.ready(queue)
-      else if (row.hint === 'changed') wakeUps.changed(queue)
+      for (const hint of row.hints) wakeUps[hint](queue)
     }
     return results
   }
