@@ -83,7 +83,7 @@ begin
     fire := null;
     passed := 0;
     for tick in select * from jsonb_array_elements(advance -> 'ticks') loop
-      results := add_jobs(tick -> 'jobs', now_at);
+      results := add_jobs(tick -> 'jobs', now_at, true);
       if results ? 'conflict' then
         raise exception 'a job of a tick has the id of another' using errcode = 'CGK02',
           detail = jsonb_build_object(
@@ -95,7 +95,7 @@ begin
       fire := (
         select jsonb_build_object(
           'tickAt', tick -> 'tickAt', 'firedAt', now_at, 'jobs', count(*),
-          'job', (array_agg(r order by o))[1])
+          'job', (array_agg(r - 'record' order by o))[1])
         from jsonb_array_elements(results) with ordinality as e (r, o) where r ->> 'status' <> 'existing');
       made := made || results;
     end loop;

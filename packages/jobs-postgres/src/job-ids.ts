@@ -10,7 +10,9 @@ export function makeJobId(id: bigint, createdAt: number): string {
 }
 
 /** What is in an id that {@link makeJobId} made; `null` for any other text. */
-export function parseJobId(text: string): { readonly id: bigint; readonly createdAt: number } | null {
+export function parseJobId(
+  text: string,
+): { readonly id: bigint; readonly createdAt: number } | null {
   const [, created, digits] = PATTERN.exec(text) ?? []
   if (created === undefined || digits === undefined) return null
   const id = BigInt(`0x${digits}`)

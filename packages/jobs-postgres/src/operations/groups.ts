@@ -1,4 +1,5 @@
 import {
+  backlogFull,
   JobsError,
   type CallOptions,
   type GroupRecord,
@@ -94,19 +95,27 @@ export async function getGroups(
   return records
 }
 
+type Answer = GroupsMade | { readonly existing: StoredGroup }
+
+interface Refused {
+  readonly refused: { readonly quota: number; readonly waiting: number; readonly more: number }
+}
+
 async function answerOf(
   call: () => Promise<readonly { readonly answer: string }[]>,
-  { queue }: NewGroup,
-): Promise<GroupsMade | { readonly existing: StoredGroup }> {
+  root: NewGroup,
+): Promise<Answer> {
   try {
     const [row] = await call()
-    return JSON.parse(row!.answer) as GroupsMade | { readonly existing: StoredGroup }
+    const answer = JSON.parse(row!.answer) as Answer | Refused
+    if ('refused' in answer) throw backlogFull(root, answer.refused)
+    return answer
   } catch (error) {
     if (!isDbError(error, 'CGK03')) throw error
     const { id } = refusalOf(error) as { readonly id: string }
     throw new JobsError(
       'JOBS_ID_CONFLICT',
-      `the nested group ${id} of queue ${queue} has the id of another group`,
+      `the nested group ${id} of queue ${root.queue} has the id of another group`,
     )
   }
 }
