@@ -95,7 +95,10 @@ begin
       fire := (
         select jsonb_build_object(
           'tickAt', tick -> 'tickAt', 'firedAt', now_at, 'jobs', count(*),
-          'job', (array_agg(r - 'record' order by o))[1])
+          'job', (array_agg(jsonb_build_object(
+            'id', r -> 'id',
+            'jobId', coalesce(r ->> 'jobId', r -> 'record' ->> 'job_id'),
+            'createdAt', coalesce(r -> 'createdAt', r -> 'record' -> 'created_at')) order by o))[1])
         from jsonb_array_elements(results) with ordinality as e (r, o) where r ->> 'status' <> 'existing');
       made := made || results;
     end loop;
