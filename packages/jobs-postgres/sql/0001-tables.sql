@@ -108,7 +108,8 @@ create table mail (
   queue int not null,
   tenant text collate "C" not null,
   -- 1: jobs first..last, all of priority, and all or none of them with a limiter or a key, wait from due
-  -- on, which is not before they came. 2: so many (last - first + 1) leased jobs that
+  -- on, which is not before they came; never for one that only has its place in the line of its ordering
+  -- key, until another such row tells when it is due. 2: so many (last - first + 1) leased jobs that
   -- nothing governs were let go. 3: job first, which has a row in governed, was let go, and waits
   -- from due on, or has ended (due null).
   kind smallint not null,
@@ -140,6 +141,9 @@ create table tick (
   upto pg_snapshot,
   at_xid xid8,
   at_seq bigint,
+  -- All that was due before then has been promoted and woken: a look for more begins here, and not among what is
+  -- left of that.
+  reached bigint not null default 0,
   primary key (queue, seq)
 );
 

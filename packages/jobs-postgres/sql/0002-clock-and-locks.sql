@@ -2,6 +2,9 @@
 create function now_ms() returns bigint language sql volatile parallel safe
 return floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
 
+-- An instant that does not come: the job waits for something else than its time. As great as an instant may be.
+create function never() returns bigint language sql immutable parallel safe return 9007199254740991;
+
 -- One at a time claims from a queue, or changes what may be claimed from it. Held until the transaction ends;
 -- look at what it guards in a statement of its own, after this one.
 create function lock_queue(p_queue int) returns void language sql volatile

@@ -13,7 +13,7 @@ begin
     select * into head from governed r
     where r.queue = p_queue and r.tenant = p_tenant and r.key = p_key and r.key <> ''
     order by r.place limit 1;
-    return held = 0 and found;
+    return held = 0 and found and not (head.state = 0 and head.due >= never());
   end if;
   for head in
     select f.* from (values (false), (true)) c (suspect) cross join lateral (
@@ -41,7 +41,7 @@ begin
   select * into head from governed r
   where r.queue = p_queue and r.tenant = p_tenant and r.key = p_key and r.key <> ''
   order by r.place limit 1;
-  if not found or not p_gate_lets or exists (
+  if not found or not p_gate_lets or (head.state = 0 and head.due >= never()) or exists (
     select from governed r
     where r.queue = p_queue and r.tenant = p_tenant and r.key = p_key and r.state = 2 and r.key <> '')
   then

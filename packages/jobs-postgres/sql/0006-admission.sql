@@ -16,6 +16,7 @@ begin
     t.seq := 0;
     t.v := 0;
     t.snap := '1:1:';
+    t.reached := 0;
   end if;
   return t;
 end $$;
@@ -107,6 +108,8 @@ begin
     return;
   end if;
   perform ensure_lanes(p_queue, tenants, p_v, p_now);
+  -- What only had its place comes now.
+  delete from governed where id = any(ids) and state = 0 and due = never();
   insert into governed (
     id, queue, tenant, state, open, suspect, rank, admission, place, due, limiter, key, key_limit)
   select j.id, p_queue, j.tenant,
@@ -127,7 +130,7 @@ begin
     state = excluded.state, open = excluded.open, due = excluded.due, admission = excluded.admission;
   update lane set
     has_governed = true, ver = ver + 1,
-    governed_due_at = case when f.due < coalesce(lane.governed_due_at, f.due + 1) then f.due else lane.governed_due_at end
+    governed_due_at = least(lane.governed_due_at, f.due)
   from (
     select l.row, g.due from (
       select tenant, min(due) filter (where state = 0) as due from governed where id = any(ids) group by tenant
@@ -135,7 +138,7 @@ begin
       select ctid as row, has_governed, governed_due_at from lane
       where queue = p_queue and tenant = g.tenant order by ver desc limit 1
     ) l
-    where not l.has_governed or g.due < coalesce(l.governed_due_at, g.due + 1)
+    where not l.has_governed or l.governed_due_at is null and g.due is not null or g.due < l.governed_due_at
   ) f
   where lane.ctid = f.row;
   for each in
@@ -273,25 +276,31 @@ begin
   end if;
 end $$;
 
--- What has come due. Tenant by tenant, so that one with very much delays no other.
-create function promote(p_queue int, p_v bigint, p_now bigint) returns void language plpgsql volatile as $$
+-- What has come due from p_from on. Tenant by tenant, so that one with very much delays no other.
+create function promote(p_queue int, p_v bigint, p_from bigint, p_now bigint) returns void
+language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   tenants text[];
+  -- What stood before it in each is gone.
+  since bigint[];
   rows_of_each int;
   promoted delayed[];
   places bigint[];
   ids bigint[];
 begin
-  tenants := array(
-    select tenant from lane where queue = p_queue and due_at <= p_now order by due_at limit most_promoted());
-  if cardinality(tenants) > 0 then
+  select array_agg(tenant order by due_at), array_agg(due_at order by due_at) into tenants, since
+  from (
+    select tenant, due_at from lane
+    where queue = p_queue and due_at >= p_from and due_at <= p_now order by due_at limit most_promoted()
+  ) l;
+  if tenants is not null then
     rows_of_each := greatest(1, most_promoted() / cardinality(tenants));
     with come as (
       delete from delayed where ctid = any(array(
-        select d.row from unnest(tenants) t (tenant) cross join lateral (
+        select d.row from unnest(tenants, since) t (tenant, since) cross join lateral (
           select ctid as row from delayed
-          where queue = p_queue and tenant = t.tenant and due <= p_now
+          where queue = p_queue and tenant = t.tenant and due >= t.since and due <= p_now
           order by due, first limit rows_of_each
         ) d))
       returning *
@@ -299,10 +308,11 @@ begin
     select array_agg(come::delayed order by due, first) into promoted from come;
     update lane set due_at = f.due_at, ver = ver + 1
     from (
-      select l.row, d.due as due_at from unnest(tenants) t (tenant) cross join lateral (
+      select l.row, d.due as due_at from unnest(tenants, since) t (tenant, since) cross join lateral (
         select ctid as row from lane where queue = p_queue and tenant = t.tenant order by ver desc limit 1
       ) l left join lateral (
-        select due from delayed where queue = p_queue and tenant = t.tenant order by due limit 1
+        select due from delayed
+        where queue = p_queue and tenant = t.tenant and due >= t.since order by due limit 1
       ) d on true
     ) f
     where lane.ctid = f.row;
@@ -314,15 +324,18 @@ begin
     end if;
   end if;
 
-  tenants := array(
-    select tenant from lane where queue = p_queue and governed_due_at <= p_now
-    order by governed_due_at limit most_governed_promoted());
-  if cardinality(tenants) > 0 then
+  select array_agg(tenant order by due_at), array_agg(due_at order by due_at) into tenants, since
+  from (
+    select tenant, governed_due_at as due_at from lane
+    where queue = p_queue and governed_due_at >= p_from and governed_due_at <= p_now
+    order by governed_due_at limit most_governed_promoted()
+  ) l;
+  if tenants is not null then
     rows_of_each := greatest(1, most_governed_promoted() / cardinality(tenants));
     ids := array(
-      select d.id from unnest(tenants) t (tenant) cross join lateral (
+      select d.id from unnest(tenants, since) t (tenant, since) cross join lateral (
         select id, due from governed
-        where queue = p_queue and tenant = t.tenant and state = 0 and due <= p_now
+        where queue = p_queue and tenant = t.tenant and state = 0 and due >= t.since and due <= p_now
         order by due, id limit rows_of_each
       ) d
       order by d.due, d.id);
@@ -333,10 +346,11 @@ begin
     from unnest(ids) with ordinality i (id, place) where governed.id = i.id;
     update lane set governed_due_at = f.due, ver = ver + 1
     from (
-      select l.row, d.due from unnest(tenants) t (tenant) cross join lateral (
+      select l.row, d.due from unnest(tenants, since) t (tenant, since) cross join lateral (
         select ctid as row from lane where queue = p_queue and tenant = t.tenant order by ver desc limit 1
       ) l left join lateral (
-        select due from governed where queue = p_queue and tenant = t.tenant and state = 0 order by due limit 1
+        select due from governed
+        where queue = p_queue and tenant = t.tenant and state = 0 and due >= t.since order by due limit 1
       ) d on true
     ) f
     where lane.ctid = f.row;
@@ -346,13 +360,15 @@ begin
   end if;
 end $$;
 
--- Gates that time has opened: what waits for them is looked at again.
-create function wake_gates(p_queue int, p_v bigint, p_now bigint) returns void language plpgsql volatile as $$
+-- Gates that time has opened from p_from on: what waits for them is looked at again.
+create function wake_gates(p_queue int, p_v bigint, p_from bigint, p_now bigint) returns void
+language plpgsql volatile as $$
 declare
   g gate;
 begin
   for g in
-    select * from gate x where x.queue = p_queue and x.wake_at <= p_now order by x.wake_at limit most_woken()
+    select * from gate x
+    where x.queue = p_queue and x.wake_at >= p_from and x.wake_at <= p_now order by x.wake_at limit most_woken()
   loop
     perform refresh_gate(g, p_v, p_now);
   end loop;
@@ -403,6 +419,15 @@ begin
   end if;
 end $$;
 
+-- Whether there is more that time has brought from p_from on than was taken in at once.
+create function is_behind(p_queue int, p_from bigint, p_now bigint) returns boolean language plpgsql stable as $$
+begin
+  return exists (select from lane l where l.queue = p_queue and l.due_at >= p_from and l.due_at <= p_now)
+    or exists (
+      select from lane l where l.queue = p_queue and l.governed_due_at >= p_from and l.governed_due_at <= p_now)
+    or exists (select from gate g where g.queue = p_queue and g.wake_at >= p_from and g.wake_at <= p_now);
+end $$;
+
 -- Whether jobs of a range are governed: an index that holds no others tells. Of one mail all are, or none.
 create function is_governed(p_first bigint, p_last bigint) returns boolean language plpgsql stable as $$
 begin
@@ -419,18 +444,26 @@ declare
   q int := p_tick.queue;
   read record;
   t tick;
+  reached bigint := p_tick.reached;
   mails mail[];
   come mail[];
   governed_come mail[];
 begin
-  perform wake_gates(q, p_tick.v, p_now);
-  perform promote(q, p_tick.v, p_now);
+  perform wake_gates(q, p_tick.v, reached, p_now);
+  perform promote(q, p_tick.v, reached, p_now);
+  if not is_behind(q, reached, p_now) then
+    reached := p_now;
+  end if;
   select r.t, r.mails into read from read_mail(q, p_tick) r;
   t := read.t;
   mails := read.mails;
-  if cardinality(mails) = 0 then
+  if cardinality(mails) = 0 and p_tick.upto is null then
     -- A snapshot that shows nothing new need not be written down.
-    return case when p_tick.upto is null then p_tick else t end;
+    t := p_tick;
+  end if;
+  t.reached := reached;
+  if cardinality(mails) = 0 then
+    return t;
   end if;
   come := array(select m from unnest(mails) m where kind = 1);
   if cardinality(come) > 0 then
@@ -452,9 +485,12 @@ create function write_tick(p_before tick, p_after tick) returns void language pl
 begin
   if (p_before.v, p_before.snap::text, p_before.upto::text, p_before.at_seq)
     is distinct from (p_after.v, p_after.snap::text, p_after.upto::text, p_after.at_seq)
+    -- The clock went back: what will be put off from now on may be due before what it had reached.
+    or p_after.reached < p_before.reached
   then
     insert into tick values (
-      p_after.queue, p_before.seq + 1, p_after.v, p_after.snap, p_after.upto, p_after.at_xid, p_after.at_seq);
+      p_after.queue, p_before.seq + 1, p_after.v, p_after.snap, p_after.upto, p_after.at_xid, p_after.at_seq,
+      p_after.reached);
   end if;
 end $$;
 

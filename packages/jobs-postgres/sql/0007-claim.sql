@@ -423,7 +423,7 @@ create function next_opening(p_queue int, p_v bigint, p_now bigint) returns bigi
 declare
   g gate;
 begin
-  for g in select * from gate x where x.queue = p_queue and x.wake_at is not null order by x.wake_at loop
+  for g in select * from gate x where x.queue = p_queue and x.wake_at > p_now order by x.wake_at loop
     if keeps_back(g, p_v, p_now) then
       return g.wake_at;
     end if;
@@ -439,14 +439,15 @@ declare
   l lane;
   d record;
 begin
-  select min(due) into told from governed where queue = p_queue and state = 0 and open;
+  select min(due) into told from governed where queue = p_queue and state = 0 and open and due > p_now;
   for l in
-    select * from lane where queue = p_queue and due_at < coalesce(told, due_at + 1) order by due_at
+    select * from lane where queue = p_queue and due_at > p_now order by due_at
   loop
+    exit when l.due_at >= told;
     -- What was put off may be gone by now.
     for d in
       select ctid as row, due, turn, first, last from delayed
-      where queue = p_queue and tenant = l.tenant order by due, first
+      where queue = p_queue and tenant = l.tenant and due > p_now order by due, first
     loop
       exit when d.due >= told;
       if exists (select from job where id >= d.first and id <= d.last and turn = d.turn) then
@@ -457,10 +458,11 @@ begin
     end loop;
     update lane set due_at = f.due, ver = ver + 1
     from (
-      select (select due from delayed where queue = p_queue and tenant = l.tenant order by due limit 1) as due
+      select (
+        select due from delayed where queue = p_queue and tenant = l.tenant and due > p_now order by due limit 1
+      ) as due
     ) f
     where queue = p_queue and tenant = l.tenant and ver = l.ver and due_at is distinct from f.due;
-    exit when l.due_at >= told;
   end loop;
   return told;
 end $$;
@@ -490,7 +492,6 @@ declare
   some_ready boolean;
   some_suspect boolean;
   next_at bigint;
-  is_behind boolean;
 begin
   count := 0;
   awaits_release := false;
@@ -559,11 +560,10 @@ begin
   has_suspects := is_open and some_suspect;
   awaits_release := awaits_release(q, t.v, now_at)
     or ((some_ready or some_suspect) and g.queue is not null and not g.paused and gate_is_full(g));
-  is_behind := t.upto is not null or before.upto is not null
-    or exists (select from lane l where l.queue = q and l.due_at <= now_at)
-    or exists (select from lane l where l.queue = q and l.governed_due_at <= now_at)
-    or exists (select from gate x where x.queue = q and x.wake_at <= now_at);
-  if is_open and some_ready or p_suspects and has_suspects or is_behind then
+  if is_open and some_ready or p_suspects and has_suspects
+    -- More has come than was taken in at once.
+    or t.upto is not null or before.upto is not null or t.reached < now_at
+  then
     next_due_in_ms := 0;
     return;
   end if;
