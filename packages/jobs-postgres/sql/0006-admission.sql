@@ -124,10 +124,7 @@ begin
     select * from job
     where id >= m.first and id <= m.last and turn = m.turn
       and (limiter is not null or ordering_key is not null or concurrency_key is not null)
-  ) j
-  -- Who waits to succeed the holder of its unique key came once before, to take its place in its line.
-  on conflict (id) do update set
-    state = excluded.state, open = excluded.open, due = excluded.due, admission = excluded.admission;
+  ) j;
   update lane set
     has_governed = true, ver = ver + 1,
     governed_due_at = least(lane.governed_due_at, f.due)
