@@ -9,6 +9,7 @@ import {
 import type { LoggedItem, Page } from './creation-log.ts'
 import { extrasOf, NO_FAILURES, type Extras } from './extras.ts'
 import type { Lane } from './lane.ts'
+import { LONG_AGO } from './long-ago.ts'
 import type { QueueItem, SortedQueue } from './sorted-queue.ts'
 import { CANCELLED, COMPLETED, FAILED, PENDING, type Standing } from './standing.ts'
 import { makeTies, type Ties } from './ties.ts'
@@ -54,6 +55,7 @@ export interface Job extends QueueItem<Job>, LoggedItem<Job> {
   admission: number
   token: string
   leaseStage: LeaseStage
+  /** The end of its lease, or of the one it had last. */
   expiresAt: number
   /**
    * The queue it is in: one of its lane's or of its queue's while it waits, the store's leases while
@@ -108,7 +110,7 @@ export function createJob(
     admission: 0,
     token: '',
     leaseStage: 'none',
-    expiresAt: 0,
+    expiresAt: LONG_AGO,
     home: null,
     heapIndex: -1,
     previous: null,

@@ -5,6 +5,7 @@ import type { Group } from './group.ts'
 import type { Job } from './job.ts'
 import type { KeyGate } from './key-gate.ts'
 import type { KeyScope } from './key-scope.ts'
+import { LONG_AGO } from './long-ago.ts'
 import type { QueueState } from './queue-state.ts'
 import { SortedQueue, type QueueItem } from './sorted-queue.ts'
 import { emptyTally, PENDING, RETRYING, SCHEDULED, type Tally } from './standing.ts'
@@ -39,7 +40,7 @@ export class Lane implements QueueItem<Lane>, AllowanceOwner {
   groups: Map<string, Group> | null = null
   readonly tally: Tally = emptyTally()
   /** See {@link FairOrder}. */
-  virtualTime = 0
+  virtualTime: number = LONG_AGO
   activation = 0
   home: SortedQueue<Lane> | null = null
   heapIndex = -1
