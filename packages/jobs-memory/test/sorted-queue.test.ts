@@ -60,6 +60,23 @@ describe('SortedQueue', () => {
     }
   })
 
+  test('one item far ahead of its turn does not make those that follow cost more', () => {
+    let comparisons = 0
+    const queue = new SortedQueue<Item>((a, b) => {
+      comparisons++
+      return byKey(a, b)
+    })
+    for (let key = 0; key < 1_000; key++) queue.push(item(key))
+    queue.push(item(9_000))
+
+    const turns = 5_000
+    for (let turn = 0; turn < turns; turn++) {
+      expect(queue.pop()?.key).toBe(turn)
+      queue.push(item(turn + 1_000))
+    }
+    expect(comparisons / turns).toBeLessThan(5)
+  })
+
   test.each([1, 2, 3, 4, 5])(
     'any sequence of calls agrees with a sorted list (seed %i)',
     (seed) => {
