@@ -35,6 +35,7 @@ const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => unkn
 
 // Drawing random bytes costs a system call's worth of time, so they are drawn for many ids at once.
 const POOL_BYTES = 1_024
+const DIGITS_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 let pool = ''
 let poolUsed = 0
 
@@ -53,7 +54,7 @@ const random: Random = {
 
 function hexOf(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
+  for (const byte of bytes) text += DIGITS_OF_BYTE[byte]!
   return text
 }
 
