@@ -5,18 +5,19 @@ import type { System } from './systems/system.ts'
 import { findSystem, systemNames } from './systems/systems.ts'
 
 /** What the command line asks for. */
-export interface BenchOptions {
+export interface RunOptions {
+  readonly scale: number
+  readonly runs: number
+  readonly timeoutMs: number
   readonly scenarios: readonly Scenario[]
   readonly systems: readonly System[]
   readonly sizes: Sizes
-  readonly runs: number
-  readonly timeoutMs: number
   readonly json: string | undefined
   readonly profile: string | undefined
 }
 
 const DEFAULT_RUNS = 5
-const DEFAULT_TIMEOUT_SECONDS = 600
+const DEFAULT_TIMEOUT_SECONDS = 1800
 
 const program = new Command('bench')
   .description('Throughput, latency and memory of @cgk/jobs beside other queues, as JSON lines.')
@@ -28,6 +29,7 @@ const program = new Command('bench')
   )
   .option('--jobs <counts>', 'jobs in a run; several, separated by commas, are cases', parseCounts)
   .option('--seconds <seconds>', 'length of a run that lasts for a time', parsePositive)
+  .option('--scale <factor>', 'size of each run: jobs, tenants and time', parsePositive, 1)
   .option('--runs <count>', 'runs of each system, interleaved', parseCount, DEFAULT_RUNS)
   .option('--json <file>', 'write the JSON lines to this file too')
   .option('--profile <folder>', 'write a CPU profile of each run to this folder')
@@ -38,12 +40,13 @@ const program = new Command('bench')
   })
 
 /** Reads the command line; on a mistake says which, and ends the process. */
-export function parseCommandLine(): BenchOptions {
+export function parseCommandLine(): RunOptions {
   program.parse()
   const options = program.opts<{
     systems?: System[]
     jobs?: number[]
     seconds?: number
+    scale: number
     runs: number
     timeout: number
     json?: string
@@ -54,6 +57,7 @@ export function parseCommandLine(): BenchOptions {
     scenarios: (program.processedArgs as [Scenario[]])[0],
     systems: options.systems ?? systemNames.map(findSystem),
     sizes: { ...(jobs !== undefined && { jobs }), ...(seconds !== undefined && { seconds }) },
+    scale: options.scale,
     runs: options.runs,
     timeoutMs: options.timeout * 1000,
     json: options.json,
@@ -65,8 +69,12 @@ function parseScenarios(text: string): readonly Scenario[] {
   return text === 'all' ? scenarios : [refuse(() => findScenario(text))]
 }
 
+function parseSystem(text: string): System {
+  return refuse(() => findSystem(text))
+}
+
 function parseSystems(text: string): System[] {
-  return [...new Set(text.split(','))].map((name) => refuse(() => findSystem(name)))
+  return [...new Set(text.split(','))].map(parseSystem)
 }
 
 function parseCounts(text: string): number[] {

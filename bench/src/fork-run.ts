@@ -1,5 +1,4 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
+import { type ChildProcess, fork } from 'node:child_process'
 import type { Case, Measurement } from './scenarios/scenario.ts'
 
 /** What one child process is to do. */
@@ -11,25 +10,47 @@ export interface RunOrder {
   readonly profile?: string
 }
 
+/** What a child process sends when it has done so, or cannot. */
+export type RunAnswer =
+  { readonly measurements: readonly Measurement[] } | { readonly failure: string }
+
 /**
  * Does one run in a fresh process, so that no run inherits another's heap or compiled code.
  *
  * @throws Error when the process ends without having measured, or lasts longer than `timeoutMs`.
  */
-export async function forkRun(order: RunOrder, timeoutMs: number): Promise<readonly Measurement[]> {
+export async function forkRun(
+  order: RunOrder,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<readonly Measurement[]> {
   const child = fork(new URL('run-once.ts', import.meta.url), [JSON.stringify(order)], {
     execArgv: ['--expose-gc'],
     // Results go to stdout; what a system under measurement prints must not mix with them.
     stdio: ['ignore', 2, 2, 'ipc'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
+    signal,
   })
-  let measurements: readonly Measurement[] | undefined
+  let answer: RunAnswer | undefined
   child.on('message', (message) => {
-    measurements = message as readonly Measurement[]
+    answer = message as RunAnswer
   })
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
-  if (measurements !== undefined && code === 0) return measurements
-  const end = signal === null ? `ended with ${code}` : `was stopped by ${signal}`
-  throw new Error(`${order.scenario} of ${order.system} ${end} (${JSON.stringify(order.settings)})`)
+  const end = await endOf(child)
+  if (answer !== undefined && 'measurements' in answer && end === 'ended with 0') {
+    return answer.measurements
+  }
+  const reason = answer !== undefined && 'failure' in answer ? answer.failure : end
+  throw new Error(`${order.scenario} of ${order.system}: ${reason}`)
+}
+
+/** How a process ended, in words. */
+async function endOf(child: ChildProcess): Promise<string> {
+  return await new Promise((resolve) => {
+    // One that is stopped because of the signal tells so and then exits.
+    child.on('error', () => {})
+    child.once('exit', (code, stoppedBy) => {
+      resolve(stoppedBy === null ? `ended with ${code}` : `was stopped by ${stoppedBy}`)
+    })
+  })
 }

@@ -10,8 +10,15 @@ export function createPayload(order: number, sentAt = 0): Payload {
   return { to: `customer-${order}@example.com`, order, sentAt }
 }
 
-export function createPayloads(count: number): Payload[] {
-  return Array.from({ length: count }, (_, order) => createPayload(order))
+function createPayloads(count: number, first = 0): Payload[] {
+  return Array.from({ length: count }, (_, index) => createPayload(first + index))
+}
+
+/** The payloads of so many jobs, at most `size` at a time, each batch made when it is asked for. */
+export function* payloadBatches(count: number, size: number): Generator<readonly Payload[]> {
+  for (let first = 0; first < count; first += size) {
+    yield createPayloads(Math.min(size, count - first), first)
+  }
 }
 
 /** The items in order, at most `size` at a time. */

@@ -1,48 +1,31 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import type { Environment } from './environment.ts'
+import type { Progress } from './progress.ts'
 import type { Ratio, Result } from './results.ts'
 
 /** Where results go: a line of JSON each, and beside that something to read. */
 export interface Report {
-  /** Says what runs now, on a terminal; overwritten by what follows. */
-  progress(text: string): void
-  /** Says what stays to be read, on stderr. */
-  note(text: string): void
   begin(environment: Environment): void
   add(results: readonly (Result | Ratio)[]): void
 }
 
 /**
- * Writes JSON lines to stdout and, where one is named, to a file; on a terminal also what runs now
- * and a table to stderr.
+ * Writes JSON lines to stdout and, where one is named, to a file; on a terminal also a table to stderr.
  */
-export function createReport(file: string | undefined): Report {
-  const isTerminal = process.stderr.isTTY
+export function createReport(file: string | undefined, progress: Progress): Report {
   if (file !== undefined) writeFileSync(file, '')
 
   const line = (value: unknown): void => {
-    const text = `${JSON.stringify(value)}\n`
-    process.stdout.write(text)
-    if (file !== undefined) appendFileSync(file, text)
-  }
-  const clearProgress = (): void => {
-    if (isTerminal) process.stderr.write('\r\u001b[K')
+    const text = JSON.stringify(value)
+    progress.print(text)
+    if (file !== undefined) appendFileSync(file, `${text}\n`)
   }
   return {
-    progress(text) {
-      clearProgress()
-      if (isTerminal) process.stderr.write(text)
-    },
-    note(text) {
-      clearProgress()
-      process.stderr.write(`${text}\n`)
-    },
     begin: line,
     add(results) {
-      clearProgress()
       for (const result of results) line(result)
       // The lines are on the same screen unless they went elsewhere; the table is easier to read.
-      if (isTerminal) process.stderr.write(`${formatTable(results)}\n`)
+      if (process.stderr.isTTY) progress.note(formatTable(results))
     },
   }
 }
@@ -73,7 +56,19 @@ function formatTable(results: readonly (Result | Ratio)[]): string {
 
 // How a system is set up is the same in all of its rows: the JSON lines tell, the table need not.
 function describeSettings(result: Result | Ratio): string {
-  const shown = ['jobs', 'inFlight', 'batch', 'seconds', 'awaits', 'call']
+  const shown = [
+    'jobs',
+    'waiting',
+    'tenants',
+    'inFlight',
+    'batch',
+    'transaction',
+    'seconds',
+    'awaits',
+    'held',
+    'window',
+    'call',
+  ]
   return shown
     .filter((key) => key in result.settings)
     .map((key) => `${key}=${String(result.settings[key])}`)

@@ -1,6 +1,6 @@
 // The child process of one measured run: told what to do by its argument, it sends what it measured.
 import { findScenario } from './scenarios/scenarios.ts'
-import type { RunOrder } from './fork-run.ts'
+import type { RunAnswer, RunOrder } from './fork-run.ts'
 import { profiling, time } from './stopwatch.ts'
 import { findSystem } from './systems/systems.ts'
 
@@ -8,10 +8,16 @@ import { findSystem } from './systems/systems.ts'
 process.once('disconnect', () => process.exit(1))
 
 const order = JSON.parse(process.argv[2] ?? '') as RunOrder
-const measurements = await findScenario(order.scenario).run(
-  findSystem(order.system),
-  order.settings,
-  order.profile === undefined ? time : profiling(order.profile),
-)
+const answer = await run(order)
 // A system that left a timer or a socket behind must not keep the next run waiting.
-process.send?.(measurements, () => process.exit())
+process.send?.(answer, () => process.exit('failure' in answer ? 1 : 0))
+
+async function run({ scenario, system, settings, profile }: RunOrder): Promise<RunAnswer> {
+  try {
+    const stopwatch = profile === undefined ? time : profiling(profile)
+    const measurements = await findScenario(scenario).run(findSystem(system), settings, stopwatch)
+    return { measurements }
+  } catch (error) {
+    return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}

@@ -85,7 +85,7 @@ describe('bench', { timeout: TIMEOUT_MS, concurrent: true }, () => {
   it.each(['fastq', 'p-queue'])('%s runs every scenario but the storage port', async (system) => {
     const { lines } = await bench('all', ...tiny, '--jobs', '3', '--systems', system)
     expect(new Set(lines.map((line) => line['scenario']))).toEqual(
-      new Set(['enqueue', 'drain', 'mixed', 'latency', 'rss']),
+      new Set(['enqueue', 'bulk', 'drain', 'mixed', 'latency', 'rss']),
     )
   })
 
@@ -93,6 +93,11 @@ describe('bench', { timeout: TIMEOUT_MS, concurrent: true }, () => {
     const { lines } = await bench('drain', '--jobs', '10,20', '--runs', '1', '--systems', 'fastq')
     const jobs = lines.map((line) => (line['settings'] as Line)['jobs'])
     expect(new Set(jobs)).toEqual(new Set([10, 20]))
+  })
+
+  it('--scale makes each run smaller', async () => {
+    const { lines } = await bench('drain', '--scale', '0.0001', '--runs', '1', '--systems', 'fastq')
+    expect(lines[0]).toMatchObject({ settings: { jobs: 30 } })
   })
 
   it('compares the first system with each other, another checkout included', async () => {
@@ -151,7 +156,9 @@ describe('bench', { timeout: TIMEOUT_MS, concurrent: true }, () => {
     )
     expect(failure).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(`drain of cgk-memory=${folder} ended with 1`) as string,
+      stderr: expect.stringContaining(
+        `drain of cgk-memory=${folder}: Error: there is no packages/`,
+      ) as string,
     })
     const { stdout } = failure as { stdout: string }
     expect(metricsOf(parseLines(stdout), 'fastq')).toContain('jobsPerSecond')

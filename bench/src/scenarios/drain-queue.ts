@@ -1,18 +1,21 @@
-import { batchesOf, createPayloads } from '../payload.ts'
-import { type Stopwatch, time, type Timing } from '../stopwatch.ts'
+import { type Cost, measure } from '../measure.ts'
+import { payloadBatches } from '../payload.ts'
+import { type Stopwatch, time } from '../stopwatch.ts'
 import type { OpenQueue, System } from '../systems/system.ts'
 
 const FILL_BATCH = 1000
+const FILL_CALLS = 4
 
-/** Jobs that go through a queue of their own before anything counts, so that code is compiled. */
-const MOST_WARM_UP_JOBS = 100_000
-
-/** A run of few jobs, as tests make them, is not worth that much. */
+/** A run of few jobs, as tests make them, is not worth much of a warm-up. */
 const WARM_UP_FACTOR = 100
 
 /** Makes so many jobs wait. */
 export async function fill(queue: OpenQueue, jobs: number): Promise<void> {
-  for (const batch of batchesOf(createPayloads(jobs), FILL_BATCH)) await queue.enqueueMany(batch)
+  const batches = payloadBatches(jobs, FILL_BATCH)
+  const enqueue = async (): Promise<void> => {
+    for (const batch of batches) await queue.enqueueMany(batch)
+  }
+  await Promise.all(Array.from({ length: FILL_CALLS }, enqueue))
 }
 
 /** Starts the worker of a filled queue and waits until the last completion is stored. */
@@ -20,23 +23,50 @@ export async function drainQueue(
   queue: OpenQueue,
   jobs: number,
   stopwatch: Stopwatch,
-): Promise<Timing> {
-  const allStarted = Promise.withResolvers<void>()
-  let started = 0
-  return await stopwatch(async () => {
-    await queue.start(() => {
-      started += 1
-      if (started === jobs) allStarted.resolve()
-    })
-    await allStarted.promise
+): Promise<Cost> {
+  const tally = new Tally(jobs)
+  const cost = await measure(queue.server, stopwatch, async () => {
+    await queue.start(tally.count)
+    await tally.complete
     await queue.idle()
   })
+  tally.check()
+  return cost
 }
 
 /** Fills and drains a queue that is thrown away, `jobs` being what the run will measure. */
 export async function warmUp(system: System, jobs: number): Promise<void> {
-  const warmUpJobs = Math.min(MOST_WARM_UP_JOBS, jobs * WARM_UP_FACTOR)
+  const warmUpJobs = Math.min(system.warmUpJobs, jobs * WARM_UP_FACTOR)
   await using queue = await system.open()
   await fill(queue, warmUpJobs)
-  await drainQueue(queue, warmUpJobs, time)
+  if (system.drains) await drainQueue(queue, warmUpJobs, time)
+}
+
+/** Counts handlers that began, each job once. */
+export class Tally {
+  readonly #jobs: number
+  readonly #complete = Promise.withResolvers<void>()
+  #started = 0
+  #orders = 0
+
+  constructor(jobs: number) {
+    this.#jobs = jobs
+  }
+
+  /** Resolves when as many handlers have begun as there are jobs. */
+  get complete(): Promise<void> {
+    return this.#complete.promise
+  }
+
+  readonly count = ({ order }: { readonly order: number }): void => {
+    this.#orders += order
+    if (++this.#started === this.#jobs) this.#complete.resolve()
+  }
+
+  /** @throws Error unless the handlers that began are those of the jobs 0, 1, 2, …, each once. */
+  check(): void {
+    const orders = (this.#jobs * (this.#jobs - 1)) / 2
+    if (this.#started === this.#jobs && this.#orders === orders) return
+    throw new Error(`${this.#started} handlers began for ${this.#jobs} jobs, or not for each one`)
+  }
 }

@@ -1,57 +1,70 @@
-import { batchesOf, createPayloads, type Payload } from '../payload.ts'
+import { costOfEach, measure } from '../measure.ts'
+import { createPayload } from '../payload.ts'
 import type { OpenQueue, System } from '../systems/system.ts'
 import { warmUp } from './drain-queue.ts'
 import { type Case, casesByJobs, given, type Scenario } from './scenario.ts'
 
 const DEFAULT_JOBS = 100_000
+const MOST_SECONDS = 10
+const CALLERS = 100
+
+/** Calls before those that count: what filled the queue of the warm-up was `enqueueMany`. */
+const WARM_UP_PART = 0.1
 
 export const enqueue: Scenario = {
   name: 'enqueue',
-  summary: 'one by one, 100 at once, and 1,000 a call; no worker runs',
-  cases: (sizes) => [
-    ...casesByJobs(sizes, DEFAULT_JOBS, { inFlight: 1 }),
-    ...casesByJobs(sizes, DEFAULT_JOBS, { inFlight: 100 }),
-    ...casesByJobs(sizes, DEFAULT_JOBS, { inFlight: 1, batch: 1000 }),
-  ],
+  summary: 'one by one, 100 at once, and 100 at once in transactions of their callers',
+  suits: (system, { transaction }) =>
+    transaction === undefined || system.joinsTransactions === true,
+  cases(sizes) {
+    const seconds = sizes.seconds ?? MOST_SECONDS
+    return [
+      ...casesByJobs(sizes, DEFAULT_JOBS, { seconds, inFlight: 1 }),
+      ...casesByJobs(sizes, DEFAULT_JOBS, { seconds, inFlight: CALLERS }),
+      ...casesByJobs(sizes, DEFAULT_JOBS, { seconds, inFlight: CALLERS, transaction: 'caller' }),
+    ]
+  },
   async run(system, settings, stopwatch) {
-    const jobs = given(settings, 'jobs')
-    const payloads = createPayloads(jobs)
-    await warmUp(system, jobs)
-    // Again in the way that is measured: what fills a queue is always `enqueueMany`.
-    await enqueueAndClose(system, payloads, settings)
+    await warmUp(system, given(settings, 'jobs'))
+    await callAndClose(system, settings)
     await using queue = await system.open()
+    await queue.server?.settle()
     // What the warm-up left behind is not to be collected while the watch runs.
     globalThis.gc?.()
-    const { elapsedMs } = await stopwatch(() => enqueueAll(queue, payloads, settings))
+    let accepted = 0
+    const cost = await measure(queue.server, stopwatch, async () => {
+      accepted = await callAll(queue, settings)
+    })
     return [
-      { metric: 'jobsPerSecond', value: (jobs / elapsedMs) * 1000 },
-      { metric: 'microsecondsPerJob', value: (elapsedMs * 1000) / jobs },
+      { metric: 'jobsPerSecond', value: (accepted / cost.elapsedMs) * 1000 },
+      { metric: 'microsecondsPerJob', value: (cost.elapsedMs * 1000) / accepted },
+      ...costOfEach(accepted, cost),
     ]
   },
 }
 
-async function enqueueAndClose(
-  system: System,
-  payloads: readonly Payload[],
-  settings: Case,
-): Promise<void> {
+async function callAndClose(system: System, settings: Case): Promise<void> {
   await using queue = await system.open()
-  await enqueueAll(queue, payloads, settings)
+  const seconds = given(settings, 'seconds') * WARM_UP_PART
+  await callAll(queue, { ...settings, seconds })
 }
 
-async function enqueueAll(
-  queue: OpenQueue,
-  payloads: readonly Payload[],
-  settings: Case,
-): Promise<void> {
-  if (settings.batch !== undefined) {
-    for (const batch of batchesOf(payloads, settings.batch)) await queue.enqueueMany(batch)
-    return
+/** Enqueues until all are accepted or the time is over, and tells how many were. */
+async function callAll(queue: OpenQueue, settings: Case): Promise<number> {
+  const enqueueOne = callOf(queue, settings)
+  const jobs = given(settings, 'jobs')
+  const endsAt = performance.now() + given(settings, 'seconds') * 1000
+  // The callers share the orders: each takes the next when its last job is accepted.
+  let next = 0
+  const call = async (): Promise<void> => {
+    while (next < jobs && performance.now() < endsAt) await enqueueOne(createPayload(next++))
   }
-  // The producers share one iterator: each takes the next job when its last one is accepted.
-  const next = payloads.values()
-  const produce = async (): Promise<void> => {
-    for (const payload of next) await queue.enqueueOne(payload)
-  }
-  await Promise.all(Array.from({ length: given(settings, 'inFlight') }, produce))
+  await Promise.all(Array.from({ length: given(settings, 'inFlight') }, call))
+  return next
+}
+
+function callOf(queue: OpenQueue, { transaction }: Case): OpenQueue['enqueueOne'] {
+  if (transaction === undefined) return queue.enqueueOne.bind(queue)
+  if (queue.enqueueInTransaction === undefined) throw new Error('the queue joins no transactions')
+  return queue.enqueueInTransaction.bind(queue)
 }

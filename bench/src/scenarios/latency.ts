@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { Latencies } from '../latencies.ts'
+import { costOfEach, measure } from '../measure.ts'
 import { createPayload } from '../payload.ts'
 import { warmUp } from './drain-queue.ts'
 import { casesByJobs, given, type Scenario } from './scenario.ts'
@@ -8,7 +9,7 @@ const DEFAULT_JOBS = 250
 const EVERY_MS = 20
 
 /** The first jobs of an idle worker run code that is not compiled yet; they are not counted. */
-const UNCOUNTED_JOBS = 25
+const MOST_UNCOUNTED_JOBS = 25
 
 export const latency: Scenario = {
   name: 'latency',
@@ -17,15 +18,18 @@ export const latency: Scenario = {
   async run(system, settings, stopwatch) {
     await warmUp(system, given(settings, 'jobs'))
     await using queue = await system.open()
+    const uncounted = Math.min(MOST_UNCOUNTED_JOBS, given(settings, 'jobs'))
     const latencies = new Latencies()
     let onJob = (): void => {}
+    await queue.server?.settle()
     await queue.start((payload) => {
       const waitedMs = performance.now() - payload.sentAt
-      if (payload.order >= UNCOUNTED_JOBS) latencies.add(waitedMs)
+      if (payload.order >= uncounted) latencies.add(waitedMs)
       onJob()
     })
-    await stopwatch(async () => {
-      for (let order = 0; order < UNCOUNTED_JOBS + given(settings, 'jobs'); order++) {
+    const jobs = uncounted + given(settings, 'jobs')
+    const cost = await measure(queue.server, stopwatch, async () => {
+      for (let order = 0; order < jobs; order++) {
         await setTimeout(given(settings, 'everyMilliseconds'))
         const started = Promise.withResolvers<void>()
         onJob = started.resolve
@@ -38,6 +42,7 @@ export const latency: Scenario = {
     return [
       { metric: 'p50Milliseconds', value: latencies.percentile(0.5) },
       { metric: 'p99Milliseconds', value: latencies.percentile(0.99) },
+      ...costOfEach(jobs, cost),
     ]
   },
 }

@@ -1,4 +1,6 @@
+import { drawnTenants } from '../drawn-tenants.ts'
 import { Latencies } from '../latencies.ts'
+import { costOfEach, measure } from '../measure.ts'
 import { createPayload, type Payload } from '../payload.ts'
 import { warmUp } from './drain-queue.ts'
 import { given, type Scenario } from './scenario.ts'
@@ -16,6 +18,7 @@ const MOST_WAITING = 10_000
 export const mixed: Scenario = {
   name: 'mixed',
   summary: '100 producers in a closed loop beside the worker, for some seconds',
+  suits: ({ drains }) => drains,
   cases: (sizes) => {
     const seconds = sizes.seconds ?? DEFAULT_SECONDS
     return [
@@ -25,7 +28,11 @@ export const mixed: Scenario = {
   },
   async run(system, settings, stopwatch) {
     await warmUp(system, given(settings, 'seconds') * WARM_UP_JOBS_PER_SECOND)
-    await using queue = await system.open()
+    const { tenants } = settings
+    await using queue = await system.open(
+      tenants === undefined ? {} : { tenantOf: drawnTenants(tenants) },
+    )
+    await queue.server?.settle()
     const latencies = new Latencies()
     const onStarted = new Map<number, () => void>()
     const mostWaiting = settings.mostWaiting ?? Number.POSITIVE_INFINITY
@@ -57,7 +64,7 @@ export const mixed: Scenario = {
       onStarted.delete(payload.order)
     }
 
-    const { elapsedMs } = await stopwatch(async () => {
+    const cost = await measure(queue.server, stopwatch, async () => {
       await queue.start(onStart)
       const endsAt = performance.now() + given(settings, 'seconds') * 1000
       const produce = async (): Promise<void> => {
@@ -77,11 +84,13 @@ export const mixed: Scenario = {
       }
       await queue.idle()
     })
+    if (started !== sent) throw new Error(`${started} handlers began for ${sent} jobs`)
     return [
-      { metric: 'jobsPerSecond', value: (sent / elapsedMs) * 1000 },
+      { metric: 'jobsPerSecond', value: (sent / cost.elapsedMs) * 1000 },
       { metric: 'p50Milliseconds', value: latencies.percentile(0.5) },
       { metric: 'p99Milliseconds', value: latencies.percentile(0.99) },
       { metric: 'waitingJobs', value: waitingAtEnd },
+      ...costOfEach(sent, cost),
     ]
   },
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { batchesOf, createPayload } from '../payload.ts'
+import { payloadBatches } from '../payload.ts'
 import { warmUp } from './drain-queue.ts'
 import { casesByJobs, given, type Scenario } from './scenario.ts'
 
@@ -12,6 +12,8 @@ const WARM_UP_FOR_JOBS = 10
 export const rss: Scenario = {
   name: 'rss',
   summary: 'memory that one waiting small job holds',
+  // What waits on a server is not in the process.
+  suits: ({ server }) => server === undefined,
   cases: (sizes) => casesByJobs(sizes, DEFAULT_JOBS),
   async run(system, settings, stopwatch) {
     const jobs = given(settings, 'jobs')
@@ -19,9 +21,7 @@ export const rss: Scenario = {
     await using queue = await system.open()
     const before = await usedMemory()
     await stopwatch(async () => {
-      for (const orders of batchesOf([...Array(jobs).keys()], BATCH)) {
-        await queue.enqueueMany(orders.map((order) => createPayload(order)))
-      }
+      for (const batch of payloadBatches(jobs, BATCH)) await queue.enqueueMany(batch)
     })
     const after = await usedMemory()
     return [

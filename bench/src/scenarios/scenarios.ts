@@ -1,3 +1,5 @@
+import { bulk } from './bulk.ts'
+import { claims } from './claims.ts'
 import { drain } from './drain.ts'
 import { enqueue } from './enqueue.ts'
 import { latency } from './latency.ts'
@@ -5,10 +7,18 @@ import { mixed } from './mixed.ts'
 import { rss } from './rss.ts'
 import type { Scenario } from './scenario.ts'
 import { store } from './store.ts'
-import { tenants } from './tenants.ts'
 
 /** In the order in which `all` runs them. */
-export const scenarios: readonly Scenario[] = [enqueue, drain, mixed, latency, rss, store, tenants]
+export const scenarios: readonly Scenario[] = [
+  enqueue,
+  bulk,
+  drain,
+  mixed,
+  latency,
+  rss,
+  store,
+  claims,
+]
 
 /** @throws Error when there is none of that name. */
 export function findScenario(name: string): Scenario {

@@ -29,9 +29,8 @@ export const store: Scenario = {
     await warmUp(system, jobs.length)
     const elapsedMs = new Map<Call, number>()
     for (const countsFor of [undefined, elapsedMs]) {
-      const opened = await system.openStore()
-      await stopwatch(() => exercise(opened, jobs, countsFor ?? new Map()))
-      await opened.close()
+      await using opened = await system.openStore()
+      await stopwatch(() => exercise(opened.store, jobs, countsFor ?? new Map()))
     }
     return [...elapsedMs].map(([call, ms]): Measurement => ({
       metric: 'microsecondsPerJob',

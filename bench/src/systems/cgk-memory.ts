@@ -1,4 +1,4 @@
-import { importCgkPackages } from './cgk-packages.ts'
+import { importCgk } from './cgk-packages.ts'
 import { openCgkQueue } from './cgk-queue.ts'
 import type { System } from './system.ts'
 
@@ -6,15 +6,18 @@ import type { System } from './system.ts'
 export function cgkMemory(name: string, checkout: string | undefined): System {
   return {
     name,
-    settings: { processor: 'defaults', durable: false },
+    settings: { processor: 'defaults', durable: false, multiTenant: true, history: true },
     packages: ['@cgk/jobs-core', '@cgk/jobs-memory'],
-    async open() {
-      const { core, memory } = await importCgkPackages(checkout)
-      return openCgkQueue(core, memory.createMemoryStore())
+    warmUpJobs: 100_000,
+    drains: true,
+    async open(options) {
+      const { createMemoryStore } = await importCgk('jobs-memory', checkout)
+      return openCgkQueue(checkout, createMemoryStore(), options)
     },
     async openStore() {
-      const { memory } = await importCgkPackages(checkout)
-      return memory.createMemoryStore()
+      const { createMemoryStore } = await importCgk('jobs-memory', checkout)
+      const store = createMemoryStore()
+      return { store, [Symbol.asyncDispose]: () => store.close() }
     },
   }
 }

@@ -1,27 +1,57 @@
 import { setImmediate } from 'node:timers/promises'
-import type { JobHandler, JobQueue, JobStore } from '@cgk/jobs-core'
+import type { JobHandler, JobOptions, JobQueue, JobStore } from '@cgk/jobs-core'
 import type { Payload } from '../payload.ts'
-import type { CgkPackages } from './cgk-packages.ts'
-import type { OpenQueue } from './system.ts'
+import { importCgk } from './cgk-packages.ts'
+import type { OpenQueue, QueueOptions } from './system.ts'
 
 const JOB_NAME = 'bench'
 
-/** Our queue and processor on any store, everything at its default. */
-export function openCgkQueue(core: CgkPackages['core'], store: JobStore): OpenQueue {
-  const queue = core.createJobQueue({ name: 'bench', store })
+/** Calls a function with the queue within a transaction of the caller's, which then commits. */
+export type CallersTransaction = (
+  queue: JobQueue,
+  call: (joined: Pick<JobQueue, 'enqueue'>) => Promise<unknown>,
+) => Promise<void>
+
+/**
+ * Our queue and processor on any store, everything at its default.
+ *
+ * @param transaction - where the store's own package can join one.
+ */
+export async function openCgkQueue(
+  checkout: string | undefined,
+  store: JobStore,
+  { concurrency, tenantOf }: QueueOptions = {},
+  transaction?: CallersTransaction,
+): Promise<OpenQueue> {
+  const { createJobQueue, processJobs } = await importCgk('jobs-core', checkout)
+  const queue = createJobQueue({ name: 'bench', store })
   const handlers = new Map<string, JobHandler<Payload>>()
-  const processor = core.processJobs({ queue, handlers })
+  const processor = processJobs({
+    queue,
+    handlers,
+    ...(concurrency !== undefined && { maxConcurrency: concurrency }),
+  })
+  const optionsOf = ({ order }: Payload): JobOptions =>
+    tenantOf === undefined ? {} : { tenantId: tenantOf(order) }
   return {
     async enqueueOne(payload) {
-      await queue.enqueue(JOB_NAME, payload)
+      await queue.enqueue(JOB_NAME, payload, optionsOf(payload))
     },
     async enqueueMany(payloads) {
-      await queue.enqueueMany(payloads.map((payload) => ({ job: JOB_NAME, payload })))
+      await queue.enqueueMany(
+        payloads.map((payload) => ({ job: JOB_NAME, payload, options: optionsOf(payload) })),
+      )
     },
-    start(onStart) {
+    ...(transaction !== undefined && {
+      async enqueueInTransaction(payload) {
+        await transaction(queue, (joined) => joined.enqueue(JOB_NAME, payload, optionsOf(payload)))
+      },
+    }),
+    start(work) {
       // An async function, as users write them: one promise per job.
       processor.registerHandler(JOB_NAME, async (job: { readonly payload: Payload }) => {
-        onStart(job.payload)
+        const working = work(job.payload)
+        if (working !== undefined) await working
         return { success: true }
       })
       processor.start()

@@ -1,6 +1,6 @@
 import { promise as createFastq } from 'fastq'
 import type { Payload } from '../payload.ts'
-import type { System } from './system.ts'
+import type { System, Work } from './system.ts'
 
 // Our own default, so that as many handlers run at once.
 const CONCURRENCY = 5
@@ -12,17 +12,19 @@ export const fastq: System = {
     api: 'promise',
     concurrency: CONCURRENCY,
     durable: false,
+    multiTenant: false,
+    history: false,
     names: false,
     retries: false,
     enqueueMany: 'loop',
   },
   packages: ['fastq'],
+  warmUpJobs: 100_000,
+  drains: true,
   async open() {
-    let onStart: (payload: Payload) => void = () => {}
+    let work: Work = () => {}
     // An async function, as users write them: one promise per job.
-    const queue = createFastq<unknown, Payload, void>(async (payload) => {
-      onStart(payload)
-    }, CONCURRENCY)
+    const queue = createFastq<unknown, Payload, void>(async (payload) => work(payload), CONCURRENCY)
     queue.pause()
     // `push` answers when the job has ended; what is in memory is enqueued already.
     const push = (payload: Payload): void => void queue.push(payload)
@@ -33,8 +35,8 @@ export const fastq: System = {
       async enqueueMany(payloads) {
         for (const payload of payloads) push(payload)
       },
-      start(callback) {
-        onStart = callback
+      start(given) {
+        work = given
         queue.resume()
       },
       idle: () => queue.drained(),

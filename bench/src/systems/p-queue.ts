@@ -1,6 +1,6 @@
 import PQueue from 'p-queue'
 import type { Payload } from '../payload.ts'
-import type { System } from './system.ts'
+import type { System, Work } from './system.ts'
 
 // Our own default, so that as many handlers run at once.
 const CONCURRENCY = 5
@@ -11,20 +11,22 @@ export const pQueue: System = {
   settings: {
     concurrency: CONCURRENCY,
     durable: false,
+    multiTenant: false,
+    history: false,
     names: false,
     retries: false,
     enqueueMany: 'loop',
   },
   packages: ['p-queue'],
+  warmUpJobs: 100_000,
+  drains: true,
   async open() {
-    let onStart: (payload: Payload) => void = () => {}
+    let work: Work = () => {}
     const queue = new PQueue({ concurrency: CONCURRENCY, autoStart: false })
     const add = (payload: Payload): void =>
       // `add` answers when the job has ended; what is in memory is enqueued already.
       // The handler is an async function, as users write them: one promise per job.
-      void queue.add(async () => {
-        onStart(payload)
-      })
+      void queue.add(async () => work(payload))
     return {
       async enqueueOne(payload) {
         add(payload)
@@ -32,8 +34,8 @@ export const pQueue: System = {
       async enqueueMany(payloads) {
         for (const payload of payloads) add(payload)
       },
-      start(callback) {
-        onStart = callback
+      start(given) {
+        work = given
         queue.start()
       },
       idle: () => queue.onIdle(),

@@ -23,8 +23,8 @@ const SLOTS = [1, 10, 100, 1_000]
  */
 const MOST_TIMED = TENANTS.at(-1)! / SLOTS.length
 
-export const tenants: Scenario = {
-  name: 'tenants',
+export const claims: Scenario = {
+  name: 'claims',
   summary: 'claims by size at 1 to 100,000 tenants, and with 99 % of them at their limit',
   suits: (system) => system.openStore !== undefined,
   cases(sizes) {
@@ -39,7 +39,8 @@ export const tenants: Scenario = {
   },
   async run(system, settings, stopwatch) {
     if (system.openStore === undefined) throw new Error(`${system.name} has no storage port`)
-    const store = await system.openStore()
+    await using opened = await system.openStore()
+    const { store } = opened
     await fill(store, settings)
     // What filling left behind is not for the claims to collect.
     globalThis.gc?.()
@@ -55,7 +56,6 @@ export const tenants: Scenario = {
       })
       measurements.push({ metric: 'microsecondsPerJob', value, settings: { slots } })
     }
-    await store.close()
     return measurements
   },
 }
