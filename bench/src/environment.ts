@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
+import type { Servers } from './servers/open-servers.ts'
 import type { System } from './systems/system.ts'
 
 /** Where figures come from: without it they mean nothing. */
@@ -18,9 +19,16 @@ export interface Environment {
   /** The commit of this checkout, with `+` when files differ from it. */
   readonly revision: string
   readonly packages: Readonly<Record<string, string>>
+  /** Settings of the server, its version among them; absent where no system needs it. */
+  readonly postgres?: Readonly<Record<string, string>>
+  readonly redis?: string
+  readonly date: string
 }
 
-export function describeEnvironment(systems: readonly System[]): Environment {
+export function describeEnvironment(
+  systems: readonly System[],
+  { postgres, redis }: Servers,
+): Environment {
   const names = new Set(systems.flatMap((system) => system.packages))
   return {
     scenario: 'environment',
@@ -33,6 +41,9 @@ export function describeEnvironment(systems: readonly System[]): Environment {
     loadAverage: os.loadavg()[0] ?? Number.NaN,
     revision: revision(),
     packages: Object.fromEntries([...names].map((name) => [name, versionOf(name)])),
+    ...(postgres && { postgres: postgres.settings }),
+    ...(redis !== undefined && { redis }),
+    date: new Date().toISOString().slice(0, 10),
   }
 }
 
@@ -55,7 +66,12 @@ function git(...args: string[]): string {
 
 // A package need not export its package.json, so it is looked for upwards from the entry.
 function versionOf(name: string): string {
-  let folder = new URL('.', import.meta.resolve(name))
+  let folder: URL
+  try {
+    folder = new URL('.', import.meta.resolve(name))
+  } catch {
+    return 'not installed'
+  }
   for (;;) {
     const file = new URL('package.json', folder)
     if (existsSync(fileURLToPath(file))) {

@@ -1,5 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import type { Case, Measurement } from './scenarios/scenario.ts'
+import { DATABASE_PREFIX_VARIABLE } from './servers/postgres-database.ts'
+import { dropDatabases } from './servers/postgres-server.ts'
 
 /** What one child process is to do. */
 export interface RunOrder {
@@ -24,8 +27,10 @@ export async function forkRun(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<readonly Measurement[]> {
+  const prefix = `cgk_bench_${randomBytes(4).toString('hex')}`
   const child = fork(new URL('run-once.ts', import.meta.url), [JSON.stringify(order)], {
     execArgv: ['--expose-gc'],
+    env: { ...process.env, [DATABASE_PREFIX_VARIABLE]: prefix },
     // Results go to stdout; what a system under measurement prints must not mix with them.
     stdio: ['ignore', 2, 2, 'ipc'],
     timeout: timeoutMs,
@@ -40,6 +45,7 @@ export async function forkRun(
   if (answer !== undefined && 'measurements' in answer && end === 'ended with 0') {
     return answer.measurements
   }
+  await dropDatabases(prefix)
   const reason = answer !== undefined && 'failure' in answer ? answer.failure : end
   throw new Error(`${order.scenario} of ${order.system}: ${reason}`)
 }

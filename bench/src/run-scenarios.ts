@@ -5,13 +5,18 @@ import { createProgress, type Progress } from './progress.ts'
 import { createReport, type Report } from './report.ts'
 import { ratiosOf, resultsOf } from './results.ts'
 import { type Case, type Scenario, scaleCase } from './scenarios/scenario.ts'
+import { openServers } from './servers/open-servers.ts'
 import { type Contender, type Repetition, type Runs, takeTurns } from './turns.ts'
 
 /** Measures scenarios with some systems, and prints what they reached. */
 export async function runScenarios(options: RunOptions, signal: AbortSignal): Promise<void> {
   const progress = createProgress()
   const report = createReport(options.json, progress)
-  report.begin(describeEnvironment(options.systems))
+  await using servers = await openServers(options.systems)
+  report.begin(describeEnvironment(options.systems, servers))
+  if (servers.postgres?.isDurable === false) {
+    progress.note('the Postgres server is not durable: a commit does not wait for the disk')
+  }
   const profiles: string[] = []
   const repetition = repetitionOf(options, signal, progress, profiles)
   for (const scenario of options.scenarios) {

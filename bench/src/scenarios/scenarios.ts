@@ -1,12 +1,17 @@
+import { backlog } from './backlog.ts'
 import { bulk } from './bulk.ts'
 import { claims } from './claims.ts'
 import { drain } from './drain.ts'
 import { enqueue } from './enqueue.ts'
+import { fleet } from './fleet.ts'
+import { horizon } from './horizon.ts'
 import { latency } from './latency.ts'
 import { mixed } from './mixed.ts'
 import { rss } from './rss.ts'
 import type { Scenario } from './scenario.ts'
 import { store } from './store.ts'
+import { tenants } from './tenants.ts'
+import { wal } from './wal.ts'
 
 /** In the order in which `all` runs them. */
 export const scenarios: readonly Scenario[] = [
@@ -15,6 +20,11 @@ export const scenarios: readonly Scenario[] = [
   drain,
   mixed,
   latency,
+  backlog,
+  horizon,
+  tenants,
+  wal,
+  fleet,
   rss,
   store,
   claims,

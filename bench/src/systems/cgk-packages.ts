@@ -2,12 +2,31 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as core from '@cgk/jobs-core'
+import type { JobQueue, JobStore } from '@cgk/jobs-core'
 import type * as memory from '@cgk/jobs-memory'
+
+/** What is used of the package on Postgres. */
+interface PostgresPackage {
+  readonly createPostgresStore: (options: { readonly url: string }) => JobStore
+  readonly createStoreFromUrl: (url: string) => JobStore
+  /** The queue within a transaction of postgres.js. */
+  readonly withTransaction: (queue: JobQueue, transaction: unknown) => Pick<JobQueue, 'enqueue'>
+}
+
+/** What is used of the package on Redis. */
+interface RedisPackage {
+  readonly createRedisStore: (options: {
+    readonly url: string
+    readonly prefix: string
+  }) => JobStore
+}
 
 /** The packages of this repository that are measured, by their folders. */
 export interface CgkPackages {
   readonly 'jobs-core': typeof core
   readonly 'jobs-memory': typeof memory
+  readonly 'jobs-postgres': PostgresPackage
+  readonly 'jobs-redis': RedisPackage
 }
 
 const OWN_CHECKOUT = join(import.meta.dirname, '..', '..', '..')

@@ -1,19 +1,43 @@
+import { bullmqPg } from './bullmq-pg.ts'
+import { bullmq, bullmqAof } from './bullmq.ts'
 import { cgkMemory } from './cgk-memory.ts'
+import { cgkPglite } from './cgk-pglite.ts'
+import { cgkPostgres } from './cgk-postgres.ts'
+import { cgkRedis } from './cgk-redis.ts'
 import { fastq } from './fastq.ts'
+import { graphileWorkerDefault, graphileWorkerTuned } from './graphile-worker.ts'
 import { pQueue } from './p-queue.ts'
+import { pgBossDefault, pgBossTuned } from './pg-boss.ts'
 import type { System } from './system.ts'
 
 /** What `--systems` chooses from. Those that are ours take another checkout: `name=PATH`. */
 const ours: Readonly<Record<string, (name: string, checkout: string | undefined) => System>> = {
   'cgk-memory': cgkMemory,
+  'cgk-postgres': cgkPostgres,
+  'cgk-pglite': cgkPglite,
+  'cgk-redis': (name, checkout) => cgkRedis(name, checkout, 'none'),
+  'cgk-redis:aof': (name, checkout) => cgkRedis(name, checkout, 'aof'),
 }
 
-const peers: readonly System[] = [fastq, pQueue]
+const peers: readonly System[] = [
+  fastq,
+  pQueue,
+  graphileWorkerDefault,
+  graphileWorkerTuned,
+  pgBossDefault,
+  pgBossTuned,
+  bullmqPg,
+  bullmq,
+  bullmqAof,
+]
 
 export const systemNames: readonly string[] = [
   ...Object.keys(ours),
   ...peers.map((system) => system.name),
 ]
+
+/** What is measured unless systems are named: what needs no server. */
+export const defaultSystems: readonly string[] = ['cgk-memory', fastq.name, pQueue.name]
 
 /**
  * The system of a name, or of `name=PATH`: ours as another checkout has it.
