@@ -1,14 +1,20 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Scenario, Sizes } from './scenarios/scenario.ts'
 import { findScenario, scenarios } from './scenarios/scenarios.ts'
 import type { System } from './systems/system.ts'
-import { findSystem, systemNames } from './systems/systems.ts'
+import { defaultSystems, findSystem, systemNames } from './systems/systems.ts'
+import { findGroup, groups, type RowGroup } from './table/rows.ts'
 
-/** What the command line asks for. */
-export interface RunOptions {
+/** What both commands take. */
+interface CommonOptions {
   readonly scale: number
   readonly runs: number
   readonly timeoutMs: number
+}
+
+/** Asks for some scenarios, with some systems. */
+export interface RunOptions extends CommonOptions {
+  readonly command: 'run'
   readonly scenarios: readonly Scenario[]
   readonly systems: readonly System[]
   readonly sizes: Sizes
@@ -16,53 +22,133 @@ export interface RunOptions {
   readonly profile: string | undefined
 }
 
+/** Asks for the table that our store on Postgres is judged by. */
+export interface TableOptions extends CommonOptions {
+  readonly command: 'table'
+  readonly ours: System
+  readonly groups: readonly RowGroup[]
+  readonly folder: string
+}
+
 const DEFAULT_RUNS = 5
 const DEFAULT_TIMEOUT_SECONDS = 1800
-
-const program = new Command('bench')
-  .description('Throughput, latency and memory of @cgk/jobs beside other queues, as JSON lines.')
-  .argument('<scenario>', `${scenarios.map(({ name }) => name).join(', ')}, or all`, parseScenarios)
-  .option(
-    '--systems <names>',
-    'what to measure, separated by commas, all unless given; ratios are those of the first to each other',
-    parseSystems,
-  )
-  .option('--jobs <counts>', 'jobs in a run; several, separated by commas, are cases', parseCounts)
-  .option('--seconds <seconds>', 'length of a run that lasts for a time', parsePositive)
-  .option('--scale <factor>', 'size of each run: jobs, tenants and time', parsePositive, 1)
-  .option('--runs <count>', 'runs of each system, interleaved', parseCount, DEFAULT_RUNS)
-  .option('--json <file>', 'write the JSON lines to this file too')
-  .option('--profile <folder>', 'write a CPU profile of each run to this folder')
-  .option('--timeout <seconds>', 'longest run', parsePositive, DEFAULT_TIMEOUT_SECONDS)
-  .addHelpText('after', () => {
-    const lines = scenarios.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`)
-    return `\nScenarios:\n${lines.join('\n')}\n\nSystems: ${systemNames.join(', ')}`
-  })
+const DEFAULT_FOLDER = 'bench-table'
 
 /** Reads the command line; on a mistake says which, and ends the process. */
-export function parseCommandLine(): RunOptions {
+export function parseCommandLine(): RunOptions | TableOptions {
+  let parsed: RunOptions | TableOptions | undefined
+  const program = new Command('bench').description(
+    'Throughput, latency and memory of @cgk/jobs beside other queues.',
+  )
+  runCommand(program).action((chosen: readonly Scenario[], options: RunFlags) => {
+    parsed = runOptions(chosen, options)
+  })
+  tableCommand(program).action((options: TableFlags) => {
+    parsed = tableOptions(options)
+  })
   program.parse()
-  const options = program.opts<{
-    systems?: System[]
-    jobs?: number[]
-    seconds?: number
-    scale: number
-    runs: number
-    timeout: number
-    json?: string
-    profile?: string
-  }>()
-  const { jobs, seconds } = options
+  if (parsed === undefined) throw new Error('the command line asked for nothing')
+  return parsed
+}
+
+interface CommonFlags {
+  readonly scale: number
+  readonly runs: number
+  readonly timeout: number
+}
+
+interface RunFlags extends CommonFlags {
+  readonly systems?: readonly System[]
+  readonly jobs?: readonly number[]
+  readonly seconds?: number
+  readonly json?: string
+  readonly profile?: string
+}
+
+interface TableFlags extends CommonFlags {
+  readonly ours: System
+  readonly rows?: readonly RowGroup[]
+  readonly folder: string
+}
+
+function runCommand(program: Command): Command {
+  const command = program
+    .command('run', { isDefault: true })
+    .description('Measures scenarios, as JSON lines. This is what `bench <scenario>` does.')
+    .argument(
+      '<scenario>',
+      `${scenarios.map(({ name }) => name).join(', ')}, or all`,
+      parseScenarios,
+    )
+    .option(
+      '--systems <names>',
+      `what to measure, separated by commas, ${defaultSystems.join(',')} unless given; ratios are those of the first to each other`,
+      parseSystems,
+    )
+    .option(
+      '--jobs <counts>',
+      'jobs in a run; several, separated by commas, are cases',
+      parseCounts,
+    )
+    .option('--seconds <seconds>', 'length of a run that lasts for a time', parsePositive)
+    .option('--json <file>', 'write the JSON lines to this file too')
+    .option('--profile <folder>', 'write a CPU profile of each run to this folder')
+    .addHelpText('after', () => {
+      const lines = scenarios.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`)
+      return `\nScenarios:\n${lines.join('\n')}\n\nSystems: ${systemNames.join(', ')}`
+    })
+  return withCommonOptions(command)
+}
+
+function tableCommand(program: Command): Command {
+  const command = program
+    .command('table')
+    .description('Measures our store on Postgres against its peers, and says which bars it passes.')
+    .addOption(
+      new Option('--ours <system>', 'what is judged; cgk-postgres=PATH is another checkout')
+        .argParser(parseSystem)
+        .default(findSystem('cgk-postgres'), 'cgk-postgres'),
+    )
+    .option(
+      '--rows <names>',
+      `some rows only, separated by commas, of: ${groups.map(({ name }) => name).join(', ')}`,
+      parseGroups,
+    )
+    .option(
+      '--folder <folder>',
+      'where the page, the picture and the figures go; rows whose figures are there are not measured again',
+      DEFAULT_FOLDER,
+    )
+  return withCommonOptions(command)
+}
+
+function withCommonOptions(command: Command): Command {
+  return command
+    .option('--scale <factor>', 'size of each run: jobs, tenants and time', parsePositive, 1)
+    .option('--runs <count>', 'runs of each system, interleaved', parseCount, DEFAULT_RUNS)
+    .option('--timeout <seconds>', 'longest run', parsePositive, DEFAULT_TIMEOUT_SECONDS)
+}
+
+function runOptions(chosen: readonly Scenario[], flags: RunFlags): RunOptions {
+  const { jobs, seconds, systems = defaultSystems.map(findSystem), json, profile } = flags
   return {
-    scenarios: (program.processedArgs as [Scenario[]])[0],
-    systems: options.systems ?? systemNames.map(findSystem),
+    command: 'run',
+    ...commonOptions(flags),
+    scenarios: chosen,
+    systems,
     sizes: { ...(jobs !== undefined && { jobs }), ...(seconds !== undefined && { seconds }) },
-    scale: options.scale,
-    runs: options.runs,
-    timeoutMs: options.timeout * 1000,
-    json: options.json,
-    profile: options.profile,
+    json,
+    profile,
   }
+}
+
+function tableOptions(flags: TableFlags): TableOptions {
+  const { ours, rows = groups, folder } = flags
+  return { command: 'table', ...commonOptions(flags), ours, groups: rows, folder }
+}
+
+function commonOptions({ scale, runs, timeout }: CommonFlags): CommonOptions {
+  return { scale, runs, timeoutMs: timeout * 1000 }
 }
 
 function parseScenarios(text: string): readonly Scenario[] {
@@ -75,6 +161,10 @@ function parseSystem(text: string): System {
 
 function parseSystems(text: string): System[] {
   return [...new Set(text.split(','))].map(parseSystem)
+}
+
+function parseGroups(text: string): RowGroup[] {
+  return [...new Set(text.split(','))].map((name) => refuse(() => findGroup(name)))
 }
 
 function parseCounts(text: string): number[] {

@@ -1,5 +1,6 @@
 import { parseCommandLine } from './command-line.ts'
 import { runScenarios } from './run-scenarios.ts'
+import { runTable } from './table/run-table.ts'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -8,7 +9,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 const options = parseCommandLine()
 try {
-  await runScenarios(options, interruption.signal)
+  if (options.command === 'table') await runTable(options, interruption.signal)
+  else await runScenarios(options, interruption.signal)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
