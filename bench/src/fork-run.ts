@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import type { Case, Measurement } from './scenarios/scenario.ts'
 import { DATABASE_PREFIX_VARIABLE } from './servers/postgres-database.ts'
-import { dropDatabases } from './servers/postgres-server.ts'
+import { createDatabasePrefix, dropDatabases } from './servers/postgres-server.ts'
 
 /** What one child process is to do. */
 export interface RunOrder {
@@ -27,7 +26,7 @@ export async function forkRun(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<readonly Measurement[]> {
-  const prefix = `cgk_bench_${randomBytes(4).toString('hex')}`
+  const prefix = createDatabasePrefix()
   const child = fork(new URL('run-once.ts', import.meta.url), [JSON.stringify(order)], {
     execArgv: ['--expose-gc'],
     env: { ...process.env, [DATABASE_PREFIX_VARIABLE]: prefix },

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -12,6 +12,14 @@ export interface Output {
   readonly environment: Line
   readonly lines: Line[]
   readonly stderr: string
+}
+
+/** Starts the command line and leaves it running. */
+export function start(args: readonly string[], postgresUrl: string): ChildProcess {
+  return spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, BENCH_POSTGRES_URL: postgresUrl },
+    stdio: 'ignore',
+  })
 }
 
 /** Runs the command line, with the Postgres server where one is given. */

@@ -7,13 +7,14 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scenarios } from '../src/scenarios/scenarios.ts'
 import { findSystem } from '../src/systems/systems.ts'
-import { bench, run } from './run-bench.ts'
+import { bench, run, start } from './run-bench.ts'
 
 const TIMEOUT_MS = 600_000
 const tiny = ['--scale', '0.0001', '--runs', '1']
 
 describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
-  // Of a role of its own: what it has left behind is its.
+  // A server without fsync, of which others ask little: each run checkpoints. And a role of its own:
+  // what it has left behind is its.
   const role = `bench_${randomBytes(6).toString('hex')}`
   let database: TestDatabase
   let sql: Sql
@@ -21,7 +22,7 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
   let folder = ''
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bench-'))
-    database = await createTestDatabase('local')
+    database = await createTestDatabase('embedded')
     sql = postgres(database.url, { max: 1 })
     await sql.unsafe(`create role ${role} login superuser password '${role}'`)
     const own = new URL(database.url)
@@ -92,6 +93,14 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
       stderr: expect.stringContaining('was stopped by SIGKILL') as string,
     })
     expect(await databasesLeft()).toEqual([])
+  })
+
+  it('a run whose benchmark was killed drops its database and ends', async () => {
+    const args = ['latency', '--jobs', '100000', '--runs', '1', '--systems', 'bullmq-pg']
+    const killed = start(args, url)
+    await expect.poll(databasesLeft, { timeout: TIMEOUT_MS }).not.toEqual([])
+    killed.kill('SIGKILL')
+    await expect.poll(databasesLeft, { timeout: TIMEOUT_MS }).toEqual([])
   })
 
   it('the table judges its rows, writes a page of one file, and measures none twice', async () => {

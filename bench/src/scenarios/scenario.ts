@@ -94,7 +94,8 @@ export function scaleCase(settings: Case, scale: number): Case {
   const scaled = {
     jobs: whole(jobs),
     tenants: whole(tenants),
-    blockedTenants: whole(blockedTenants),
+    // Some must be left that can go on.
+    blockedTenants: blockedTenants && Math.floor(blockedTenants * scale),
     waiting: whole(waiting),
     mostWaiting: whole(mostWaiting),
     seconds: seconds && Math.max(seconds * scale, Math.min(seconds, LEAST_SECONDS)),

@@ -42,9 +42,9 @@ export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
    */
   static async open(address?: string): Promise<PostgresDatabase> {
     if (address !== undefined) return new PostgresDatabase(address, false)
-    const prefix = process.env[DATABASE_PREFIX_VARIABLE] ?? 'cgk_bench'
+    const prefix = variable(DATABASE_PREFIX_VARIABLE)
     const name = `${prefix}_${randomBytes(4).toString('hex')}`
-    const url = new URL(serverUrl())
+    const url = new URL(variable(POSTGRES_VARIABLE))
     await executeOn(url.href, `create database ${name}`)
     url.pathname = `/${name}`
     return new PostgresDatabase(url.href, true)
@@ -93,7 +93,7 @@ export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
     if (!this.#owned) return
     const name = databaseOf(this.url)
     await sessionsEnd(name)
-    await executeOn(serverUrl(), `drop database ${name} with (force)`)
+    await executeOn(variable(POSTGRES_VARIABLE), `drop database ${name} with (force)`)
   }
 }
 
@@ -117,7 +117,7 @@ export function connect(url: string): Sql {
  * ended by force then reports an error to a pool that nobody listens to any more.
  */
 async function sessionsEnd(database: string): Promise<void> {
-  const sql = connect(serverUrl())
+  const sql = connect(variable(POSTGRES_VARIABLE))
   const deadline = performance.now() + SESSIONS_TIMEOUT_MS
   try {
     await until(async () => {
@@ -129,10 +129,11 @@ async function sessionsEnd(database: string): Promise<void> {
   }
 }
 
-function serverUrl(): string {
-  const url = process.env[POSTGRES_VARIABLE]
-  if (url === undefined) throw new Error(`no Postgres server: ${POSTGRES_VARIABLE} is not set`)
-  return url
+function variable(name: string): string {
+  const value = process.env[name]
+  if (value === undefined)
+    throw new Error(`${name} is not set: runs are for the benchmark to start`)
+  return value
 }
 
 function databaseOf(url: string): string {

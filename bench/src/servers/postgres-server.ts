@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { embeddedBinaries, installedBinaries, PostgresInstance } from '@cgk/test-servers'
 import { connect, executeOn, POSTGRES_VARIABLE } from './postgres-database.ts'
@@ -42,10 +43,22 @@ export async function openPostgresServer(): Promise<PostgresServer> {
   }
 }
 
-/** Drops what runs have left on the server of the benchmark: databases whose names begin so. */
+/** What the names of one run's databases begin with. */
+export function createDatabasePrefix(): string {
+  return `cgk_bench_${randomBytes(4).toString('hex')}`
+}
+
+/**
+ * Drops what a run has left on the server of the benchmark.
+ *
+ * @param prefix - see {@link createDatabasePrefix}
+ */
 export async function dropDatabases(prefix: string): Promise<void> {
   const url = process.env[POSTGRES_VARIABLE]
   if (url === undefined) return
+  // A shorter one would be that of many.
+  if (!/^cgk_bench_[0-9a-f]{8}$/.test(prefix))
+    throw new Error(`"${prefix}" names no run's databases`)
   const sql = connect(url)
   try {
     const rows = await sql<{ name: string }[]>`

@@ -72,9 +72,18 @@ export class RedisServer implements MeasuredServer, AsyncDisposable {
   }
 }
 
-/** What the installed `redis-server` says of itself, e.g. `7.0.15`. @throws where there is none. */
+/**
+ * What the installed `redis-server` says of itself, e.g. `7.0.15`.
+ *
+ * @throws Error where there is none.
+ */
 export function redisVersion(): string {
-  const text = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' })
+  let text: string
+  try {
+    text = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' })
+  } catch (cause) {
+    throw new Error(`what runs on Redis needs ${PROGRAM}: apt-get install redis-server`, { cause })
+  }
   return /v=(\S+)/.exec(text)?.[1] ?? text.trim()
 }
 
