@@ -1,5 +1,6 @@
 export type { Skip } from './broker-client.ts'
-export type { PostgresInstance, PostgresPair, StopMode } from './postgres-instance.ts'
+export { embeddedBinaries, installedBinaries } from './postgres-binaries.ts'
+export { PostgresInstance, type PostgresPair, type StopMode } from './postgres-instance.ts'
 export { PostgresProxy } from './postgres-proxy.ts'
 export { type Certificate, createSelfSignedCertificate } from './self-signed-certificate.ts'
 export type { PostgresKind } from './server-broker.ts'
