@@ -15,7 +15,7 @@ export interface NamedStore {
  *
  * @throws `ExitError` 2 for a URL that nothing opens.
  */
-export function openStoreAdmins({ stores }: Settings): NamedStore[] {
+function openStoreAdmins({ stores }: Settings): NamedStore[] {
   return [...stores].map(([name, source]) => {
     if (typeof source !== 'string') {
       return { name, admin: null, reason: 'is a JobStore of the config file, not a URL' }
