@@ -3,5 +3,5 @@ import { postgresHarness } from './support/postgres-harness.ts'
 
 describeJobStore('newest postgres', postgresHarness('embedded', { largestBacklog: 100_000 }), {
   model: { runs: 40 },
-  timeoutMs: 120_000,
+  timeoutMs: 600_000,
 })

@@ -3,5 +3,5 @@ import { postgresHarness } from './support/postgres-harness.ts'
 
 describeJobStore('pglite', postgresHarness('pglite', { largestBacklog: 20_000 }), {
   model: { runs: 40 },
-  timeoutMs: 120_000,
+  timeoutMs: 600_000,
 })

@@ -1,0 +1,150 @@
+import { isJobsError } from '@cgk/jobs-core'
+import { ErrorReply } from '@redis/client'
+import { closedError, connectionError, isDemoted, replyError, timeoutError } from './errors.ts'
+import type { OpenClient, RedisClient } from './open-client.ts'
+
+/** How long a server may be silent while it owes an answer, before its connection is given up. */
+const SILENCE_MS = 10_000
+
+/** One client in use, and what it owes. */
+interface Session {
+  readonly client: RedisClient
+  /** How many answers are awaited. */
+  owed: number
+  /** How many answers came. */
+  answers: number
+  /** Goes off when the server has been silent for too long. */
+  alarm: NodeJS.Timeout | undefined
+}
+
+/**
+ * The connection of a store: made at the first call, shared by all, and made anew by the call that follows
+ * its loss. It repeats nothing, for whether a write took effect its caller must decide.
+ *
+ * An idle connection does not hold the process.
+ */
+export class Connection {
+  readonly #open: OpenClient
+  #session: Promise<Session> | undefined
+  #isClosed = false
+
+  constructor(open: OpenClient) {
+    this.#open = open
+  }
+
+  /**
+   * Sends one command.
+   *
+   * @param isSent - told once the command may have reached the server.
+   * @throws `JOBS_STORE_TIMEOUT`, `JOBS_STORE_UNAVAILABLE`, `JOBS_STORE_CLOSED`; the
+   * server's own {@link ErrorReply} as it is.
+   */
+  async send(
+    args: readonly string[],
+    signal: AbortSignal | undefined,
+    isSent?: () => void,
+  ): Promise<unknown> {
+    if (this.#isClosed) throw closedError()
+    if (signal?.aborted === true) throw timeoutError(signal)
+    const session = await untilAborted(this.#current(), signal)
+    if (this.#isClosed) throw closedError()
+    isSent?.()
+    const before = session.answers
+    try {
+      return await untilAborted(this.#ask(session, args), signal)
+    } catch (error) {
+      if (error instanceof ErrorReply) {
+        if (isDemoted(error)) this.#drop(session)
+        throw error
+      }
+      // What does not answer us answers nobody: who shares the connection is to wait no longer than we.
+      if (isJobsError(error, 'JOBS_STORE_TIMEOUT') && session.answers === before) {
+        this.#drop(session)
+      }
+      throw this.#isClosed ? closedError() : error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const session = this.#session
+    this.#session = undefined
+    await session?.then(
+      ({ client, alarm }) => {
+        clearTimeout(alarm)
+        destroy(client)
+      },
+      () => {},
+    )
+  }
+
+  #current(): Promise<Session> {
+    this.#session ??= this.#connect()
+    return this.#session
+  }
+
+  async #connect(): Promise<Session> {
+    try {
+      const client = await this.#open((lost) => void this.#forget(lost))
+      client.unref()
+      return { client, owed: 0, answers: 0, alarm: undefined }
+    } catch (error) {
+      this.#session = undefined
+      if (isJobsError(error)) throw error
+      throw error instanceof ErrorReply ? replyError(error) : connectionError(error)
+    }
+  }
+
+  async #ask(session: Session, args: readonly string[]): Promise<unknown> {
+    const { client } = session
+    if (session.owed++ === 0) {
+      client.ref()
+      session.alarm = setTimeout(() => this.#drop(session), SILENCE_MS)
+    }
+    try {
+      const reply = await client.sendCommand(args as string[])
+      session.answers++
+      session.alarm?.refresh()
+      return reply
+    } catch (error) {
+      if (error instanceof ErrorReply) {
+        session.answers++
+        throw error
+      }
+      this.#drop(session)
+      throw connectionError(error)
+    } finally {
+      if (--session.owed === 0) {
+        clearTimeout(session.alarm)
+        if (client.isOpen) client.unref()
+      }
+    }
+  }
+
+  /** Gives a connection up: what it owes fails, and the next call makes another. */
+  #drop({ client }: Session): void {
+    void this.#forget(client)
+    destroy(client)
+  }
+
+  async #forget(client: RedisClient): Promise<void> {
+    const session = this.#session
+    if (session !== undefined && (await session.catch(() => undefined))?.client === client) {
+      if (this.#session === session) this.#session = undefined
+    }
+  }
+}
+
+function destroy(client: RedisClient): void {
+  if (client.isOpen) client.destroy()
+}
+
+/** The promise, or a refusal as soon as the signal aborts. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(timeoutError(signal))
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,60 @@
+import { lua } from '../lua/lua.ts'
+
+/**
+ * Ends attempts and claims, either or both. `ARGV` after the head: six of the claim (slots, prefetch,
+ * leaseMs, worker, suspects) of which the first is empty for none, a count, and so many settlements:
+ * tenant, id, token, and a code that says what follows. Its first letter is the outcome (c complete,
+ * r retry, l release, f fail); d discards, y says that the error is retryable, and for each of t m p h f
+ * an argument follows: text, delay, pause of the limiter, headers, and a count with so many follow-ups.
+ */
+export const settle: string = lua`
+local KINDS = { c = 'complete', r = 'retry', l = 'release', f = 'fail' }
+
+local function readSettlement(args, at)
+  local code = args[at + 3]
+  local settlement = { tenant = args[at], id = args[at + 1], token = args[at + 2], followUps = {} }
+  local outcome = { kind = KINDS[string.sub(code, 1, 1)] }
+  settlement.outcome = outcome
+  at = at + 4
+  for index = 2, #code do
+    local letter = string.sub(code, index, index)
+    if letter == 'd' then settlement.discard = true
+    elseif letter == 'y' then outcome.isRetryable = true
+    elseif letter == 'f' then
+      settlement.followUps, at = Enqueuer.read(args, at + 1, tonumber(args[at]))
+    else
+      local value = args[at]
+      at = at + 1
+      if letter == 't' then outcome.text = value
+      elseif letter == 'm' then outcome.delayMs = tonumber(value)
+      elseif letter == 'p' then outcome.pauseMs = tonumber(value)
+      else settlement.headers = value end
+    end
+  end
+  return settlement, at
+end
+
+local function readClaim(args, at)
+  if args[at] == '' then return end
+  return {
+    slots = tonumber(args[at]), prefetch = tonumber(args[at + 1]), leaseMs = tonumber(args[at + 2]),
+    worker = args[at + 3], suspects = args[at + 4] == '1', nonce = C.random,
+  }
+end
+
+redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, callback = function(keys, args)
+  begin(keys[1], args)
+  local request = readClaim(args, HEAD + 1)
+  local settlements, ids, at = {}, {}, HEAD + 7
+  for index = 1, tonumber(args[HEAD + 6]) do
+    settlements[index], at = readSettlement(args, at)
+    ids[index] = settlements[index].id
+  end
+  Jobs.preloadIds(ids)
+  local results = {}
+  for index, settlement in ipairs(settlements) do results[index] = Leasing.settle(settlement) end
+  local claimed = request and Leasing.claim(request) or {}
+  if not C.isNew then finish(args) end
+  return { results, C.queue.series, claimed }
+end}
+`

@@ -1,0 +1,78 @@
+import { lua } from './lua.ts'
+
+/** What of the jobs of a queue a list is to show. */
+export const catalog: string = lua`
+local function setOf(list)
+  if not list then return end
+  local set = {}
+  for _, item in ipairs(list) do set[item] = true end
+  return set
+end
+
+local function hasKey(extras, prefix)
+  for _, key in ipairs({ extras.u or '', extras.o or '', extras.c or '' }) do
+    if key ~= '' and string.sub(key, 1, #prefix) == prefix then return true end
+  end
+  return false
+end
+
+local function isMeant(job, filter)
+  local extras = job.extras
+  if filter.standings and not filter.standings[job.state.st] then return false end
+  if filter.tenant and job.tenant ~= filter.tenant then return false end
+  if filter.names and not filter.names[job.name] then return false end
+  if filter.keyPrefix and not hasKey(extras, filter.keyPrefix) then return false end
+  if filter.group and extras.m ~= filter.group then return false end
+  if filter.schedule and not (extras.s and extras.s.id == filter.schedule) then return false end
+  return true
+end
+
+-- The serials of a bucket below the one given, newest first.
+local function serialsOf(bucket, before)
+  local serials = {}
+  for _, field in ipairs(call('HKEYS', C.base .. 'body:' .. bucket)) do
+    local serial = tonumber(field)
+    if serial < before then serials[#serials + 1] = serial end
+  end
+  table.sort(serials, function(one, two) return one > two end)
+  return serials
+end
+
+-- Bodies may be large: so many are read at a time.
+local STRETCH = 32
+
+-- Up to 'limit' jobs that the filter means, newest first, of those below the serial 'before'. After a look
+-- at 'most' jobs it stops; the second answer is where to go on, nothing at the end.
+function Catalog.list(filter, before, limit, most)
+  filter.standings, filter.names = setOf(filter.standings), setOf(filter.names)
+  local found, looked = {}, 0
+  while true do
+    local highest = before == INFINITY and '+inf' or math.floor((before - 1) / 512)
+    local bucket = call('ZREVRANGEBYSCORE', C.base .. 'bodies', highest, '-inf', 'LIMIT', 0, 1)[1]
+    if not bucket then return found, nil end
+    local serials = serialsOf(bucket, before)
+    for from = 1, #serials, STRETCH do
+      local stretch = { unpack(serials, from, math.min(#serials, from + STRETCH - 1)) }
+      Jobs.preload(stretch)
+      for _, serial in ipairs(stretch) do
+        local job = Jobs.load(serial)
+        if job and isMeant(job, filter) then
+          found[#found + 1] = job
+          if #found >= limit then return found, serial end
+        end
+      end
+      looked = looked + #stretch
+      if looked >= most then return found, stretch[#stretch] end
+    end
+    before = tonumber(bucket) * 512
+  end
+end
+
+-- The earliest start of the jobs of a lane that are due and wait; nothing where none does.
+function Catalog.oldestDueAt(lane)
+  local oldest = call('ZRANGE', C.base .. 'waiting:' .. lane.tenant, 0, 0, 'WITHSCORES')[2]
+  local at = oldest and tonumber(oldest) or INFINITY
+  at = math.min(at, Ready.oldestCreation(lane))
+  if at < INFINITY then return at end
+end
+`

@@ -1,0 +1,118 @@
+import { lua } from './lua.ts'
+
+/**
+ * What a call works on: one queue at a time, its clock, and what it has read of it. What a call changes
+ * of records is written once, at its end.
+ */
+export const context: string = lua`
+-- redis.call, which there is only while a function runs.
+local call
+local INFINITY = 1 / 0
+local C
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- Two texts as one, so that no other two make the same.
+local function pair(first, second)
+  return #first .. ':' .. first .. second
+end
+
+-- Lua's stack takes some 8,000 values: longer lists go in pieces. The last arguments are the list.
+local CHUNK = 4000
+local function callWith(command, key, list)
+  local count = #list
+  if count == 0 then return end
+  for from = 1, count, CHUNK do
+    call(command, key, unpack(list, from, math.min(count, from + CHUNK - 1)))
+  end
+end
+
+local function indexOf(list, item)
+  for index = 1, #list do
+    if list[index] == item then return index end
+  end
+end
+
+local function without(list, item)
+  local index = indexOf(list, item)
+  if index then table.remove(list, index) end
+end
+
+-- What a call is made of; each has a file of its own.
+local Context, Records, Line, Ready, Jobs, Cold = {}, {}, {}, {}, {}, {}
+local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
+local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
+local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
+local Transitions, Enqueuer, Leasing, Limits, Catalog, Reply = {}, {}, {}, {}, {}, {}
+
+-- The server's time in milliseconds, or the one that a test gives.
+function Context.now(given)
+  if given ~= '' then return tonumber(given) end
+  local time = call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Reads the head of a queue; 'base' is what its keys begin with.
+function Context.open(base, now)
+  local packed = call('GET', base .. 'queue')
+  local queue = packed and cmsgpack.unpack(packed) or {
+    serial = 0, guessed = 0, activation = 0, epoch = 0, limits = 0, usedUp = 0, alarms = 0,
+    time = 0, era = 0, tally = { 0, 0, 0, 0, 0, 0, 0 }, allowance = {},
+  }
+  C = {
+    base = base, now = now, queue = queue, isNew = not packed,
+    jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
+    over = {}, leased = {},
+  }
+end
+
+-- A record of a hash, read once a call and written at its end if it was marked.
+function Records.find(hash, field)
+  local all = C.records[hash]
+  if not all then
+    all = { cached = {}, dirty = {} }
+    C.records[hash] = all
+  end
+  local record = all.cached[field]
+  if record == nil then
+    local packed = call('HGET', C.base .. hash, field)
+    record = packed and cmsgpack.unpack(packed) or false
+    all.cached[field] = record
+  end
+  return record or nil
+end
+
+function Records.put(hash, field, record)
+  Records.find(hash, field)
+  C.records[hash].cached[field] = record
+  C.records[hash].dirty[field] = true
+end
+
+function Records.touch(hash, field)
+  C.records[hash].dirty[field] = true
+end
+
+function Records.delete(hash, field)
+  Records.put(hash, field, false)
+end
+
+function Records.flush()
+  for hash, all in pairs(C.records) do
+    local written, deleted = {}, {}
+    for field in pairs(all.dirty) do
+      local record = all.cached[field]
+      if record then
+        written[#written + 1] = field
+        written[#written + 1] = cmsgpack.pack(record)
+      else
+        deleted[#deleted + 1] = field
+      end
+    end
+    all.dirty = {}
+    callWith('HSET', C.base .. hash, written)
+    callWith('HDEL', C.base .. hash, deleted)
+  end
+end
+`

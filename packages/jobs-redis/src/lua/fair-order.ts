@@ -1,0 +1,153 @@
+import { lua } from './lua.ts'
+
+/**
+ * Whose turn it is: start-time fair queuing over the lanes that have something to claim. A sorted set by
+ * virtual time, whose members begin with six bytes of activation, so that among equals the lane that
+ * became eligible first is first.
+ *
+ * @see Goyal, Vin, Cheng: Start-time Fair Queuing (SIGCOMM 1996)
+ */
+export const fairOrder: string = lua`
+-- What one claim adds to the virtual time of a lane of weight 1: the least common multiple of 1 to 20,
+-- so that the share of every such weight is a whole number, and no order hangs on rounding.
+local SCALE = 232792560
+-- Far enough from 2^53, the end of exact whole numbers.
+local LATEST = 2 ^ 52
+-- What is claimed ahead of its time is a convenience, not worth a walk over every lane.
+local MOST_PASSED = 64
+
+-- How much of virtual time one claim takes.
+local function turnOf(lane)
+  return math.floor(SCALE / (lane.weight or 1) + 0.5)
+end
+
+local function fairKey()
+  return C.base .. 'fair'
+end
+
+local function fairMember(lane)
+  return struct.pack('>I6', lane.activation) .. lane.tenant
+end
+
+-- A lane's virtual time, of which the presents that were set to 0 since it was written are taken. After
+-- two of them nothing is left: no lane is ahead of the present by as much.
+function FairOrder.timeOf(lane)
+  local eras = C.queue.era - (lane.era or 0)
+  if eras == 0 then return lane.time end
+  if eras == 1 then return math.max(0, lane.time - C.queue.rebased) end
+  return 0
+end
+
+-- Sets the present to 0 once it is far on. All lanes move alike, so that their order stays. To be called
+-- before a lane is read.
+function FairOrder.rebase()
+  local queue = C.queue
+  local present = queue.time
+  if present <= LATEST then return end
+  queue.era, queue.rebased, queue.time = queue.era + 1, present, 0
+  local members = call('ZRANGE', fairKey(), 0, -1, 'WITHSCORES')
+  for index = 1, #members, 2 do
+    local time = math.max(0, tonumber(members[index + 1]) - present)
+    call('ZADD', fairKey(), digits(time), members[index])
+  end
+end
+
+function FairOrder.isEmpty()
+  return call('EXISTS', fairKey()) == 0
+end
+
+-- Takes up a lane from which something may be claimed; again, nothing happens.
+function FairOrder.enter(lane)
+  if lane.fair then return end
+  local queue = C.queue
+  queue.activation = queue.activation + 1
+  lane.time = math.max(lane.time, queue.time)
+  lane.activation = queue.activation
+  lane.fair = true
+  Lane.touch(lane)
+  call('ZADD', fairKey(), digits(lane.time), fairMember(lane))
+end
+
+-- Drops a lane from which nothing may be claimed; again, nothing happens.
+function FairOrder.leave(lane)
+  if not lane.fair then return end
+  call('ZREM', fairKey(), fairMember(lane))
+  lane.fair, lane.activation = nil, nil
+  Lane.touch(lane)
+end
+
+-- How many jobs a lane gives until it is the turn of the next; 'first' is the answer to ZRANGE.
+local function turnsOf(lane, first)
+  if not first[3] then return INFINITY end
+  local turn = turnOf(lane)
+  local ahead = tonumber(first[4]) - lane.time
+  local turns = math.floor(ahead / turn)
+  -- At equal times the one that became eligible first goes first.
+  if ahead % turn ~= 0 or first[1] < first[3] then turns = turns + 1 end
+  return math.max(1, turns)
+end
+
+local function stay(lane)
+  Lane.touch(lane)
+  if Lane.hasReady(lane) then
+    call('ZADD', fairKey(), digits(lane.time), fairMember(lane))
+  else
+    FairOrder.leave(lane)
+  end
+end
+
+-- Takes jobs out of the lane whose turn it is: one, or as many as follow one another until it is the turn
+-- of the next where nothing but the lane decides.
+function FairOrder.take(count)
+  local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
+  if #first == 0 then return end
+  local lane = Lane.find(string.sub(first[1], 7))
+  local queue, turn = C.queue, turnOf(lane)
+  if (lane.open and #lane.open > 0) or not Allowance.isFree(lane.allowance) then
+    queue.time = lane.time
+    lane.time = lane.time + turn
+    local job = Lane.takeReady(lane)
+    stay(lane)
+    return { job }
+  end
+  local taken = math.min(count, lane.ready, turnsOf(lane, first))
+  local serials = {}
+  Ready.take(lane, taken, serials)
+  queue.time = lane.time + (taken - 1) * turn
+  lane.time = lane.time + taken * turn
+  stay(lane)
+  return serials, true
+end
+
+-- Takes up to 'count' jobs that neither a limit nor a key governs. Lanes that have no such job are
+-- passed over and lose nothing by it.
+function FairOrder.takeUngoverned(count)
+  local serials, passed = {}, {}
+  while #serials < count and #passed < MOST_PASSED do
+    local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
+    if #first == 0 then break end
+    local lane = Lane.find(string.sub(first[1], 7))
+    if Allowance.isLimited(lane.allowance) or lane.ready == 0 then
+      passed[#passed + 1] = lane
+      call('ZREM', fairKey(), first[1])
+    else
+      local turn = turnOf(lane)
+      local taken = math.min(count - #serials, lane.ready, turnsOf(lane, first))
+      Ready.take(lane, taken, serials)
+      -- Where others were passed over, the present is still theirs: it must not run away from them,
+      -- or who comes next would wait until they have caught up.
+      if #passed == 0 then C.queue.time = lane.time + (taken - 1) * turn end
+      lane.time = lane.time + taken * turn
+      stay(lane)
+    end
+  end
+  for _, lane in ipairs(passed) do call('ZADD', fairKey(), digits(lane.time), fairMember(lane)) end
+  return serials
+end
+
+-- Whether a lane that comes back may as well come as a new one: the present has caught up with it,
+-- or nobody is there over whom it would gain a turn.
+function FairOrder.mayForget(lane)
+  return lane.time <= C.queue.time or FairOrder.isEmpty()
+end
+`

@@ -1,0 +1,299 @@
+import { lua } from './lua.ts'
+
+/**
+ * Jobs: what was enqueued is a body, written once; what became of it is a state, and one that was never
+ * claimed and waits for nothing has none. Log, failures and effects are apart, because few have them.
+ *
+ * A body is text in lines: creation, name, tenant, extras, payload. Bodies are fields of hashes of 512.
+ */
+export const jobs: string = lua`
+local PENDING, SCHEDULED, RETRYING, RUNNING, COMPLETED, FAILED, CANCELLED = 1, 2, 3, 4, 5, 6, 7
+local BUCKET = 512
+local NO_EXTRAS = {}
+
+local function bucketOf(serial)
+  return digits(math.floor(serial / BUCKET))
+end
+
+local function bodyOf(created, tail)
+  return digits(created) .. '\n' .. tail
+end
+
+-- Extras: p priority, i id, u unique key, o ordering key, c concurrency key, n its limit, l limiter,
+-- m member of, b callback of, s schedule; the others are for readers alone.
+local function decodeTail(job, body, from)
+  local name, tenant, extras, payloadAt = string.match(body, '^([^\n]*)\n([^\n]*)\n([^\n]*)\n()', from)
+  job.name, job.tenant, job.payloadAt = name, tenant, payloadAt
+  job.extras = extras == '' and NO_EXTRAS or cjson.decode(extras)
+end
+
+local function decodeBody(job, body)
+  local created, from = string.match(body, '^(%d+)\n()')
+  job.body, job.created = body, tonumber(created)
+  decodeTail(job, body, from)
+end
+
+-- cjson writes 14 digits of a number: a start in the far future is a text.
+local function encodeState(state)
+  local runAt = state.ru
+  if runAt < 1e14 then return cjson.encode(state) end
+  state.ru = digits(runAt)
+  local text = cjson.encode(state)
+  state.ru = runAt
+  return text
+end
+
+-- The state as a reply has it; nothing for a job of which only the body is kept.
+function Jobs.stateText(job)
+  return encodeState(job.state)
+end
+
+local function adopt(serial, body, state)
+  local job = { serial = serial }
+  decodeBody(job, body)
+  if state then
+    job.state = cjson.decode(state)
+    job.state.ru = tonumber(job.state.ru)
+  else
+    job.isFresh = true
+    job.state = { st = PENDING, h = 'r', up = job.created, ru = job.created, at = 0, ad = serial, ge = 1 }
+  end
+  C.jobs[serial] = job
+  return job
+end
+
+-- A job that is not stored yet.
+function Jobs.make(serial, tail, runAt)
+  local job = { serial = serial, isNew = true, isFresh = true }
+  decodeBody(job, bodyOf(C.now, tail))
+  job.state = { st = PENDING, h = '', up = C.now, ru = runAt, at = 0, ad = 0, ge = 1 }
+  C.jobs[serial] = job
+  C.dirtyJobs[job] = true
+  return job
+end
+
+function Jobs.load(serial)
+  local job = C.jobs[serial]
+  if job ~= nil then return job or nil end
+  local bucket, field = bucketOf(serial), digits(serial)
+  local body = call('HGET', C.base .. 'body:' .. bucket, field)
+  if not body then
+    C.jobs[serial] = false
+    return
+  end
+  return adopt(serial, body, call('HGET', C.base .. 'state:' .. bucket, field))
+end
+
+-- Reads many at once, so that a batch costs a command a bucket.
+function Jobs.preload(serials)
+  local buckets = {}
+  for _, serial in ipairs(serials) do
+    if C.jobs[serial] == nil then
+      local bucket = bucketOf(serial)
+      local list = buckets[bucket]
+      if not list then
+        list = {}
+        buckets[bucket] = list
+      end
+      list[#list + 1] = digits(serial)
+      C.jobs[serial] = false
+    end
+  end
+  for bucket, fields in pairs(buckets) do
+    local bodies = call('HMGET', C.base .. 'body:' .. bucket, unpack(fields))
+    local states = call('HMGET', C.base .. 'state:' .. bucket, unpack(fields))
+    for index, field in ipairs(fields) do
+      if bodies[index] then adopt(tonumber(field), bodies[index], states[index]) end
+    end
+  end
+end
+
+function Jobs.touch(job)
+  C.dirtyJobs[job] = true
+end
+
+-- Gives a job another body, at the creation it had. The id that its producer chose goes into the state.
+local function rewrite(job, tail)
+  job.state.i = Jobs.chosenId(job)
+  decodeBody(job, bodyOf(job.created, tail))
+  job.isRewritten = true
+  C.dirtyJobs[job] = true
+end
+
+function Jobs.delete(job)
+  job.isDeleted = true
+  C.jobs[job.serial] = false
+  C.dirtyJobs[job] = true
+end
+
+-- Whether nothing has to be kept of a job but its body.
+local function isPlain(job)
+  local state = job.state
+  return job.isFresh and state.st == PENDING and state.h == 'r' and state.ad == job.serial
+    and state.ru == job.created and state.up == job.created and not state.i
+end
+
+local function isDueAndWaits(state)
+  return (state.st == PENDING or state.st == RETRYING) and state.h ~= 'd' and state.h ~= 'z'
+end
+
+-- Since when the jobs of a tenant wait that have a state; of the others their place says it.
+local function noteWaiting(job)
+  local state = job.state
+  local key, field = C.base .. 'waiting:' .. job.tenant, digits(job.serial)
+  if not job.isDeleted and isDueAndWaits(state) then
+    call('ZADD', key, digits(state.ru), field)
+    state.w = 1
+  elseif state.w then
+    call('ZREM', key, field)
+    state.w = nil
+  end
+end
+
+local function listIn(buckets, bucket)
+  local list = buckets[bucket]
+  if not list then
+    list = {}
+    buckets[bucket] = list
+  end
+  return list
+end
+
+function Jobs.flush()
+  local bodies, states, gone, cold = {}, {}, {}, {}
+  for job in pairs(C.dirtyJobs) do
+    local bucket, field = bucketOf(job.serial), digits(job.serial)
+    if job.isDeleted then
+      if not job.isNew then
+        local list = listIn(gone, bucket)
+        list[#list + 1] = field
+        noteWaiting(job)
+        if job.state.x then cold[#cold + 1] = field end
+      end
+    else
+      if job.isNew or job.isRewritten then
+        local list = listIn(bodies, bucket)
+        list[#list + 1] = field
+        list[#list + 1] = job.body
+        job.isNew, job.isRewritten = nil, nil
+      end
+      if not isPlain(job) then
+        local list = listIn(states, bucket)
+        noteWaiting(job)
+        list[#list + 1] = field
+        list[#list + 1] = encodeState(job.state)
+        job.isFresh = nil
+      end
+    end
+  end
+  C.dirtyJobs = {}
+  for bucket, list in pairs(bodies) do Jobs.writeBodies(bucket, list) end
+  for bucket, list in pairs(states) do call('HSET', C.base .. 'state:' .. bucket, unpack(list)) end
+  for bucket, list in pairs(gone) do
+    call('HDEL', C.base .. 'body:' .. bucket, unpack(list))
+    call('HDEL', C.base .. 'state:' .. bucket, unpack(list))
+    if call('EXISTS', C.base .. 'body:' .. bucket) == 0 then
+      call('ZREM', C.base .. 'bodies', bucket)
+    end
+  end
+  callWith('HDEL', C.base .. 'cold', cold)
+end
+
+function Jobs.writeBodies(bucket, fieldsAndBodies)
+  call('HSET', C.base .. 'body:' .. bucket, unpack(fieldsAndBodies))
+  call('ZADD', C.base .. 'bodies', bucket, bucket)
+end
+
+local ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz'
+local lastInstant, lastText
+
+local function base36(number)
+  if number == lastInstant then return lastText end
+  local text, rest = '', number
+  repeat
+    local digit = rest % 36
+    text = string.sub(ALPHABET, digit + 1, digit + 1) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  lastInstant, lastText = number, text
+  return text
+end
+
+-- The serial is most of the random part of an id that is made here, so that no index is needed.
+function Jobs.madeId(created, serial)
+  return 'job_' .. base36(created) .. '_' .. C.queue.series
+    .. string.format('%03x%07x', math.floor(serial / 268435456), serial % 268435456)
+end
+
+function Jobs.chosenId(job)
+  return job.extras.i or job.state.i
+end
+
+function Jobs.id(job)
+  return Jobs.chosenId(job) or Jobs.madeId(job.created, job.serial)
+end
+
+function Jobs.serialIn(id)
+  if #id < 22 or string.sub(id, 1, 4) ~= 'job_' then return end
+  local hex = string.sub(id, -10)
+  if string.find(hex, '[^0-9a-f]') then return end
+  return tonumber(string.sub(hex, 1, 3), 16) * 268435456 + tonumber(string.sub(hex, 4), 16)
+end
+
+function Jobs.find(tenant, id)
+  local serial = Jobs.serialIn(id)
+  local job = serial and Jobs.load(serial)
+  if job and job.tenant == tenant and Jobs.id(job) == id then return job end
+  serial = call('HGET', C.base .. 'named', pair(tenant, id))
+  return serial and Jobs.load(tonumber(serial))
+end
+
+-- Reads at once what 'find' will ask for one by one.
+function Jobs.preloadIds(ids)
+  local serials = {}
+  for _, id in ipairs(ids) do
+    local serial = Jobs.serialIn(id)
+    if serial then serials[#serials + 1] = serial end
+  end
+  Jobs.preload(serials)
+end
+
+-- The job, if the token is that of its current lease.
+function Jobs.findHeld(tenant, id, token)
+  local job = Jobs.find(tenant, id)
+  if job and job.state.ls == 'held' and job.state.tk == token then return job end
+end
+
+function Jobs.hasEnded(job)
+  return job.state.st >= COMPLETED
+end
+
+function Jobs.hasTies(job)
+  local extras = job.extras
+  return extras.u or extras.o or extras.c or extras.m or extras.b
+end
+
+local function forgetAttempts(state)
+  state.sa, state.en, state.re, state.lo, state.su = nil, nil, nil, nil, nil
+  state.rs, state.er, state.pr = nil, nil, nil
+  state.at = 0
+end
+
+function Jobs.become(job, tail, runAt)
+  rewrite(job, tail)
+  local state = job.state
+  forgetAttempts(state)
+  Cold.clear(job)
+  state.wk, state.hd = nil, nil
+  state.up, state.ru = C.now, runAt
+end
+
+function Jobs.beginGeneration(job)
+  local state = job.state
+  forgetAttempts(state)
+  Cold.clearLog(job)
+  state.ge = state.ge + 1
+  state.up, state.ru, state.ad = C.now, C.now, 0
+  Jobs.touch(job)
+end
+`

@@ -1,0 +1,24 @@
+import type { CallOptions, JobRecord, JobRef } from '@cgk/jobs-core'
+import { decodeRecord, type JobReply } from '../decode-record.ts'
+import { tenantText } from '../encode-job.ts'
+import type { FunctionsCaller } from '../functions-caller.ts'
+import { perQueue } from './per-queue.ts'
+
+/** The records of jobs, in full. */
+export function get(
+  caller: FunctionsCaller,
+  refs: readonly JobRef[],
+  options?: CallOptions,
+): Promise<readonly (JobRecord | null)[]> {
+  return perQueue(refs, async (queue, ofQueue) => {
+    const args = refArguments(ofQueue)
+    const reply = await caller.call('get', [queue], args, options)
+    const [series, records] = reply as readonly [string, readonly (JobReply | 0)[]]
+    return records.map((record) => (record === 0 ? null : decodeRecord({ queue, series }, record)))
+  })
+}
+
+/** Two arguments for each. */
+export function refArguments(refs: readonly Pick<JobRef, 'tenantId' | 'id'>[]): string[] {
+  return refs.flatMap(({ tenantId, id }) => [tenantText(tenantId), id])
+}

@@ -1,0 +1,129 @@
+import type {
+  CallOptions,
+  ClaimRequest,
+  ClaimResult,
+  Random,
+  Settlement,
+  SettleResult,
+} from '@cgk/jobs-core'
+import { jobArguments, tenantText } from '../encode-job.ts'
+import type { FunctionsCaller } from '../functions-caller.ts'
+import type { GiveBack } from '../give-back.ts'
+import type { QueueRegistry } from '../queue-registry.ts'
+import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
+
+type Reply = readonly [
+  readonly (Extract<SettleResult, string> | readonly [number, string])[],
+  string,
+  ClaimReply | readonly [],
+]
+
+interface Part {
+  readonly queue: string
+  readonly places: number[]
+}
+
+/** What settling and claiming is done with. */
+export interface SettleTools {
+  readonly caller: FunctionsCaller
+  readonly registry: QueueRegistry
+  readonly giveBack: GiveBack
+  readonly random: Random
+}
+
+/** Ends attempts and claims, in one call a queue. */
+export async function settle(
+  tools: SettleTools,
+  request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
+  options?: CallOptions,
+): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
+  const { settlements, claim } = request
+  const results: SettleResult[] = []
+  let claimed: ClaimResult | null = null
+  if (claim !== undefined) await tools.registry.add([claim.queue], options)
+  // One connection keeps the order: the claim is behind all settlements.
+  await Promise.all(
+    partsOf(settlements, claim).map(async ({ queue, places }) => {
+      const ofPart = places.map((place) => settlements[place]!)
+      const isLast = claim?.queue === queue
+      const reply = await settleIn(tools, queue, ofPart, isLast ? claim : undefined, options)
+      for (const [at, place] of places.entries()) results[place] = toSettleResult(reply[0][at]!)
+      if (isLast) claimed = toClaimResult(queue, reply[1], reply[2] as ClaimReply)
+    }),
+  )
+  return { results, claimed }
+}
+
+async function settleIn(
+  { caller, giveBack, random }: SettleTools,
+  queue: string,
+  settlements: readonly Settlement[],
+  claim: ClaimRequest | undefined,
+  options: CallOptions = {},
+): Promise<Reply> {
+  const args = [
+    ...claimArguments(claim),
+    String(settlements.length),
+    ...settlements.flatMap(settlementArguments),
+  ]
+  if (claim === undefined) return (await caller.call('settle', [queue], args, options)) as Reply
+  const nonce = random.hex(16)
+  let isSent = false
+  const onSent = (): void => void (isSent = true)
+  try {
+    return (await caller.call('settle', [queue], args, {
+      ...options,
+      random: nonce,
+      onSent,
+    })) as Reply
+  } catch (error) {
+    if (isSent) giveBack.claimOf(queue, nonce, claim.leaseMs)
+    throw error
+  }
+}
+
+/** The queue that is claimed from comes last. */
+function partsOf(
+  settlements: readonly Settlement[],
+  claim: ClaimRequest | undefined,
+): readonly Part[] {
+  const parts = new Map<string, Part>()
+  for (const [place, { lease }] of settlements.entries()) {
+    const part = parts.get(lease.queue)
+    if (part === undefined) parts.set(lease.queue, { queue: lease.queue, places: [place] })
+    else part.places.push(place)
+  }
+  if (claim === undefined) return [...parts.values()]
+  const last = parts.get(claim.queue) ?? { queue: claim.queue, places: [] }
+  parts.delete(claim.queue)
+  return [...parts.values(), last]
+}
+
+const LETTERS = { complete: 'c', retry: 'r', release: 'l', fail: 'f' } as const
+
+/** See `functions/settle.ts`. */
+function settlementArguments(settlement: Settlement): string[] {
+  const { lease, outcome, followUps, discard, headers } = settlement
+  let code: string = LETTERS[outcome.type]
+  const values: string[] = []
+  const add = (letter: string, ...more: readonly string[]): void => {
+    code += letter
+    values.push(...more)
+  }
+  if (discard) add('d')
+  if (outcome.type === 'complete' && outcome.result !== null) add('t', outcome.result)
+  if (outcome.type === 'retry' || outcome.type === 'fail') add('t', JSON.stringify(outcome.error))
+  if (outcome.type === 'fail' && outcome.error.retryable) add('y')
+  if (outcome.type === 'retry' || outcome.type === 'release') add('m', String(outcome.delayMs))
+  if (outcome.type === 'release' && outcome.pauseLimiterMs !== undefined) {
+    add('p', String(outcome.pauseLimiterMs))
+  }
+  if (headers !== undefined) add('h', headers)
+  if (followUps.length > 0) add('f', String(followUps.length), ...jobArguments(followUps))
+  return [tenantText(lease.tenantId), lease.id, lease.token, code, ...values]
+}
+
+function toSettleResult(reply: Reply[0][number]): SettleResult {
+  if (typeof reply === 'string') return reply
+  return { status: 'conflict', index: reply[0], holderName: reply[1] }
+}

@@ -1,0 +1,335 @@
+import {
+  JobsError,
+  systemPorts,
+  type ActionResult,
+  type AdvanceResult,
+  type AttemptReport,
+  type CallOptions,
+  type ClaimRequest,
+  type ClaimResult,
+  type EnqueueResult,
+  type GroupRecord,
+  type GroupRef,
+  type GroupStore,
+  type JobCatalog,
+  type JobControls,
+  type JobCounts,
+  type JobRecord,
+  type JobRef,
+  type JobStore,
+  type Lease,
+  type LeaseState,
+  type LeaseStore,
+  type LimitChange,
+  type LimitScope,
+  type LimitState,
+  type NewGroup,
+  type NewJob,
+  type ScheduleAdvance,
+  type SchedulePut,
+  type ScheduleRef,
+  type ScheduleStore,
+  type Settlement,
+  type SettleResult,
+  type StoreCapabilities,
+  type WakeUp,
+} from '@cgk/jobs-core'
+import { Connection } from './connection.ts'
+import { closedError } from './errors.ts'
+import { FunctionsCaller } from './functions-caller.ts'
+import { GiveBack } from './give-back.ts'
+import { resolveHistory, type HistoryOptions } from './history.ts'
+import { clientOpener, type ClientSource } from './open-client.ts'
+import { act } from './operations/act.ts'
+import { counts } from './operations/counts.ts'
+import { enqueue } from './operations/enqueue.ts'
+import { extend } from './operations/extend.ts'
+import { get } from './operations/get.ts'
+import { enqueueGroups, getGroups } from './operations/groups.ts'
+import { getLimits, isPaused, listLimits, setLimits } from './operations/limits.ts'
+import { list } from './operations/list.ts'
+import { listTenants } from './operations/list-tenants.ts'
+import { maintain } from './operations/maintain.ts'
+import { report } from './operations/report.ts'
+import {
+  advanceSchedules,
+  dueSchedules,
+  getSchedules,
+  listSchedules,
+  putSchedule,
+  removeSchedules,
+} from './operations/schedules.ts'
+import { settle } from './operations/settle.ts'
+import { QueueRegistry } from './queue-registry.ts'
+import { WakeUps } from './wake-ups.ts'
+
+/** What {@link createRedisStore} takes: where the server is, and what is kept there. */
+export type RedisStoreOptions = {
+  /**
+   * What all keys begin with: letters, digits, `.`, `_`, `:` and `-`. Stores with the same prefix on the
+   * same server share their jobs.
+   * @defaultValue `cgk:jobs`
+   */
+  readonly prefix?: string
+  /**
+   * How many ended jobs are kept.
+   * @defaultValue completed jobs 1 hour, failed and cancelled ones 7 days; 10,000 of each per queue
+   */
+  readonly history?: HistoryOptions
+} & (
+  | {
+      /** `redis://user:password@host:port/database`, or `rediss:` for TLS. */
+      readonly url: string
+      readonly client?: never
+    }
+  | {
+      /**
+       * A client of node-redis (`createClient` of `redis` or `@redis/client`), of which the server, the
+       * credentials and TLS are taken. The store opens connections of its own and never closes this one.
+       */
+      readonly client: ClientSource
+      readonly url?: never
+    }
+)
+
+/**
+ * Makes a store that keeps its jobs on a Redis server, version 7 or newer, or Valkey.
+ *
+ * It connects at the first call. What survives a crash of the server is what the server's own persistence
+ * keeps: everything but the last second with `appendonly yes`. A server whose `maxmemory-policy` evicts
+ * keys that have no expiry is refused by every call with `JOBS_INVALID_CONFIG`.
+ *
+ * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for a URL, a prefix or a history bound that is none.
+ *
+ * @example
+ * ```ts
+ * const store = createRedisStore({ url: 'redis://localhost:6379' })
+ * const queue = createJobQueue({ name: 'default', store })
+ * ```
+ */
+export function createRedisStore(options: RedisStoreOptions): JobStore {
+  return openRedisStore(options)
+}
+
+/** What only tests may say. */
+export interface TestOptions {
+  /** The time instead of the server's own, in epoch milliseconds. */
+  readonly now?: () => number
+}
+
+/** {@link createRedisStore} with a time that a test moves. */
+export function openRedisStore(options: RedisStoreOptions, test: TestOptions = {}): JobStore {
+  return new RedisStore(options, test)
+}
+
+const CAPABILITIES: StoreCapabilities = Object.freeze({
+  uniqueKeys: true,
+  orderingKeys: true,
+  concurrencyKeys: true,
+  groups: true,
+  schedules: true,
+  limits: true,
+})
+
+const DEFAULT_PREFIX = 'cgk:jobs'
+
+/** Wiring: each call has a file in `operations`, and a function of the same name in `functions`. */
+class RedisStore implements JobStore {
+  readonly name = 'redis'
+  readonly capabilities = CAPABILITIES
+  readonly #connection: Connection
+  readonly #caller: FunctionsCaller
+  readonly #registry: QueueRegistry
+  readonly #giveBack: GiveBack
+  readonly #wakeUps: WakeUps
+  readonly #maxAges: readonly string[]
+  #isClosed = false
+
+  constructor(options: RedisStoreOptions, { now }: TestOptions) {
+    const { prefix = DEFAULT_PREFIX, history } = options
+    if (!/^[\w.:-]+$/.test(prefix)) {
+      throw new JobsError(
+        'JOBS_INVALID_CONFIG',
+        "prefix must be letters, digits, '.', '_', ':' and '-'",
+      )
+    }
+    const { maxCounts, maxAges } = resolveHistory(history)
+    const open = clientOpener(options)
+    this.#maxAges = maxAges
+    this.#connection = new Connection(open)
+    this.#caller = new FunctionsCaller(this.#connection, prefix, systemPorts.random, maxCounts, now)
+    this.#registry = new QueueRegistry(this.#caller)
+    this.#giveBack = new GiveBack(this.#caller)
+    this.#wakeUps = new WakeUps(open, prefix)
+  }
+
+  enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]> {
+    return enqueue(this.#caller, this.#registry, jobs, options)
+  }
+
+  async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
+    const { claimed } = await this.settle({ settlements: [], claim: request }, options)
+    return claimed!
+  }
+
+  extend(
+    request: { readonly leases: readonly Lease[]; readonly leaseMs: number },
+    options?: CallOptions,
+  ): Promise<readonly LeaseState[]> {
+    return extend(this.#caller, request, options)
+  }
+
+  settle(
+    request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
+    options?: CallOptions,
+  ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
+    const tools = {
+      caller: this.#caller,
+      registry: this.#registry,
+      giveBack: this.#giveBack,
+      random: systemPorts.random,
+    }
+    return settle(tools, request, options)
+  }
+
+  report(reports: readonly AttemptReport[], options?: CallOptions): Promise<readonly boolean[]> {
+    return report(this.#caller, reports, options)
+  }
+
+  maintain(
+    request: { readonly limit: number },
+    options?: CallOptions,
+  ): ReturnType<LeaseStore['maintain']> {
+    return maintain(this.#caller, this.#registry, this.#maxAges, request, options)
+  }
+
+  get(refs: readonly JobRef[], options?: CallOptions): Promise<readonly (JobRecord | null)[]> {
+    return get(this.#caller, refs, options)
+  }
+
+  list(
+    request: Parameters<JobCatalog['list']>[0],
+    options?: CallOptions,
+  ): ReturnType<JobCatalog['list']> {
+    return list(this.#caller, request, options)
+  }
+
+  counts(request: Parameters<JobCatalog['counts']>[0], options?: CallOptions): Promise<JobCounts> {
+    return counts(this.#caller, request, options)
+  }
+
+  cancel(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]> {
+    return act(this.#caller, 'cancel', refs, options)
+  }
+
+  retry(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]> {
+    return act(this.#caller, 'retry', refs, options)
+  }
+
+  remove(refs: readonly JobRef[], options?: CallOptions): Promise<readonly ActionResult[]> {
+    return act(this.#caller, 'remove', refs, options)
+  }
+
+  pause(scope: LimitScope, options?: CallOptions): Promise<void> {
+    return this.setLimits([{ scope, source: 'operator', limits: { paused: true } }], options)
+  }
+
+  resume(scope: LimitScope, options?: CallOptions): Promise<void> {
+    return this.setLimits([{ scope, source: 'operator', limits: { paused: null } }], options)
+  }
+
+  isPaused(scope: LimitScope, options?: CallOptions): Promise<boolean> {
+    return isPaused(this.#caller, scope, options)
+  }
+
+  setLimits(changes: readonly LimitChange[], options?: CallOptions): Promise<void> {
+    return setLimits(this.#caller, this.#registry, changes, options)
+  }
+
+  getLimits(scopes: readonly LimitScope[], options?: CallOptions): Promise<readonly LimitState[]> {
+    return getLimits(this.#caller, scopes, options)
+  }
+
+  listLimits(
+    request: Parameters<JobControls['listLimits']>[0],
+    options?: CallOptions,
+  ): ReturnType<JobControls['listLimits']> {
+    return listLimits(this.#caller, request, options)
+  }
+
+  listTenants(
+    request: Parameters<JobControls['listTenants']>[0],
+    options?: CallOptions,
+  ): ReturnType<JobControls['listTenants']> {
+    return listTenants(this.#caller, request, options)
+  }
+
+  enqueueGroups(
+    groups: readonly NewGroup[],
+    options?: CallOptions,
+  ): ReturnType<GroupStore['enqueueGroups']> {
+    return enqueueGroups(this.#caller, this.#registry, groups, options)
+  }
+
+  getGroups(
+    refs: readonly GroupRef[],
+    options?: CallOptions,
+  ): Promise<readonly (GroupRecord | null)[]> {
+    return getGroups(this.#caller, refs, options)
+  }
+
+  putSchedule(put: SchedulePut, options?: CallOptions): ReturnType<ScheduleStore['putSchedule']> {
+    return putSchedule(this.#caller, this.#registry, put, options)
+  }
+
+  getSchedules(
+    refs: readonly ScheduleRef[],
+    options?: CallOptions,
+  ): ReturnType<ScheduleStore['getSchedules']> {
+    return getSchedules(this.#caller, refs, options)
+  }
+
+  listSchedules(
+    request: Parameters<ScheduleStore['listSchedules']>[0],
+    options?: CallOptions,
+  ): ReturnType<ScheduleStore['listSchedules']> {
+    return listSchedules(this.#caller, request, options)
+  }
+
+  dueSchedules(
+    request: { readonly queues: readonly string[]; readonly limit: number },
+    options?: CallOptions,
+  ): ReturnType<ScheduleStore['dueSchedules']> {
+    return dueSchedules(this.#caller, request, options)
+  }
+
+  advanceSchedules(
+    advances: readonly ScheduleAdvance[],
+    options?: CallOptions,
+  ): Promise<readonly AdvanceResult[]> {
+    return advanceSchedules(this.#caller, this.#registry, advances, options)
+  }
+
+  removeSchedules(
+    refs: readonly ScheduleRef[],
+    options?: CallOptions,
+  ): Promise<readonly boolean[]> {
+    return removeSchedules(this.#caller, refs, options)
+  }
+
+  subscribe(listener: (wakeUp: WakeUp) => void): () => void {
+    if (this.#isClosed) throw closedError()
+    return this.#wakeUps.subscribe(listener)
+  }
+
+  async ping(options?: CallOptions): Promise<void> {
+    await this.#caller.command(['PING'], options)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#giveBack.close()
+    this.#wakeUps.close()
+    await this.#connection.close()
+  }
+}

@@ -1,0 +1,123 @@
+import type { WakeUp } from '@cgk/jobs-core'
+import { hintChannel, queueOfBase } from './keys.ts'
+import type { OpenClient, RedisClient } from './open-client.ts'
+
+/** How often a listening connection is asked whether it is still there, and how long it may take. */
+const HEARTBEAT_MS = 5_000
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5_000
+
+/**
+ * The hints of a store, heard on a connection of their own while anybody listens. One that is lost, or
+ * that the other side has forgotten, is made anew; what was said meanwhile is lost, which costs its
+ * listeners a poll.
+ */
+export class WakeUps {
+  readonly #open: OpenClient
+  readonly #prefix: string
+  readonly #listeners = new Set<(wakeUp: WakeUp) => void>()
+  #client: RedisClient | undefined
+  #isConnecting = false
+  #pauseMs = FIRST_PAUSE_MS
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(open: OpenClient, prefix: string) {
+    this.#open = open
+    this.#prefix = prefix
+  }
+
+  subscribe(listener: (wakeUp: WakeUp) => void): () => void {
+    // A function of our own, so that one listener subscribed twice is two subscriptions.
+    const call = (wakeUp: WakeUp): void => {
+      listener(wakeUp)
+    }
+    this.#listeners.add(call)
+    if (this.#client === undefined) void this.#connect()
+    return () => {
+      this.#listeners.delete(call)
+      if (this.#listeners.size === 0) this.#disconnect()
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#listeners.clear()
+    this.#disconnect()
+  }
+
+  get #isWanted(): boolean {
+    return !this.#isClosed && this.#listeners.size > 0
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#isConnecting) return
+    this.#isConnecting = true
+    clearTimeout(this.#timer)
+    try {
+      const client = await this.#open((lost) => this.#lose(lost))
+      client.unref()
+      this.#client = client
+      await client.subscribe(hintChannel(this.#prefix), (message) => this.#hear(message))
+      this.#pauseMs = FIRST_PAUSE_MS
+      if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS)
+    } catch {
+      if (this.#client !== undefined) this.#lose(this.#client)
+      else this.#retry()
+    } finally {
+      this.#isConnecting = false
+    }
+    if (!this.#isWanted) this.#disconnect()
+  }
+
+  /** A connection that the other side has forgotten says nothing: it must be asked. */
+  async #beat(client: RedisClient): Promise<void> {
+    const silence = setTimeout(() => this.#lose(client), HEARTBEAT_MS)
+    silence.unref()
+    try {
+      await client.sendCommand(['PING'])
+      if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS)
+    } catch {
+      this.#lose(client)
+    } finally {
+      clearTimeout(silence)
+    }
+  }
+
+  #lose(client: RedisClient): void {
+    if (this.#client !== client) return
+    this.#disconnect()
+    this.#retry()
+  }
+
+  #retry(): void {
+    if (!this.#isWanted) return
+    this.#schedule(() => this.#connect(), this.#pauseMs)
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+  }
+
+  #disconnect(): void {
+    clearTimeout(this.#timer)
+    const client = this.#client
+    this.#client = undefined
+    if (client?.isOpen === true) client.destroy()
+  }
+
+  #schedule(act: () => Promise<void>, ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void act(), ms)
+    this.#timer.unref()
+  }
+
+  #hear(message: string): void {
+    const [reason, base] = message.split(' ') as [WakeUp['reason'], string]
+    const queue = queueOfBase(this.#prefix, base)
+    for (const listener of this.#listeners) {
+      try {
+        listener({ queue, reason })
+      } catch {
+        // The hint is all a listener is owed; its error must not keep it from the others.
+      }
+    }
+  }
+}
