@@ -1,7 +1,7 @@
 import { isJobsError } from '@cgk/jobs-core'
 import { ErrorReply } from '@redis/client'
 import { closedError, connectionError, isDemoted, replyError, timeoutError } from './errors.ts'
-import type { OpenClient, RedisClient } from './open-client.ts'
+import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
 
 /** How long a server may be silent while it owes an answer, before its connection is given up. */
 const SILENCE_MS = 10_000
@@ -25,8 +25,9 @@ interface Session {
  */
 export class Connection {
   readonly #open: OpenClient
-  #session: Promise<Session> | undefined
-  #isClosed = false
+  readonly #closing = new AbortController()
+  #session: Session | undefined
+  #opening: Promise<Session> | undefined
 
   constructor(open: OpenClient) {
     this.#open = open
@@ -46,7 +47,7 @@ export class Connection {
   ): Promise<unknown> {
     if (this.#isClosed) throw closedError()
     if (signal?.aborted === true) throw timeoutError(signal)
-    const session = await untilAborted(this.#current(), signal)
+    const session = this.#session ?? (await untilAborted(this.#connect(), signal))
     if (this.#isClosed) throw closedError()
     isSent?.()
     const before = session.answers
@@ -65,31 +66,31 @@ export class Connection {
     }
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    const session = this.#session
-    this.#session = undefined
-    await session?.then(
-      ({ client, alarm }) => {
-        clearTimeout(alarm)
-        destroy(client)
-      },
-      () => {},
-    )
+  /** What is still owed fails. */
+  close(): void {
+    this.#closing.abort()
+    if (this.#session !== undefined) this.#drop(this.#session)
   }
 
-  #current(): Promise<Session> {
-    this.#session ??= this.#connect()
-    return this.#session
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted
   }
 
-  async #connect(): Promise<Session> {
+  #connect(): Promise<Session> {
+    this.#opening ??= this.#openSession().finally(() => (this.#opening = undefined))
+    return this.#opening
+  }
+
+  async #openSession(): Promise<Session> {
     try {
-      const client = await this.#open((lost) => void this.#forget(lost))
-      client.unref()
-      return { client, owed: 0, answers: 0, alarm: undefined }
+      const client = await this.#open((lost) => this.#forget(lost), this.#closing.signal)
+      if (this.#isClosed) destroy(client)
+      else client.unref()
+      const session: Session = { client, owed: 0, answers: 0, alarm: undefined }
+      this.#session = session
+      return session
     } catch (error) {
-      this.#session = undefined
+      if (this.#isClosed) throw closedError()
       if (isJobsError(error)) throw error
       throw error instanceof ErrorReply ? replyError(error) : connectionError(error)
     }
@@ -122,21 +123,15 @@ export class Connection {
   }
 
   /** Gives a connection up: what it owes fails, and the next call makes another. */
-  #drop({ client }: Session): void {
-    void this.#forget(client)
+  #drop({ client, alarm }: Session): void {
+    clearTimeout(alarm)
+    this.#forget(client)
     destroy(client)
   }
 
-  async #forget(client: RedisClient): Promise<void> {
-    const session = this.#session
-    if (session !== undefined && (await session.catch(() => undefined))?.client === client) {
-      if (this.#session === session) this.#session = undefined
-    }
+  #forget(client: RedisClient): void {
+    if (this.#session?.client === client) this.#session = undefined
   }
-}
-
-function destroy(client: RedisClient): void {
-  if (client.isOpen) client.destroy()
 }
 
 /** The promise, or a refusal as soon as the signal aborts. */

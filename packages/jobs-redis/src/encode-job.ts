@@ -64,7 +64,10 @@ function extrasOf(job: NewJob, links?: GroupLinks): string | null {
     ...(job.timeoutMs !== undefined && { timeoutMs: job.timeoutMs }),
   }
   const text = JSON.stringify(extras)
-  return text === '{}' ? null : text
+  if (text === '{}') return null
+  // See lua/plain-jobs.ts: a space before it says that nothing of it binds the job.
+  const isUnbound = hasOnlyText(job) && links === undefined && job.schedule === undefined
+  return isUnbound ? ` ${text}` : text
 }
 
 /** A job that is due at once and bound to nothing is but a priority: then a run of them is taken in at once. */

@@ -38,8 +38,7 @@ export type FunctionName =
   | 'advanceSchedules'
   | 'removeSchedules'
 
-const TEXT = [
-  parts.context,
+const FILES = [
   parts.line,
   parts.ready,
   parts.jobs,
@@ -63,12 +62,12 @@ const TEXT = [
   parts.transitions,
   parts.groups,
   parts.enqueuer,
+  parts.plainJobs,
   parts.leasing,
   parts.limits,
   parts.schedules,
   parts.catalog,
   parts.reply,
-  parts.functions,
   enqueue,
   settle,
   extend,
@@ -80,7 +79,10 @@ const TEXT = [
   limits,
   groups,
   schedules,
-].join('')
+]
+
+// What a file calls local is its own; Lua allows 200 such names in one place.
+const TEXT = [parts.context, parts.functions, ...FILES.map((file) => `do${file}end\n`)].join('')
 
 // Processes of different versions share a server: each finds the functions it was written for.
 const NAME = `cgk_jobs_${createHash('sha256').update(TEXT).digest('hex').slice(0, 12)}`

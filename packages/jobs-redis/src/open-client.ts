@@ -13,8 +13,14 @@ export interface ClientSource {
   duplicate(overrides?: object): unknown
 }
 
-/** Opens a connection to a server that was looked at; the function is called when it is lost. */
-export type OpenClient = (onLost: (client: RedisClient) => void) => Promise<RedisClient>
+/**
+ * Opens a connection to a server that was looked at; the function is called when it is lost. The signal
+ * gives up what is being opened, and nothing else.
+ */
+export type OpenClient = (
+  onLost: (client: RedisClient) => void,
+  signal: AbortSignal,
+) => Promise<RedisClient>
 
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -28,20 +34,32 @@ const OPTIONS = { disableOfflineQueue: true, maintNotifications: 'disabled' } as
  */
 export function clientOpener(source: { url?: string; client?: ClientSource }): OpenClient {
   const make = source.client === undefined ? ofUrl(source.url) : ofClient(source.client)
-  return async (onLost) => {
+  return async (onLost, signal) => {
     const client = make()
     const lost = (): void => onLost(client)
     client.on('error', lost)
     client.on('end', lost)
+    // A server may take the connection and then say nothing.
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
+    const giveUp = (): void => destroy(client)
+    limit.addEventListener('abort', giveUp)
     try {
       await client.connect()
       checkServer(await client.sendCommand<string>(['INFO']))
+      limit.throwIfAborted()
       return client
     } catch (error) {
-      if (client.isOpen) client.destroy()
+      destroy(client)
       throw error
+    } finally {
+      limit.removeEventListener('abort', giveUp)
     }
   }
+}
+
+/** Ends a connection, whatever it still owes. */
+export function destroy(client: RedisClient): void {
+  if (client.isOpen) client.destroy()
 }
 
 function ofUrl(url: string | undefined): () => RedisClient {

@@ -330,6 +330,6 @@ class RedisStore implements JobStore {
     this.#isClosed = true
     this.#giveBack.close()
     this.#wakeUps.close()
-    await this.#connection.close()
+    this.#connection.close()
   }
 }

@@ -1,6 +1,6 @@
 import type { WakeUp } from '@cgk/jobs-core'
 import { hintChannel, queueOfBase } from './keys.ts'
-import type { OpenClient, RedisClient } from './open-client.ts'
+import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
 
 /** How often a listening connection is asked whether it is still there, and how long it may take. */
 const HEARTBEAT_MS = 5_000
@@ -20,7 +20,7 @@ export class WakeUps {
   #isConnecting = false
   #pauseMs = FIRST_PAUSE_MS
   #timer: NodeJS.Timeout | undefined
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(open: OpenClient, prefix: string) {
     this.#open = open
@@ -41,13 +41,13 @@ export class WakeUps {
   }
 
   close(): void {
-    this.#isClosed = true
+    this.#closing.abort()
     this.#listeners.clear()
     this.#disconnect()
   }
 
   get #isWanted(): boolean {
-    return !this.#isClosed && this.#listeners.size > 0
+    return !this.#closing.signal.aborted && this.#listeners.size > 0
   }
 
   async #connect(): Promise<void> {
@@ -55,7 +55,7 @@ export class WakeUps {
     this.#isConnecting = true
     clearTimeout(this.#timer)
     try {
-      const client = await this.#open((lost) => this.#lose(lost))
+      const client = await this.#open((lost) => this.#lose(lost), this.#closing.signal)
       client.unref()
       this.#client = client
       await client.subscribe(hintChannel(this.#prefix), (message) => this.#hear(message))
@@ -100,7 +100,7 @@ export class WakeUps {
     clearTimeout(this.#timer)
     const client = this.#client
     this.#client = undefined
-    if (client?.isOpen === true) client.destroy()
+    if (client !== undefined) destroy(client)
   }
 
   #schedule(act: () => Promise<void>, ms: number): void {

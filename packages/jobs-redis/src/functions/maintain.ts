@@ -16,13 +16,8 @@ local function prune(limit, maxAges)
     retired = retired + 1
     if Transitions.retire(job) then pruned = pruned + 1 end
   end
-  while pruned < limit do
-    local job = History.takeExpired(maxAges)
-    if not job then break end
-    pruned = pruned + 1
-    Transitions.forget(job)
-  end
-  return pruned
+  pruned = pruned + History.settle()
+  return pruned + History.prune(math.max(0, limit - pruned), maxAges)
 end
 
 redis.register_function{function_name = '{maintain}', flags = { 'allow-oom' }, callback = function(keys, args)

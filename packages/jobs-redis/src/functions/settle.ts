@@ -15,6 +15,7 @@ local function readSettlement(args, at)
   local settlement = { tenant = args[at], id = args[at + 1], token = args[at + 2], followUps = {} }
   local outcome = { kind = KINDS[string.sub(code, 1, 1)] }
   settlement.outcome = outcome
+  settlement.isPlain = code == 'c' or code == 'ct'
   at = at + 4
   for index = 2, #code do
     local letter = string.sub(code, index, index)

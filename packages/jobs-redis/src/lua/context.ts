@@ -10,8 +10,16 @@ local call
 local INFINITY = 1 / 0
 local C
 
+-- How a job stands; the place of each in a tally.
+local PENDING, SCHEDULED, RETRYING, RUNNING, COMPLETED, FAILED, CANCELLED = 1, 2, 3, 4, 5, 6, 7
+
+-- A number in all its digits. Most are asked for more than once in a row.
+local lastNumber, lastDigits
 local function digits(number)
-  return string.format('%.0f', number)
+  if number ~= lastNumber then
+    lastNumber, lastDigits = number, string.format('%.0f', number)
+  end
+  return lastDigits
 end
 
 -- Two texts as one, so that no other two make the same.
@@ -41,7 +49,7 @@ local function without(list, item)
 end
 
 -- What a call is made of; each has a file of its own.
-local Context, Records, Line, Ready, Jobs, Cold = {}, {}, {}, {}, {}, {}
+local Context, Records, Line, Ready, Jobs, PlainJobs, Cold = {}, {}, {}, {}, {}, {}, {}
 local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
@@ -64,7 +72,7 @@ function Context.open(base, now)
   C = {
     base = base, now = now, queue = queue, isNew = not packed,
     jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
-    over = {}, leased = {},
+    raw = {}, rawStates = {}, rawGone = {}, over = {}, leased = {}, shelved = {},
   }
 end
 

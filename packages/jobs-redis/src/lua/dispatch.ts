@@ -49,28 +49,35 @@ function Dispatch.offers(lane)
   return isCandidate(lane) and isQueueOpen()
 end
 
--- Takes up to 'count' jobs whose turn it is, and calls 'grant' with each as it is taken.
-function Dispatch.takeReady(count, grant)
+-- Takes up to 'count' jobs whose turn it is, and calls 'grant' with each as it is taken, or 'grantRun'
+-- with the serials and lanes of some that nothing governs.
+function Dispatch.takeReady(count, grant, grantRun)
   while count > 0 and isQueueOpen() do
-    local most = Allowance.isFree(C.queue.allowance) and count or 1
-    local taken, areSerials = FairOrder.take(most)
-    if not taken then return end
-    if areSerials then
-      Jobs.preload(taken)
-      for _, serial in ipairs(taken) do grant(Jobs.load(serial)) end
+    local isFree = Allowance.isFree(C.queue.allowance)
+    local job, serials, lanes = FairOrder.take(isFree and count or 1)
+    if job then
+      grant(job)
+      count = count - 1
+    elseif not serials then
+      return
     else
-      grant(taken[1])
+      Jobs.preload(serials)
+      if isFree then
+        grantRun(serials, lanes)
+      else
+        grant(Jobs.load(serials[1]))
+      end
+      count = count - #serials
     end
-    count = count - #taken
   end
 end
 
 -- Takes jobs that neither a limit nor a key governs, in their turn.
-function Dispatch.takeUngoverned(count, grant)
+function Dispatch.takeUngoverned(count, grantRun)
   if Allowance.isLimited(C.queue.allowance) or not isQueueOpen() then return end
-  local serials = FairOrder.takeUngoverned(count)
+  local serials, lanes = FairOrder.takeUngoverned(count)
   Jobs.preload(serials)
-  for _, serial in ipairs(serials) do grant(Jobs.load(serial)) end
+  grantRun(serials, lanes)
 end
 
 -- The lanes of which a suspect may be claimed take turns.

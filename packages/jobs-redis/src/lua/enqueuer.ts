@@ -57,32 +57,57 @@ function Enqueuer.findConflict(inputs)
   end
 end
 
--- Takes up a run of plain jobs of one tenant and priority; the serial of the first.
-local function enqueueRun(inputs, from, to)
-  Queue.promote()
-  local lane, number = Lane.of(inputs[from].tenant), to - from + 1
-  local first = C.queue.serial + 1
+-- Takes up plain jobs of one tenant and priority, and notes the serial of each in 'results'.
+local function enqueueRun(inputs, places, results)
+  local first = inputs[places[1]]
+  local lane, number, serial = Lane.of(first.tenant), #places, C.queue.serial + 1
   C.queue.serial = C.queue.serial + number
   Queue.add(lane, number)
-  local created = digits(C.now) .. '\n'
-  local fields, bucket = {}, nil
-  for index = from, to do
-    local serial = first + index - from
-    local itsBucket = math.floor(serial / 512)
-    C.jobs[serial] = nil
-    if itsBucket ~= bucket and bucket then
-      Jobs.writeBodies(digits(bucket), fields)
-      fields = {}
-    end
-    bucket = itsBucket
-    fields[#fields + 1] = digits(serial)
-    fields[#fields + 1] = created .. inputs[index].tail
-  end
-  Jobs.writeBodies(digits(bucket), fields)
-  Ready.pushRange(lane, tonumber(inputs[from].input), first, number)
+  Ready.pushRange(lane, tonumber(first.input), serial, number)
   if not lane.fair then Dispatch.refresh(lane) end
   Hints.ready(Dispatch.offers(lane))
-  return first
+  for _, place in ipairs(places) do
+    results[place] = serial
+    serial = serial + 1
+  end
+end
+
+-- Writes the bodies of plain jobs to which serials were given.
+local function writePlain(inputs, from, to, results)
+  local created, buckets = digits(C.now) .. '\n', {}
+  for place = from, to do
+    local serial = results[place]
+    local bucket = math.floor(serial / 512)
+    local list = buckets[bucket]
+    if not list then
+      list = {}
+      buckets[bucket] = list
+    end
+    C.jobs[serial], C.raw[serial] = nil, nil
+    list[#list + 1] = digits(serial)
+    list[#list + 1] = created .. inputs[place].tail
+  end
+  for bucket, list in pairs(buckets) do Jobs.writeBodies(bucket, list) end
+end
+
+-- Takes up plain jobs that follow one another, those of a tenant and priority together: they are then one
+-- range, and nobody sees the order among tenants.
+local function enqueuePlain(inputs, from, to, results)
+  Queue.promote()
+  local runs, byName = {}, {}
+  for place = from, to do
+    local input = inputs[place]
+    local name = pair(input.input, input.tenant)
+    local places = byName[name]
+    if not places then
+      places = {}
+      byName[name] = places
+      runs[#runs + 1] = places
+    end
+    places[#places + 1] = place
+  end
+  for _, places in ipairs(runs) do enqueueRun(inputs, places, results) end
+  writePlain(inputs, from, to, results)
 end
 
 local function takeFreeSerial(tenant)
@@ -189,11 +214,8 @@ function Enqueuer.enqueue(inputs)
     local job = inputs[index]
     if isPlainInput(job.input) and C.queue.guessed == 0 then
       local to = index
-      while inputs[to + 1] and inputs[to + 1].input == job.input and inputs[to + 1].tenant == job.tenant do
-        to = to + 1
-      end
-      local first = enqueueRun(inputs, index, to)
-      for place = index, to do results[place] = first + place - index end
+      while inputs[to + 1] and isPlainInput(inputs[to + 1].input) do to = to + 1 end
+      enqueuePlain(inputs, index, to, results)
       index = to + 1
     else
       results[index] = enqueueOne(job)

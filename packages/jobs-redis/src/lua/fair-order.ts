@@ -96,33 +96,112 @@ local function stay(lane)
   end
 end
 
--- Takes jobs out of the lane whose turn it is: one, or as many as follow one another until it is the turn
--- of the next where nothing but the lane decides.
-function FairOrder.take(count)
-  local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
-  if #first == 0 then return end
-  local lane = Lane.find(string.sub(first[1], 7))
-  local queue, turn = C.queue, turnOf(lane)
-  if (lane.open and #lane.open > 0) or not Allowance.isFree(lane.allowance) then
-    queue.time = lane.time
-    lane.time = lane.time + turn
-    local job = Lane.takeReady(lane)
-    stay(lane)
-    return { job }
-  end
-  local taken = math.min(count, lane.ready, turnsOf(lane, first))
-  local serials = {}
-  Ready.take(lane, taken, serials)
-  queue.time = lane.time + (taken - 1) * turn
-  lane.time = lane.time + taken * turn
-  stay(lane)
-  return serials, true
+-- Whether nothing but its turn decides about the next job of a lane.
+local function isSimple(lane)
+  return not (lane.open and #lane.open > 0) and Allowance.isFree(lane.allowance)
 end
 
--- Takes up to 'count' jobs that neither a limit nor a key governs. Lanes that have no such job are
--- passed over and lose nothing by it.
+-- Takes the job whose turn it is out of a lane of whatever kind.
+local function takeOne(lane)
+  C.queue.time = lane.time
+  lane.time = lane.time + turnOf(lane)
+  local job = Lane.takeReady(lane)
+  stay(lane)
+  return job
+end
+
+local function isBefore(one, two)
+  return one.time < two.time or (one.time == two.time and one.member < two.member)
+end
+
+-- The first of a heap may have become later than others: puts it where it belongs.
+local function siftDown(heap, size)
+  local at, entry = 1, heap[1]
+  while true do
+    local child = 2 * at
+    if child > size then break end
+    if child < size and isBefore(heap[child + 1], heap[child]) then child = child + 1 end
+    if not isBefore(heap[child], entry) then break end
+    heap[at] = heap[child]
+    at = child
+  end
+  heap[at] = entry
+end
+
+-- The turns of the next 'count' jobs, as far as simple lanes have them: 'members' are as many lanes, so
+-- that no other can be first among them.
+local function turnsAhead(members, count)
+  local heap, turns = {}, {}
+  for index = 1, #members, 2 do
+    local member = members[index]
+    heap[#heap + 1] = { time = tonumber(members[index + 1]), member = member, taken = 0, given = 0 }
+  end
+  local size = #heap
+  while #turns < count and size > 0 do
+    local entry = heap[1]
+    local lane = entry.lane or Lane.find(string.sub(entry.member, 7))
+    if not isSimple(lane) then break end
+    entry.lane = lane
+    C.queue.time = entry.time
+    entry.time = entry.time + turnOf(lane)
+    entry.taken = entry.taken + 1
+    turns[#turns + 1] = entry
+    if entry.taken == lane.ready then
+      heap[1] = heap[size]
+      heap[size] = nil
+      size = size - 1
+      if size == 0 then break end
+    end
+    siftDown(heap, size)
+  end
+  return turns
+end
+
+-- Takes the jobs of those turns out of their lanes.
+local function takeTurns(turns)
+  local serials, lanes, added, left = {}, {}, {}, {}
+  for index, entry in ipairs(turns) do
+    local lane = entry.lane
+    if not entry.serials then
+      entry.serials = {}
+      Ready.take(lane, entry.taken, entry.serials)
+      lane.time = entry.time
+      Lane.touch(lane)
+      if lane.ready > 0 then
+        added[#added + 1] = digits(lane.time)
+        added[#added + 1] = entry.member
+      else
+        left[#left + 1] = entry.member
+        lane.fair, lane.activation = nil, nil
+      end
+    end
+    entry.given = entry.given + 1
+    serials[index], lanes[index] = entry.serials[entry.given], lane
+  end
+  callWith('ZADD', fairKey(), added)
+  callWith('ZREM', fairKey(), left)
+  return serials, lanes
+end
+
+-- How many lanes one look takes in.
+local MOST_LANES = 1000
+
+-- Takes up to 'count' jobs in their turn: the serials and the lanes of jobs that neither a limit nor a key
+-- governs, or one job of whatever kind. Nothing where there is none.
+function FairOrder.take(count)
+  count = math.min(count, MOST_LANES)
+  local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
+  if #members == 0 then return end
+  local lane = Lane.find(string.sub(members[1], 7))
+  if not isSimple(lane) then return takeOne(lane) end
+  Lane.preload(members)
+  return nil, takeTurns(turnsAhead(members, count))
+end
+
+-- Takes up to 'count' jobs that neither a limit nor a key governs: their serials and lanes. Lanes that
+-- have no such job are passed over and lose nothing by it.
 function FairOrder.takeUngoverned(count)
-  local serials, passed = {}, {}
+  local serials, lanes, passed = {}, {}, {}
   while #serials < count and #passed < MOST_PASSED do
     local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
     if #first == 0 then break end
@@ -138,11 +217,12 @@ function FairOrder.takeUngoverned(count)
       -- or who comes next would wait until they have caught up.
       if #passed == 0 then C.queue.time = lane.time + (taken - 1) * turn end
       lane.time = lane.time + taken * turn
+      for index = #lanes + 1, #serials do lanes[index] = lane end
       stay(lane)
     end
   end
   for _, lane in ipairs(passed) do call('ZADD', fairKey(), digits(lane.time), fairMember(lane)) end
-  return serials
+  return serials, lanes
 end
 
 -- Whether a lane that comes back may as well come as a new one: the present has caught up with it,

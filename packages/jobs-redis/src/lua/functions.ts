@@ -19,6 +19,7 @@ end
 
 -- Writes down what was changed. Nothing before may fail once this has begun.
 local function finish(args)
+  History.settle()
   Hints.send(args[2])
   Jobs.flush()
   Leases.flush()

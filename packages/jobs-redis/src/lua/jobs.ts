@@ -7,7 +7,6 @@ import { lua } from './lua.ts'
  * A body is text in lines: creation, name, tenant, extras, payload. Bodies are fields of hashes of 512.
  */
 export const jobs: string = lua`
-local PENDING, SCHEDULED, RETRYING, RUNNING, COMPLETED, FAILED, CANCELLED = 1, 2, 3, 4, 5, 6, 7
 local BUCKET = 512
 local NO_EXTRAS = {}
 
@@ -75,6 +74,8 @@ end
 function Jobs.load(serial)
   local job = C.jobs[serial]
   if job ~= nil then return job or nil end
+  local raw = C.raw[serial]
+  if raw then return adopt(serial, raw[1], raw[2]) end
   local bucket, field = bucketOf(serial), digits(serial)
   local body = call('HGET', C.base .. 'body:' .. bucket, field)
   if not body then
@@ -84,32 +85,65 @@ function Jobs.load(serial)
   return adopt(serial, body, call('HGET', C.base .. 'state:' .. bucket, field))
 end
 
--- Reads many at once, so that a batch costs a command a bucket.
+local function listIn(buckets, bucket)
+  local list = buckets[bucket]
+  if not list then
+    list = {}
+    buckets[bucket] = list
+  end
+  return list
+end
+
+-- Reads the texts of many at once, so that a batch costs a command a bucket.
 function Jobs.preload(serials)
   local buckets = {}
   for _, serial in ipairs(serials) do
-    if C.jobs[serial] == nil then
-      local bucket = bucketOf(serial)
-      local list = buckets[bucket]
-      if not list then
-        list = {}
-        buckets[bucket] = list
-      end
+    if C.jobs[serial] == nil and C.raw[serial] == nil then
+      local list = listIn(buckets, math.floor(serial / BUCKET))
       list[#list + 1] = digits(serial)
-      C.jobs[serial] = false
+      C.raw[serial] = false
     end
   end
   for bucket, fields in pairs(buckets) do
-    local bodies = call('HMGET', C.base .. 'body:' .. bucket, unpack(fields))
-    local states = call('HMGET', C.base .. 'state:' .. bucket, unpack(fields))
+    local bodies = call('HMGET', C.base .. 'body:' .. digits(bucket), unpack(fields))
+    local states = call('HMGET', C.base .. 'state:' .. digits(bucket), unpack(fields))
     for index, field in ipairs(fields) do
-      if bodies[index] then adopt(tonumber(field), bodies[index], states[index]) end
+      local serial = tonumber(field)
+      if bodies[index] then C.raw[serial] = { bodies[index], states[index] } end
+      if not bodies[index] then C.jobs[serial] = false end
     end
   end
 end
 
 function Jobs.touch(job)
   C.dirtyJobs[job] = true
+end
+
+-- A job of which only the texts are known; nothing where it was loaded, or is not there.
+function Jobs.rawOf(serial)
+  return C.jobs[serial] == nil and C.raw[serial] or nil
+end
+
+-- Notes another state of such a job.
+function Jobs.writeRaw(serial, body, state)
+  C.raw[serial] = { body, state }
+  local list = listIn(C.rawStates, math.floor(serial / BUCKET))
+  list[#list + 1] = digits(serial)
+  list[#list + 1] = state
+end
+
+local function flushRaw()
+  for bucket, list in pairs(C.rawStates) do
+    callWith('HSET', C.base .. 'state:' .. digits(bucket), list)
+  end
+  C.rawStates = {}
+end
+
+-- Deletes such a job.
+function Jobs.deleteRaw(serial)
+  C.jobs[serial] = false
+  local list = listIn(C.rawGone, math.floor(serial / BUCKET))
+  list[#list + 1] = digits(serial)
 end
 
 -- Gives a job another body, at the creation it had. The id that its producer chose goes into the state.
@@ -150,19 +184,13 @@ local function noteWaiting(job)
   end
 end
 
-local function listIn(buckets, bucket)
-  local list = buckets[bucket]
-  if not list then
-    list = {}
-    buckets[bucket] = list
-  end
-  return list
-end
-
 function Jobs.flush()
-  local bodies, states, gone, cold = {}, {}, {}, {}
+  -- What of these was loaded since and changed is among the others.
+  flushRaw()
+  local bodies, states, gone, cold = {}, {}, C.rawGone, {}
+  C.rawGone = {}
   for job in pairs(C.dirtyJobs) do
-    local bucket, field = bucketOf(job.serial), digits(job.serial)
+    local bucket, field = math.floor(job.serial / BUCKET), digits(job.serial)
     if job.isDeleted then
       if not job.isNew then
         local list = listIn(gone, bucket)
@@ -188,20 +216,22 @@ function Jobs.flush()
   end
   C.dirtyJobs = {}
   for bucket, list in pairs(bodies) do Jobs.writeBodies(bucket, list) end
-  for bucket, list in pairs(states) do call('HSET', C.base .. 'state:' .. bucket, unpack(list)) end
+  for bucket, list in pairs(states) do callWith('HSET', C.base .. 'state:' .. digits(bucket), list) end
   for bucket, list in pairs(gone) do
-    call('HDEL', C.base .. 'body:' .. bucket, unpack(list))
-    call('HDEL', C.base .. 'state:' .. bucket, unpack(list))
-    if call('EXISTS', C.base .. 'body:' .. bucket) == 0 then
-      call('ZREM', C.base .. 'bodies', bucket)
+    local name = digits(bucket)
+    callWith('HDEL', C.base .. 'body:' .. name, list)
+    callWith('HDEL', C.base .. 'state:' .. name, list)
+    if call('EXISTS', C.base .. 'body:' .. name) == 0 then
+      call('ZREM', C.base .. 'bodies', name)
     end
   end
   callWith('HDEL', C.base .. 'cold', cold)
 end
 
 function Jobs.writeBodies(bucket, fieldsAndBodies)
-  call('HSET', C.base .. 'body:' .. bucket, unpack(fieldsAndBodies))
-  call('ZADD', C.base .. 'bodies', bucket, bucket)
+  local name = digits(bucket)
+  callWith('HSET', C.base .. 'body:' .. name, fieldsAndBodies)
+  call('ZADD', C.base .. 'bodies', name, name)
 end
 
 local ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz'

@@ -2,15 +2,12 @@ import { lua } from './lua.ts'
 
 /** The jobs of one tenant in one queue: a record in a hash of all lanes. The empty name is nobody's. */
 export const lane: string = lua`
-function Lane.find(tenant)
-  local lane = C.lanes[tenant]
-  if lane ~= nil then return lane or nil end
-  local packed = call('HGET', C.base .. 'lanes', tenant)
+local function adopt(tenant, packed)
   if not packed then
     C.lanes[tenant] = false
     return
   end
-  lane = cmsgpack.unpack(packed)
+  local lane = cmsgpack.unpack(packed)
   lane.tenant = tenant
   lane.allowance = lane.allowance or {}
   lane.tally = lane.tally or { 0, 0, 0, 0, 0, 0, 0 }
@@ -18,6 +15,24 @@ function Lane.find(tenant)
   lane.time = FairOrder.timeOf(lane)
   C.lanes[tenant] = lane
   return lane
+end
+
+function Lane.find(tenant)
+  local lane = C.lanes[tenant]
+  if lane ~= nil then return lane or nil end
+  return adopt(tenant, call('HGET', C.base .. 'lanes', tenant))
+end
+
+-- Reads the lanes of members of the fair order, each of which is followed by its time.
+function Lane.preload(members)
+  local tenants = {}
+  for index = 1, #members, 2 do
+    local tenant = string.sub(members[index], 7)
+    if C.lanes[tenant] == nil then tenants[#tenants + 1] = tenant end
+  end
+  if #tenants == 0 then return end
+  local records = call('HMGET', C.base .. 'lanes', unpack(tenants))
+  for index, tenant in ipairs(tenants) do adopt(tenant, records[index]) end
 end
 
 -- The tenant's lane, made if there is none.

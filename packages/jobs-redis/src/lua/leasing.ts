@@ -2,14 +2,15 @@ import { lua } from './lua.ts'
 
 /** Leases jobs to workers, and ends what they began. */
 export const leasing: string = lua`
-local function grant(job, request, claimed)
+-- Answers with the job as the claim hands it out.
+local function grant(job, request)
   Queue.stand(job, RUNNING)
   local state = job.state
   state.at = state.at + 1
   state.sa, state.up, state.wk = C.now, C.now, request.worker
   Leases.grant(job, C.now + request.leaseMs, request.nonce)
   Queue.granted(job)
-  claimed[#claimed + 1] = job
+  return Reply.claimed(job)
 end
 
 local function told(nextDueAt)
@@ -34,10 +35,16 @@ function Leasing.claim(request)
   Queue.promote()
   if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0 } end
   local claimed = {}
-  local take = function(job) grant(job, request, claimed) end
+  local take = function(job) claimed[#claimed + 1] = grant(job, request) end
+  local takeRun = function(serials, lanes)
+    for index, serial in ipairs(serials) do
+      local reply = PlainJobs.grant(serial, lanes[index], request)
+      claimed[#claimed + 1] = reply or grant(Jobs.load(serial), request)
+    end
+  end
   if not request.suspects then
-    Dispatch.takeReady(request.slots, take)
-    if request.prefetch > 0 and Dispatch.hasReady() then Dispatch.takeUngoverned(request.prefetch, take) end
+    Dispatch.takeReady(request.slots, take, takeRun)
+    if request.prefetch > 0 and Dispatch.hasReady() then Dispatch.takeUngoverned(request.prefetch, takeRun) end
   elseif request.slots > 0 then
     local job = Dispatch.takeSuspect()
     if job then take(job) end
@@ -46,9 +53,7 @@ function Leasing.claim(request)
   local hasMore = Dispatch.hasReady() or (request.suspects and hasSuspects)
   local awaitsRelease = Dispatch.awaitsRelease()
   local nextDue = told(hasMore and C.now or Queue.nextDueAt())
-  local jobs = {}
-  for index, job in ipairs(claimed) do jobs[index] = Reply.claimed(job) end
-  return { jobs, nextDue, awaitsRelease and 1 or 0, hasSuspects and 1 or 0 }
+  return { claimed, nextDue, awaitsRelease and 1 or 0, hasSuspects and 1 or 0 }
 end
 
 -- What an attempt tells of what is behind its limiter.
@@ -69,6 +74,7 @@ end
 
 -- What is answered: the stage of the lease, 'lost', or the place of a follow-up and whose id it has.
 function Leasing.settle(settlement)
+  if PlainJobs.complete(settlement) then return 'settled' end
   local job = Jobs.find(settlement.tenant, settlement.id)
   local state = job and job.state
   if not job or state.tk ~= settlement.token or not state.ls then return 'lost' end

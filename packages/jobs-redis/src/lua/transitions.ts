@@ -19,14 +19,6 @@ local function freeKey(hold)
   Queue.wait(job)
 end
 
--- Keeps an ended job within the bounds of its queue's history; whether that pushed one out.
-local function archive(job)
-  local surplus = History.add(job)
-  if not surplus then return false end
-  Transitions.forget(surplus)
-  return true
-end
-
 local function ended(job, standing)
   local hold = UniqueHolds.of(job)
   if hold then
@@ -47,7 +39,7 @@ function Transitions.finish(job, standing, discard)
   Queue.stand(job, standing)
   if job.extras.s then Schedules.ended(job, standing) end
   if not Jobs.hasTies(job) then
-    if discard then Queue.forget(job) else archive(job) end
+    if discard then Queue.forget(job) else History.add(job) end
     return
   end
   state.di = discard or nil
@@ -134,10 +126,13 @@ function Transitions.remove(job)
   return true
 end
 
--- Lets go of an ended job that no worker holds, unless a key or a group still retains it.
--- Whether a job was deleted, be it this one or one that it pushed out of a full history.
+-- Lets go of an ended job that no worker holds, unless a key or a group still retains it; whether that
+-- deleted it.
 function Transitions.retire(job)
-  if not Jobs.hasTies(job) then return archive(job) end
+  if not Jobs.hasTies(job) then
+    History.add(job)
+    return false
+  end
   if Groups.retains(job) then return false end
   local hold = UniqueHolds.of(job)
   if hold and hold.endsAt and hold.endsAt > C.now then
@@ -145,9 +140,12 @@ function Transitions.retire(job)
     return false
   end
   if hold then UniqueHolds.drop(hold) end
-  if not job.state.di then return archive(job) end
-  Transitions.forget(job)
-  return true
+  if job.state.di then
+    Transitions.forget(job)
+    return true
+  end
+  History.add(job)
+  return false
 end
 
 -- Deletes a job that has ended or is about to.
