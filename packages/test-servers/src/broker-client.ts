@@ -21,7 +21,10 @@ export async function askBroker(method: 'GET' | 'POST' | 'DELETE', path: string)
 }
 
 /** The path of a program, found or installed by the broker. */
-export async function pathOf(program: 'pgbouncer' | 'postgres', skip: Skip): Promise<string> {
+export async function pathOf(
+  program: 'pgbouncer' | 'postgres' | 'redis-server',
+  skip: Skip,
+): Promise<string> {
   const search = JSON.parse(await askBroker('GET', `/${program}`)) as Search
   return 'missing' in search ? skip(search.missing) : search.path
 }

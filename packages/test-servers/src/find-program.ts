@@ -8,11 +8,21 @@ export type Search = { readonly path: string } | { readonly missing: string }
 
 /** Looks for PgBouncer, and installs it if need be. */
 export function findPgBouncer(): Promise<Search> {
-  return findOrInstall('pgbouncer', async () => {
-    // Debian keeps it where only root looks for programs.
-    const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
-    return folders.map((folder) => join(folder, 'pgbouncer')).find((path) => existsSync(path))
-  })
+  return findOrInstall('pgbouncer', async () => onPath('pgbouncer'))
+}
+
+/** Looks for a Redis or a Valkey server, and installs one if need be. */
+export function findRedis(): Promise<Search> {
+  return findOrInstall(
+    'redis-server',
+    async () => onPath('redis-server') ?? onPath('valkey-server'),
+  )
+}
+
+function onPath(program: string): string | undefined {
+  // Debian keeps some where only root looks for programs.
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path))
 }
 
 /** Looks for the folder of an installed Postgres, and installs one if need be. */

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os'
 import postgres from 'postgres'
 import { startWithCompose } from './compose-server.ts'
 import { findPostgres } from './find-program.ts'
+import { firstThatStarts } from './first-that-starts.ts'
 import type { FoundServer } from './found-server.ts'
 import { embeddedBinaries } from './postgres-binaries.ts'
 import { PostgresInstance } from './postgres-instance.ts'
@@ -13,8 +14,7 @@ One of these helps:
   TEST_POSTGRES_URL=postgres://user:password@host/database (a role that may create databases)
   a server on 127.0.0.1:5432 that trusts the user postgres or yours
   Postgres installed: apt-get install postgresql, or brew install postgresql@15
-  docker with compose
-What was tried:`
+  docker with compose`
 
 /** Finds the server that the environment names, one that is there, or one that can be started. */
 export async function findLocalServer(): Promise<FoundServer> {
@@ -25,27 +25,12 @@ export async function findLocalServer(): Promise<FoundServer> {
     const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`
     if (await letsUsIn(url)) return existing(url)
   }
-  return firstThatStarts([startInstalled, startWithCompose])
+  return firstThatStarts(NONE_FOUND, [startInstalled, () => startWithCompose('postgres')])
 }
 
 /** Starts the Postgres 18 that comes with a dev dependency. */
 export async function startEmbeddedServer(): Promise<FoundServer> {
   return started(await embeddedBinaries())
-}
-
-/** Tries one way after the other; if none works, tells why each did not. */
-export async function firstThatStarts(
-  ways: readonly (() => Promise<FoundServer>)[],
-): Promise<FoundServer> {
-  const failures: string[] = []
-  for (const start of ways) {
-    try {
-      return await start()
-    } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error))
-    }
-  }
-  throw new Error([NONE_FOUND, ...failures.map((failure) => `- ${failure}`)].join('\n'))
 }
 
 function existing(url: string): FoundServer {

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { execute } from './execute.ts'
 import { findLocalServer, startEmbeddedServer } from './find-server.ts'
 import type { FoundServer } from './found-server.ts'
-import { findPgBouncer, findPostgres, type Search } from './find-program.ts'
+import { findPgBouncer, findPostgres, findRedis, type Search } from './find-program.ts'
+import { RedisPrefixes } from './redis-prefixes.ts'
 
 /** Which Postgres a test wants: the one found on this machine, or the newest, from npm. */
 export type PostgresKind = 'local' | 'embedded'
@@ -16,7 +17,7 @@ const FINDERS: Readonly<Record<PostgresKind, () => Promise<FoundServer>>> = {
 }
 
 /**
- * Lives beside the test run, and hands out databases to its processes: a server is looked for when
+ * Lives beside the test run, and hands out databases, and prefixes of keys, to its processes: a server is looked for when
  * the first test file asks, by one process alone, and what was handed out is gone at the end even if
  * a test process crashed.
  */
@@ -26,6 +27,8 @@ export class ServerBroker {
   readonly #servers = new Map<PostgresKind, Promise<FoundServer>>()
   /** Where databases are, by their names. */
   readonly #databases = new Map<string, PostgresKind>()
+  readonly #redis = new RedisPrefixes()
+  #redisServer: Promise<Search> | undefined
   #pgBouncer: Promise<Search> | undefined
   #postgres: Promise<Search> | undefined
 
@@ -60,6 +63,7 @@ export class ServerBroker {
       // What is left behind is no reason to leave the servers running too.
       await this.#drop(kind, name).catch(() => {})
     }
+    await this.#redis.stop()
     for (const server of this.#servers.values()) {
       await server.then(
         (found) => found.stop(),
@@ -70,17 +74,26 @@ export class ServerBroker {
 
   /**
    * `POST /<kind>` creates a database and answers its URL; `DELETE /<kind>/<name>` drops it.
-   * `GET /pgbouncer` and `GET /postgres` answer a {@link Search}.
+   * `POST /redis` answers a URL and a prefix; `DELETE /redis/<prefix>` deletes what has it.
+   * `GET /pgbouncer`, `GET /postgres` and `GET /redis-server` answer a {@link Search}.
    */
   async #answer(request: IncomingMessage): Promise<string> {
     const [kind, name] = (request.url ?? '').split('/').slice(1)
     if (kind === 'pgbouncer') return JSON.stringify(await (this.#pgBouncer ??= findPgBouncer()))
     if (kind === 'postgres') return JSON.stringify(await (this.#postgres ??= findPostgres()))
+    if (kind === 'redis-server') return JSON.stringify(await (this.#redisServer ??= findRedis()))
+    if (kind === 'redis') return this.#answerRedis(request.method, name)
     if (kind !== 'local' && kind !== 'embedded') throw new Error(`no server ${kind}`)
     if (request.method === 'POST') return this.#create(kind)
     if (request.method === 'DELETE' && name !== undefined && this.#databases.has(name)) {
       await this.#drop(kind, name)
     }
+    return ''
+  }
+
+  async #answerRedis(method: string | undefined, prefix: string | undefined): Promise<string> {
+    if (method === 'POST') return JSON.stringify(await this.#redis.create())
+    if (method === 'DELETE' && prefix !== undefined) await this.#redis.delete(prefix)
     return ''
   }
 

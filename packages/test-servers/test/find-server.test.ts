@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startWithCompose } from '../src/compose-server.ts'
-import { firstThatStarts } from '../src/find-server.ts'
+import { firstThatStarts } from '../src/first-that-starts.ts'
 
 test('where no server can be started, the message names what was tried and what helps', async () => {
-  const search = firstThatStarts([
+  const search = firstThatStarts('Set TEST_POSTGRES_URL.', [
     () => Promise.reject(new Error('postgresql is not installed: there is no apt-get')),
     () => Promise.reject(new Error('docker is not there')),
   ])
@@ -17,7 +17,7 @@ test('where no server can be started, the message names what was tried and what 
 
 test('the first way that works is taken', async () => {
   const server = { url: 'postgres://found', stop: () => Promise.resolve() }
-  const search = firstThatStarts([
+  const search = firstThatStarts('', [
     () => Promise.reject(new Error('not here')),
     () => Promise.resolve(server),
     () => expect.unreachable(),
@@ -46,7 +46,7 @@ describe('docker compose', () => {
 
   test('is asked for the server of compose.yaml, and to remove it in the end', async () => {
     const asked = await standIn('exit 0')
-    const server = await startWithCompose()
+    const server = await startWithCompose('postgres')
     expect(server.url).toBe('postgres://postgres@127.0.0.1:54315/postgres')
     await server.stop()
     const [up, rm] = (await asked()).split('\n')
@@ -56,13 +56,13 @@ describe('docker compose', () => {
 
   test('that fails says why', async () => {
     await standIn('echo "Cannot connect to the Docker daemon" >&2; exit 1')
-    await expect(startWithCompose()).rejects.toThrow(
+    await expect(startWithCompose('postgres')).rejects.toThrow(
       /docker ended with 1\nCannot connect to the Docker daemon/,
     )
   })
 
   test('that is not installed is said not to be', async () => {
     vi.stubEnv('PATH', folder)
-    await expect(startWithCompose()).rejects.toThrow('docker is not installed')
+    await expect(startWithCompose('postgres')).rejects.toThrow('docker is not installed')
   })
 })

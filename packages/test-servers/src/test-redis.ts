@@ -1,0 +1,34 @@
+import { askBroker, pathOf, type Skip } from './broker-client.ts'
+import { RedisInstance } from './redis-instance.ts'
+
+/** A part of a Redis server for a test file. */
+export interface TestRedis extends AsyncDisposable {
+  readonly url: string
+  /** Keys of the file begin with it, or with a brace and it. */
+  readonly prefix: string
+}
+
+/** Finds or starts a Redis server; dispose of it when the file is done, and what has its prefix is deleted. */
+export async function createTestRedis(): Promise<TestRedis> {
+  const { url, prefix } = JSON.parse(await askBroker('POST', '/redis')) as TestRedis
+  return {
+    url,
+    prefix,
+    [Symbol.asyncDispose]: async () => {
+      await askBroker('DELETE', `/redis/${prefix}`)
+    },
+  }
+}
+
+/**
+ * Starts a Redis server for one test file, to do to it what happens to servers.
+ *
+ * @param skip - called where none is installed and none can be
+ * @param settings - of redis.conf; without any it keeps nothing over a restart
+ */
+export async function createTestRedisInstance(
+  skip: Skip,
+  settings?: Readonly<Record<string, string>>,
+): Promise<RedisInstance> {
+  return RedisInstance.start(await pathOf('redis-server', skip), settings)
+}

@@ -1,0 +1,67 @@
+import { createClient } from '@redis/client'
+import { expect, test } from 'vitest'
+import { createTestRedis, createTestRedisInstance } from '../src/index.ts'
+
+async function connect(url: string) {
+  return createClient({ url, socket: { reconnectStrategy: false } })
+    .on('error', () => {})
+    .connect()
+}
+
+test('what has the prefix is gone once it is disposed of, and nothing else', async () => {
+  const redis = await createTestRedis()
+  const other = await createTestRedis()
+  const client = await connect(redis.url)
+  const mine = [`${redis.prefix}:a`, `{${redis.prefix}:queue}:b`]
+  const theirs = `${other.prefix}:c`
+  for (const key of [...mine, theirs]) await client.set(key, '1')
+  await redis[Symbol.asyncDispose]()
+
+  expect(await client.exists(mine)).toBe(0)
+  expect(await client.exists(theirs)).toBe(1)
+  await other[Symbol.asyncDispose]()
+  expect(await client.exists(theirs)).toBe(0)
+  client.destroy()
+}, 120_000)
+
+test('a server that was killed starts again on its port with what it wrote down', async ({
+  skip,
+}) => {
+  const settings = { appendonly: 'yes', appendfsync: 'always' }
+  await using instance = await createTestRedisInstance(skip, settings)
+  const before = await connect(instance.url)
+  await before.set('key', 'kept')
+  await instance.kill()
+  await expect(before.ping()).rejects.toThrow()
+  await instance.start()
+  const after = await connect(instance.url)
+
+  expect(await after.get('key')).toBe('kept')
+  after.destroy()
+}, 120_000)
+
+test('a server that is paused says nothing until it goes on', async ({ skip }) => {
+  await using instance = await createTestRedisInstance(skip)
+  const client = await connect(instance.url)
+  instance.pause()
+  let hasAnswered = false
+  const answer = client.ping().then(() => (hasAnswered = true))
+  await expect(connectWithin(instance.url, 200)).rejects.toThrow()
+  expect(hasAnswered).toBe(false)
+  instance.resume()
+  await answer
+  client.destroy()
+}, 120_000)
+
+/** Opens a connection that is asked something, unless that takes too long. */
+async function connectWithin(url: string, ms: number): Promise<void> {
+  const client = createClient({ url, socket: { reconnectStrategy: false } }).on('error', () => {})
+  const timer = setTimeout(() => client.destroy(), ms)
+  try {
+    await client.connect()
+    await client.ping()
+  } finally {
+    clearTimeout(timer)
+    if (client.isOpen) client.destroy()
+  }
+}
