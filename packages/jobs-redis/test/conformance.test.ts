@@ -1,6 +1,17 @@
 import { describeJobStore } from '@cgk/jobs-conformance'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, beforeAll } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
 
-const url = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
+let redis: TestRedis
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
 
-describeJobStore('redis', redisHarness(url), { model: { runs: 300 } })
+// Some cases are thousands of calls, each of them a round trip.
+describeJobStore(
+  'redis',
+  redisHarness(() => redis),
+  { timeoutMs: 180_000 },
+)
