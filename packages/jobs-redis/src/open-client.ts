@@ -62,19 +62,24 @@ export function destroy(client: RedisClient): void {
   if (client.isOpen) client.destroy()
 }
 
-function ofUrl(url: string | undefined): () => RedisClient {
-  if (url === undefined || !/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
-    // Not the URL itself: it may hold a password.
-    throw new JobsError(
-      'JOBS_INVALID_CONFIG',
-      'the Redis store needs a URL of the form redis://… or rediss://…, or a client of node-redis',
-    )
-  }
+function ofUrl(url = ''): () => RedisClient {
   const socket = {
     connectTimeout: CONNECT_TIMEOUT_MS,
     reconnectStrategy: false,
   } satisfies RedisClientOptions['socket']
-  return () => createClient({ ...OPTIONS, url, socket })
+  const make = (): RedisClient => createClient({ ...OPTIONS, url, socket })
+  try {
+    if (/^rediss?:$/.test(new URL(url).protocol) && new URL(url).host !== '') {
+      make() // Looks at the rest of the URL, and connects to nothing.
+      return make
+    }
+  } catch {
+    // Neither the URL nor what is thrown about it is for a message: it may hold a password.
+  }
+  throw new JobsError(
+    'JOBS_INVALID_CONFIG',
+    'the Redis store needs a URL of the form redis://host or rediss://host, or a client of node-redis',
+  )
 }
 
 function ofClient(client: ClientSource): () => RedisClient {

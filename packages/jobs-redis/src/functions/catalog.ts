@@ -13,7 +13,7 @@ export const catalog: string = lua`
 local MOST_LOOKED_AT = 1000
 
 redis.register_function{function_name = '{get}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local ids, records = {}, {}
   for at = HEAD + 1, #args, 2 do ids[#ids + 1] = args[at + 1] end
   Jobs.preloadIds(ids)

@@ -38,7 +38,7 @@ redis.register_function('{enqueueGroups}', function(keys, args)
 end)
 
 redis.register_function{function_name = '{getGroups}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local records = {}
   for at = HEAD + 1, #args, 2 do
     local group = Groups.find(args[at], args[at + 1])

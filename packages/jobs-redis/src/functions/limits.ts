@@ -37,7 +37,7 @@ redis.register_function{function_name = '{getLimits}', flags = { 'allow-oom' }, 
 end}
 
 redis.register_function{function_name = '{listLimits}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local entries = {}
   for _, text in ipairs(call('HVALS', C.base .. 'limits')) do
     local entry = cmsgpack.unpack(text)
@@ -47,7 +47,7 @@ redis.register_function{function_name = '{listLimits}', flags = { 'no-writes', '
 end}
 
 redis.register_function{function_name = '{isPaused}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   return Limits.applying(args[HEAD + 1], args[HEAD + 2]).paused and 1 or 0
 end}
 `

@@ -30,7 +30,7 @@ redis.register_function('{putSchedule}', function(keys, args)
 end)
 
 redis.register_function{function_name = '{getSchedules}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local rows = {}
   for at = HEAD + 1, #args do
     rows[#rows + 1] = call('HGET', C.base .. 'schedules', args[at]) or ''
@@ -39,12 +39,12 @@ redis.register_function{function_name = '{getSchedules}', flags = { 'no-writes',
 end}
 
 redis.register_function{function_name = '{listSchedules}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   return call('HKEYS', C.base .. 'schedules')
 end}
 
 redis.register_function{function_name = '{dueSchedules}', flags = { 'no-writes', 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local limit, key = tonumber(args[HEAD + 1]), C.base .. 'ticks'
   local fields = call('ZRANGEBYSCORE', key, '-inf', digits(C.now), 'LIMIT', 0, limit)
   local rows = {}

@@ -27,6 +27,42 @@ local function isMeant(job, filter)
   return true
 end
 
+-- So many jobs are sorted in one call; where more could be meant, all jobs are looked at in their order.
+local MOST_SORTED = 50000
+
+-- Where the jobs of those standings are; nothing where they may be among those that wait, or too many.
+local function shelvesOf(standings)
+  if not standings then return end
+  local sets, size = {}, 0
+  for standing in pairs(standings) do
+    if standing < RUNNING then return end
+    if standing == RUNNING then sets['leases'] = 'ZRANGE'
+    else sets['history:' .. standing], sets['loose'] = 'ZRANGE', 'SMEMBERS' end
+  end
+  for name, command in pairs(sets) do
+    size = size + call(command == 'ZRANGE' and 'ZCARD' or 'SCARD', C.base .. name)
+  end
+  if size <= MOST_SORTED then return sets end
+end
+
+local function descending(one, two)
+  return one > two
+end
+
+-- The serials in those sets below the one given, newest first.
+local function serialsIn(sets, before)
+  local serials = {}
+  for name, command in pairs(sets) do
+    local members = command == 'ZRANGE' and call(command, C.base .. name, 0, -1) or call(command, C.base .. name)
+    for _, member in ipairs(members) do
+      local serial = tonumber(string.match(member, '^%d+'))
+      if serial < before then serials[#serials + 1] = serial end
+    end
+  end
+  table.sort(serials, descending)
+  return serials
+end
+
 -- The serials of a bucket below the one given, newest first.
 local function serialsOf(bucket, before)
   local serials = {}
@@ -34,36 +70,44 @@ local function serialsOf(bucket, before)
     local serial = tonumber(field)
     if serial < before then serials[#serials + 1] = serial end
   end
-  table.sort(serials, function(one, two) return one > two end)
+  table.sort(serials, descending)
   return serials
 end
 
 -- Bodies may be large: so many are read at a time.
 local STRETCH = 32
 
+-- Looks at jobs for those that the filter means, and notes them in 'search'. Answers with the serial at
+-- which it stopped, because it had found or looked at enough.
+local function look(search, serials)
+  for from = 1, #serials, STRETCH do
+    local stretch = { unpack(serials, from, math.min(#serials, from + STRETCH - 1)) }
+    Jobs.preload(stretch)
+    for _, serial in ipairs(stretch) do
+      local job = Jobs.load(serial)
+      if job and isMeant(job, search.filter) then
+        search.found[#search.found + 1] = job
+        if #search.found >= search.limit then return serial end
+      end
+    end
+    search.looked = search.looked + #stretch
+    if search.looked >= search.most then return stretch[#stretch] end
+  end
+end
+
 -- Up to 'limit' jobs that the filter means, newest first, of those below the serial 'before'. After a look
 -- at 'most' jobs it stops; the second answer is where to go on, nothing at the end.
 function Catalog.list(filter, before, limit, most)
   filter.standings, filter.names = setOf(filter.standings), setOf(filter.names)
-  local found, looked = {}, 0
+  local search = { filter = filter, found = {}, looked = 0, limit = limit, most = most }
+  local sets = shelvesOf(filter.standings)
+  if sets then return search.found, look(search, serialsIn(sets, before)) end
   while true do
     local highest = before == INFINITY and '+inf' or math.floor((before - 1) / 512)
     local bucket = call('ZREVRANGEBYSCORE', C.base .. 'bodies', highest, '-inf', 'LIMIT', 0, 1)[1]
-    if not bucket then return found, nil end
-    local serials = serialsOf(bucket, before)
-    for from = 1, #serials, STRETCH do
-      local stretch = { unpack(serials, from, math.min(#serials, from + STRETCH - 1)) }
-      Jobs.preload(stretch)
-      for _, serial in ipairs(stretch) do
-        local job = Jobs.load(serial)
-        if job and isMeant(job, filter) then
-          found[#found + 1] = job
-          if #found >= limit then return found, serial end
-        end
-      end
-      looked = looked + #stretch
-      if looked >= most then return found, stretch[#stretch] end
-    end
+    if not bucket then return search.found, nil end
+    local stoppedAt = look(search, serialsOf(bucket, before))
+    if stoppedAt then return search.found, stoppedAt end
     before = tonumber(bucket) * 512
   end
 end

@@ -6,7 +6,8 @@ export const functions: string = lua`
 -- and how many ended jobs are kept of each kind.
 local HEAD = 6
 
-local function begin(base, args)
+-- Of a function that writes nothing.
+local function beginReading(base, args)
   call = redis.call
   Context.open(base, Context.now(args[1]))
   C.random = args[3]
@@ -14,6 +15,10 @@ local function begin(base, args)
     [COMPLETED] = tonumber(args[4]), [FAILED] = tonumber(args[5]), [CANCELLED] = tonumber(args[6]),
   }
   if not C.queue.series then C.queue.series = string.sub(args[3], 1, 6) end
+end
+
+local function begin(base, args)
+  beginReading(base, args)
   FairOrder.rebase()
 end
 

@@ -85,6 +85,15 @@ function Jobs.load(serial)
   return adopt(serial, body, call('HGET', C.base .. 'state:' .. bucket, field))
 end
 
+-- Ended jobs that are not in history, because a worker, a key or a group still has them.
+local function noteLoose(job)
+  local state = job.state
+  local isLoose = not job.isDeleted and state.st >= COMPLETED and state.h ~= 'e'
+  if isLoose == (state.o ~= nil) then return end
+  call(isLoose and 'SADD' or 'SREM', C.base .. 'loose', digits(job.serial))
+  state.o = isLoose and 1 or nil
+end
+
 local function listIn(buckets, bucket)
   local list = buckets[bucket]
   if not list then
@@ -196,6 +205,7 @@ function Jobs.flush()
         local list = listIn(gone, bucket)
         list[#list + 1] = field
         noteWaiting(job)
+        noteLoose(job)
         if job.state.x then cold[#cold + 1] = field end
       end
     else
@@ -208,6 +218,7 @@ function Jobs.flush()
       if not isPlain(job) then
         local list = listIn(states, bucket)
         noteWaiting(job)
+        noteLoose(job)
         list[#list + 1] = field
         list[#list + 1] = encodeState(job.state)
         job.isFresh = nil

@@ -1,0 +1,320 @@
+import { complete, type JobStore, type NewJob, type WakeUp } from '@cgk/jobs-core'
+import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
+import { createClient } from '@redis/client'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createRedisStore } from '../src/index.ts'
+
+const QUEUE = 'orders'
+const LEASE_MS = 30_000
+
+function newJobs(count: number, name: string): NewJob[] {
+  return Array.from({ length: count }, (_, n) => ({
+    queue: QUEUE,
+    tenantId: 'acme',
+    name: 'send-invoice',
+    payload: '{}',
+    priority: 0,
+    jobId: `${name}-${n}`,
+  }))
+}
+
+function claimRequest(slots = 100) {
+  return { queue: QUEUE, slots, prefetch: 0, leaseMs: LEASE_MS, worker: 'w', suspects: false }
+}
+
+let instance: RedisInstance
+let stores: JobStore[] = []
+
+async function startServer(skip: (reason: string) => never, settings = {}): Promise<void> {
+  instance = await createTestRedisInstance(skip, settings)
+}
+
+function openStore(url = instance.url): JobStore {
+  const store = createRedisStore({ url, prefix: 'faults' })
+  stores.push(store)
+  return store
+}
+
+/** For tests of a table, which cannot be skipped. */
+function orFail(reason: string): never {
+  throw new Error(reason)
+}
+
+/** Runs one command on the server, as its operator would. */
+async function command(...args: string[]): Promise<unknown> {
+  const client = createClient({ url: instance.url, socket: { reconnectStrategy: false } })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await client.sendCommand(args)
+  } finally {
+    client.destroy()
+  }
+}
+
+/** Repeats a call as its callers do, until it succeeds. */
+async function untilDone<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if ((error as { retryable?: boolean }).retryable !== true) throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
+afterEach(async () => {
+  for (const store of stores) await store.close()
+  stores = []
+  await instance[Symbol.asyncDispose]()
+})
+
+describe('a server of the usual settings', () => {
+  beforeEach(({ skip }) => startServer(skip), 600_000)
+
+  test('whose functions were flushed is given them again, in the middle of the work', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(2, 'job'))
+    await command('FUNCTION', 'FLUSH')
+    const { jobs } = await store.claim(claimRequest())
+    await command('FUNCTION', 'FLUSH')
+    const { results } = await store.settle({ settlements: jobs.map((job) => complete(job)) })
+
+    expect(results).toEqual(['settled', 'settled'])
+  })
+
+  test('that hangs up on every connection is called again', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(2, 'job'))
+    await command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    const { jobs } = await untilDone(() => store.claim(claimRequest()))
+
+    expect(jobs).toHaveLength(2)
+  })
+
+  test('that lost all its data at a restart is as good as a new one', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(2, 'job'))
+    await instance.kill()
+    await expect(store.enqueue(newJobs(1, 'down'))).rejects.toMatchObject({
+      code: 'JOBS_STORE_UNAVAILABLE',
+      retryable: true,
+    })
+    await instance.start()
+    await untilDone(() => store.enqueue(newJobs(1, 'later')))
+    const { jobs } = await store.claim({ ...claimRequest(), leaseMs: 1 })
+
+    expect(jobs.map(({ id }) => id)).toEqual(['later-0'])
+    // Upkeep knows of the queue although the server had forgotten it.
+    await expect
+      .poll(async () => (await store.maintain({ limit: 10 })).reclaimed, { timeout: 10_000 })
+      .toBe(1)
+  })
+
+  test('that says nothing costs a call its deadline and not more, and then works again', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(2, 'job'))
+    instance.pause()
+    const started = performance.now()
+    const call = store.counts({ queue: QUEUE }, { signal: AbortSignal.timeout(300) })
+    await expect(call).rejects.toMatchObject({ code: 'JOBS_STORE_TIMEOUT', retryable: true })
+    const tookMs = performance.now() - started
+    instance.resume()
+
+    expect(tookMs).toBeLessThan(2_000)
+    expect((await untilDone(() => store.counts({ queue: QUEUE }))).pending).toBe(2)
+  })
+
+  test('that was silent while it was claimed from has leased nothing to nobody', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(5, 'job'))
+    instance.pause()
+    const signal = AbortSignal.timeout(200)
+    const claim = store.claim(claimRequest(), { signal })
+    await expect(claim).rejects.toMatchObject({ code: 'JOBS_STORE_TIMEOUT' })
+    instance.resume()
+
+    // Long before the leases would have ended, and without a trace of a lost worker.
+    await expect
+      .poll(() => untilDone(() => store.counts({ queue: QUEUE })), { timeout: 15_000 })
+      .toMatchObject({ pending: 5, running: 0 })
+    const { jobs } = await store.claim(claimRequest())
+    expect(jobs.map(({ attempts, lostLeases }) => [attempts, lostLeases])).toEqual(
+      Array.from({ length: 5 }, () => [1, 0]),
+    )
+  })
+
+  test('that was silent while many waited fails them all, and a later call works', async () => {
+    const store = openStore()
+    await store.ping()
+    instance.pause()
+    const calls = Array.from({ length: 5 }, (_, n) =>
+      store.enqueue(newJobs(1, `call-${n}`), { signal: AbortSignal.timeout(200 + n) }),
+    )
+    const outcomes = await Promise.allSettled(calls)
+    instance.resume()
+
+    expect(outcomes.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'))
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ reason: { retryable: true } })
+    }
+    await untilDone(() => store.enqueue(newJobs(1, 'later')))
+  })
+
+  test('is listened to again after it hung up', async () => {
+    const store = openStore()
+    const heard: WakeUp[] = []
+    const stop = store.subscribe!((wakeUp) => heard.push(wakeUp))
+    const enqueueUntilHeard = async (name: string): Promise<void> => {
+      heard.length = 0
+      let n = 0
+      await expect
+        .poll(
+          async () => {
+            await untilDone(() => store.enqueue(newJobs(1, `${name}-${n++}`)))
+            return heard.length
+          },
+          { timeout: 20_000 },
+        )
+        .toBeGreaterThan(0)
+    }
+    await enqueueUntilHeard('before')
+    await command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await enqueueUntilHeard('after')
+    stop()
+
+    expect(heard[0]).toEqual({ queue: QUEUE, reason: 'ready' })
+  }, 60_000)
+
+  test('that asks for a password tells nobody the one that was wrong', async () => {
+    await command('CONFIG', 'SET', 'requirepass', 'right')
+    const url = new URL(instance.url)
+    url.password = 'guessed'
+    const store = openStore(url.href)
+    const refusal = await store.ping().then(
+      () => null,
+      (error: unknown) => error as Error,
+    )
+
+    expect(refusal).toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE', retryable: false })
+    expect(refusal?.message).toContain('refuses the user name or the password')
+    const told = JSON.stringify([refusal?.message, String(refusal?.cause), refusal?.stack])
+    expect(told).not.toContain('guessed')
+  })
+
+  test('lends itself by a client, which stays as it is', async () => {
+    const client = createClient({ url: instance.url })
+    const store = createRedisStore({ client, prefix: 'faults' })
+    stores.push(store)
+    await store.enqueue(newJobs(1, 'job'))
+
+    expect(client.isOpen).toBe(false)
+    expect((await store.counts({ queue: QUEUE })).pending).toBe(1)
+  })
+})
+
+describe('a server that is not there', () => {
+  test('fails calls, and names no address', async ({ skip }) => {
+    await startServer(skip)
+    const url = new URL(instance.url)
+    url.password = 'secret'
+    await instance.kill()
+    const store = openStore(url.href)
+    const refusal = await store.ping().then(
+      () => null,
+      (error: unknown) => error as Error,
+    )
+
+    expect(refusal).toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE', retryable: true })
+    expect(`${refusal?.message} ${String(refusal?.cause)}`).not.toMatch(/secret|127\.0\.0\.1/)
+  })
+})
+
+describe('a server that writes down what it does', () => {
+  beforeEach(({ skip }) => startServer(skip, { appendonly: 'yes', appendfsync: 'always' }), 600_000)
+
+  test('and is killed loses nothing that was acknowledged', async () => {
+    const store = openStore()
+    const acknowledged: string[] = []
+    const settled = new Set<string>()
+    let isOver = false
+    const produce = async (): Promise<void> => {
+      for (let n = 0; !isOver; n++) {
+        const jobs = newJobs(5, `batch-${n}`)
+        await untilDone(() => store.enqueue(jobs))
+        acknowledged.push(...jobs.map(({ jobId }) => jobId!))
+      }
+    }
+    const consume = async (): Promise<void> => {
+      while (!isOver) {
+        const { jobs } = await untilDone(() => store.claim(claimRequest(7)))
+        const settlements = jobs.map((job) => complete(job))
+        const { results } = await untilDone(() => store.settle({ settlements }))
+        for (const [index, result] of results.entries()) {
+          if (result === 'settled') settled.add(jobs[index]!.id)
+        }
+      }
+    }
+    const work = [produce(), consume()]
+    for (let round = 0; round < 3; round++) {
+      const before = acknowledged.length
+      await expect.poll(() => acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(before + 50)
+      await instance.kill()
+      await instance.start()
+    }
+    isOver = true
+    await Promise.all(work)
+
+    const refs = acknowledged.map((id) => ({ queue: QUEUE, tenantId: 'acme', id }))
+    const records = await untilDone(() => store.get(refs))
+    const lost = acknowledged.filter((_, index) => records[index] === null)
+    expect(lost).toEqual([])
+    const undone = refs.filter(
+      ({ id }, index) => settled.has(id) && records[index]?.state !== 'completed',
+    )
+    expect(undone).toEqual([])
+    expect(settled.size).toBeGreaterThan(0)
+    // Each is in one place, and what waits or is held is all there.
+    const counts = await store.counts({ queue: QUEUE })
+    const inStates = records.map((record) => record?.state)
+    expect(counts.completed).toBe(inStates.filter((state) => state === 'completed').length)
+    expect(counts.pending + counts.running).toBe(acknowledged.length - counts.completed)
+  }, 120_000)
+})
+
+describe('a server whose memory is full', () => {
+  test('takes nothing new in, completes what runs, and then takes in again', async ({ skip }) => {
+    await startServer(skip, { 'maxmemory-policy': 'noeviction' })
+    const store = openStore()
+    await store.enqueue(newJobs(20, 'job'))
+    const { jobs } = await store.claim(claimRequest(10))
+    await command('CONFIG', 'SET', 'maxmemory', '1mb')
+    await expect(store.enqueue(newJobs(1, 'refused'))).rejects.toMatchObject({
+      code: 'JOBS_STORE_UNAVAILABLE',
+      retryable: true,
+      message: expect.stringContaining('memory of the Redis server is full') as string,
+    })
+    const { results, claimed } = await store.settle({
+      settlements: jobs.map((job) => complete(job)),
+      claim: claimRequest(10),
+    })
+    expect(results).toEqual(jobs.map(() => 'settled'))
+    expect(claimed?.jobs).toHaveLength(10)
+    expect((await store.counts({ queue: QUEUE })).completed).toBe(10)
+    await command('CONFIG', 'SET', 'maxmemory', '0')
+
+    expect(await store.enqueue(newJobs(1, 'refused'))).toMatchObject([{ status: 'enqueued' }])
+  })
+
+  test.each(['allkeys-lru', 'allkeys-random'])(
+    'and which deletes jobs then (%s) is refused by every call',
+    async (policy) => {
+      await startServer(orFail, { 'maxmemory-policy': policy })
+      await expect(openStore().enqueue(newJobs(1, 'job'))).rejects.toMatchObject({
+        code: 'JOBS_INVALID_CONFIG',
+        message: expect.stringContaining(policy) as string,
+      })
+    },
+  )
+})

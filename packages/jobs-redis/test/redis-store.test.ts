@@ -1,0 +1,66 @@
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createRedisStore, createStoreFromUrl } from '../src/index.ts'
+
+let redis: TestRedis
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
+
+test.each([
+  'postgres://user:secret@host',
+  'redis:secret',
+  'secret',
+  'redis://',
+  'redis://:secret@host/shop',
+])('the URL %s is refused without being repeated', (url) => {
+  let refusal: unknown
+  try {
+    createStoreFromUrl(url)
+  } catch (error) {
+    refusal = error
+  }
+  expect(refusal).toMatchObject({ code: 'JOBS_INVALID_CONFIG' })
+  expect((refusal as Error).message).not.toContain('secret')
+})
+
+test.each(['', 'a{b}', 'a b', 'a\n'])('the prefix %j is refused', (prefix) => {
+  expect(() => createRedisStore({ url: redis.url, prefix })).toThrow(
+    expect.objectContaining({ code: 'JOBS_INVALID_CONFIG' }) as Error,
+  )
+})
+
+test('a bound of history that is none is refused, by its name', () => {
+  const history = { failed: { maxCount: -1 } }
+  expect(() => createRedisStore({ url: redis.url, history })).toThrow(
+    'history.failed.maxCount must be a number from 0, not -1',
+  )
+})
+
+test('a store connects at its first call, and not before', async () => {
+  const store = createRedisStore({ url: 'redis://127.0.0.1:1' })
+  await expect(store.ping()).rejects.toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE' })
+  await store.close()
+})
+
+test('the time is the server’s', async () => {
+  const store = createRedisStore({ url: redis.url, prefix: redis.prefix })
+  const job = { queue: 'orders', tenantId: null, name: 'send', payload: '{}', priority: 0 }
+  const [made] = await store.enqueue([job])
+  if (made?.status !== 'enqueued') throw new Error('expected a new job')
+  expect(Math.abs(made.createdAt - Date.now())).toBeLessThan(60_000)
+  await store.close()
+})
+
+test('stores of other prefixes know nothing of each other', async () => {
+  const [one, other] = ['one', 'other'].map((name) =>
+    createRedisStore({ url: redis.url, prefix: `${redis.prefix}-${name}` }),
+  )
+  const job = { queue: 'orders', tenantId: null, name: 'send', payload: '{}', priority: 0 }
+  await one!.enqueue([job])
+  expect((await one!.counts({ queue: 'orders' })).pending).toBe(1)
+  expect((await other!.counts({ queue: 'orders' })).pending).toBe(0)
+  await one!.close()
+  await other!.close()
+})

@@ -1,0 +1,56 @@
+import { systemPorts } from '@cgk/jobs-core'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Connection } from '../src/connection.ts'
+import { FunctionsCaller } from '../src/functions-caller.ts'
+import { createRedisStore } from '../src/index.ts'
+import { clientOpener } from '../src/open-client.ts'
+import { claimArguments, type ClaimReply } from '../src/operations/claim.ts'
+
+const QUEUE = 'orders'
+const job = { queue: QUEUE, tenantId: null, name: 'send', payload: '{}', priority: 0 }
+const request = {
+  queue: QUEUE,
+  slots: 10,
+  prefetch: 0,
+  leaseMs: 30_000,
+  worker: 'w',
+  suspects: false,
+}
+
+let redis: TestRedis
+let connection: Connection
+let caller: FunctionsCaller
+beforeAll(async () => {
+  redis = await createTestRedis()
+  connection = new Connection(clientOpener({ url: redis.url }))
+  const maxCounts = ['10', '10', '10'] as const
+  caller = new FunctionsCaller(connection, redis.prefix, systemPorts.random, maxCounts, undefined)
+}, 600_000)
+afterAll(async () => {
+  connection.close()
+  await redis[Symbol.asyncDispose]()
+})
+
+async function claimAs(random: string): Promise<number> {
+  const args = [...claimArguments(request), '0']
+  const reply = await caller.call('settle', [QUEUE], args, { random })
+  const [, , [jobs]] = reply as readonly [unknown, unknown, ClaimReply]
+  return jobs.length
+}
+
+test('a claim that was given up is undone, and one that arrives afterwards takes nothing', async () => {
+  const store = createRedisStore({ url: redis.url, prefix: redis.prefix })
+  await store.enqueue([job, job, job])
+  const early = systemPorts.random.hex(16)
+  const late = systemPorts.random.hex(16)
+
+  expect(await claimAs(early)).toBe(3)
+  expect(await caller.call('giveBack', [QUEUE], [early])).toBe(3)
+  expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 3, running: 0 })
+
+  expect(await caller.call('giveBack', [QUEUE], [late])).toBe(0)
+  expect(await claimAs(late)).toBe(0)
+  expect((await store.claim(request)).jobs.map(({ attempts }) => attempts)).toEqual([1, 1, 1])
+  await store.close()
+})

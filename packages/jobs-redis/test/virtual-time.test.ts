@@ -1,0 +1,90 @@
+import { complete, type JobStore } from '@cgk/jobs-core'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { createClient } from '@redis/client'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createRedisStore } from '../src/index.ts'
+import { baseOf } from '../src/keys.ts'
+
+const QUEUE = 'orders'
+const WEIGHTS = { one: 1, two: 2, five: 5 } as const
+
+let redis: TestRedis
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
+
+/** Moves the virtual times of a queue on as years of claims would. */
+const AGE = `
+  local base, by = KEYS[1], tonumber(ARGV[1])
+  local queue = cmsgpack.unpack(redis.call('GET', base .. 'queue'))
+  queue.time = queue.time + by
+  redis.call('SET', base .. 'queue', cmsgpack.pack(queue))
+  local lanes = redis.call('HGETALL', base .. 'lanes')
+  for index = 1, #lanes, 2 do
+    local lane = cmsgpack.unpack(lanes[index + 1])
+    lane.time = lane.time + by
+    redis.call('HSET', base .. 'lanes', lanes[index], cmsgpack.pack(lane))
+  end
+  local members = redis.call('ZRANGE', base .. 'fair', 0, -1, 'WITHSCORES')
+  for index = 1, #members, 2 do
+    redis.call('ZADD', base .. 'fair', string.format('%.0f', members[index + 1] + by), members[index])
+  end
+  return queue.time
+`
+
+async function age(prefix: string): Promise<void> {
+  const client = await createClient({ url: redis.url }).connect()
+  await client.eval(AGE, { keys: [baseOf(prefix, QUEUE)], arguments: [String(2 ** 52)] })
+  client.destroy()
+}
+
+async function fill(store: JobStore): Promise<void> {
+  for (const [tenantId, weight] of Object.entries(WEIGHTS)) {
+    await store.setLimits([
+      { scope: { queue: QUEUE, tenantId }, source: 'operator', limits: { weight } },
+    ])
+    await store.enqueue(
+      Array.from({ length: 60 }, () => {
+        return { queue: QUEUE, tenantId, name: 'send', payload: '{}', priority: 0 }
+      }),
+    )
+  }
+}
+
+/** Whose jobs come next. */
+async function serve(store: JobStore, slots: number): Promise<(string | null)[]> {
+  const request = { queue: QUEUE, prefetch: 0, leaseMs: 30_000, worker: 'w', suspects: false }
+  const { jobs } = await store.claim({ ...request, slots })
+  await store.settle({ settlements: jobs.map((job) => complete(job)) })
+  return jobs.map(({ tenantId }) => tenantId)
+}
+
+test('turns go on as before when virtual times have become too large', async () => {
+  const prefixes = ['aged', 'young'].map((name) => `${redis.prefix}-${name}`)
+  const stores = prefixes.map((prefix) => createRedisStore({ url: redis.url, prefix }))
+  const [aged, young] = stores as [JobStore, JobStore]
+  for (const store of stores) await fill(store)
+  for (const slots of [1, 5, 3, 1, 8, 2]) {
+    expect(await serve(aged, slots)).toEqual(await serve(young, slots))
+  }
+  for (let round = 0; round < 3; round++) {
+    await age(prefixes[0]!)
+    // Reading must not have to write.
+    await aged.get([{ queue: QUEUE, tenantId: 'one', id: 'none' }])
+    for (const slots of [1, 4, 1, 7]) {
+      expect(await serve(aged, slots)).toEqual(await serve(young, slots))
+    }
+    for (const store of stores) {
+      const job = {
+        queue: QUEUE,
+        tenantId: `new-${round}`,
+        name: 'send',
+        payload: '{}',
+        priority: 0,
+      }
+      await store.enqueue([job, job])
+    }
+  }
+  for (const store of stores) await store.close()
+})
