@@ -26,6 +26,7 @@ export type FunctionName =
   | 'tenants'
   | 'act'
   | 'setLimits'
+  | 'applyLimits'
   | 'getLimits'
   | 'listLimits'
   | 'isPaused'

@@ -4,14 +4,16 @@ import { lua } from '../lua/lua.ts'
  * Limits and pauses. A scope is two arguments, see `scope-names.ts`. `ARGV` after the head:
  *
  * - setLimits: for each queue a count, and so many changes: the scope, its text, the source, and JSON;
+ *   answers 1 for each queue in which lanes are left that applyLimits must tell, else 0;
+ * - applyLimits: nothing; answers how many lanes are left;
  * - getLimits: the scopes; answers with JSON of each;
  * - listLimits: nothing; answers with the text of each scope and JSON of what was said;
  * - isPaused: the scope.
  */
 export const limits: string = lua`
 redis.register_function{function_name = '{setLimits}', flags = { 'allow-oom' }, callback = function(keys, args)
-  local at = HEAD + 1
-  for _, base in ipairs(keys) do
+  local at, answers = HEAD + 1, {}
+  for index, base in ipairs(keys) do
     begin(base, args)
     Queue.promote()
     local count = tonumber(args[at])
@@ -23,9 +25,21 @@ redis.register_function{function_name = '{setLimits}', flags = { 'allow-oom' }, 
       if change.paused == true then Hints.changed() end
       at = at + 5
     end
+    answers[index] = C.queue.isStale and 1 or 0
     finish(args)
   end
-  return 1
+  return answers
+end}
+
+-- How many lanes one call tells of a change.
+local MOST_APPLIED = 1000
+
+redis.register_function{function_name = '{applyLimits}', flags = { 'allow-oom' }, callback = function(keys, args)
+  begin(keys[1], args)
+  Queue.promote()
+  local left = Limits.applyStale(MOST_APPLIED)
+  finish(args)
+  return left
 end}
 
 redis.register_function{function_name = '{getLimits}', flags = { 'allow-oom' }, callback = function(keys, args)

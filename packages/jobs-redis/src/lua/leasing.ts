@@ -21,6 +21,9 @@ end
 -- How long the claim that was given up may be on its way, in milliseconds.
 local REVOKED_FOR = 600000
 
+-- How many lanes a claim tells of limits that changed for each tenant.
+local MOST_STALE = 100
+
 -- Refuses a claim that is still on its way.
 function Leasing.revoke(nonce)
   call('SET', C.base .. 'revoked:' .. nonce, '', 'PX', REVOKED_FOR)
@@ -33,6 +36,7 @@ function Leasing.claim(request)
     return { {}, told(INFINITY), 0, 0 }
   end
   Queue.promote()
+  Limits.applyStale(MOST_STALE)
   if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0 } end
   local claimed = {}
   local take = function(job) claimed[#claimed + 1] = grant(job, request) end

@@ -92,6 +92,40 @@ local function applyToLane(lane, part)
   else Queue.applyToKey(lane, name) end
 end
 
+-- So many lanes keep to a change for each tenant at once; more are told one after the other.
+local MOST_AT_ONCE = 1000
+
+local function applyToEach(part)
+  local tenants = call('HKEYS', C.base .. 'lanes')
+  if #tenants > MOST_AT_ONCE then
+    local stale = {}
+    for index, tenant in ipairs(tenants) do stale[index] = pair(part, tenant) end
+    callWith('SADD', C.base .. 'stale', stale)
+    C.queue.isStale = true
+    return
+  end
+  for _, tenant in ipairs(tenants) do
+    local lane = Lane.find(tenant)
+    if lane then applyToLane(lane, part) end
+  end
+end
+
+-- Tells up to 'most' of the lanes that were not told yet of a change for each tenant; how many are left.
+-- Who made the change does so until none is; should it die before, claims go on.
+function Limits.applyStale(most)
+  if not C.queue.isStale then return 0 end
+  local key = C.base .. 'stale'
+  for _, member in ipairs(call('SPOP', key, most)) do
+    local length, from = string.match(member, '^(%d+):()')
+    local part, tenant = string.sub(member, from, from + length - 1), string.sub(member, from + length)
+    local lane = Lane.find(tenant)
+    if lane then applyToLane(lane, part) end
+  end
+  local left = call('SCARD', key)
+  if left == 0 then C.queue.isStale = nil end
+  return left
+end
+
 -- Keeps to what was said about a scope from now on.
 function Limits.apply(mark, part)
   Queue.promote()
@@ -100,10 +134,7 @@ function Limits.apply(mark, part)
     Allowance.apply(C.queue.allowance, effective)
     Hints.ready(Dispatch.reconsider())
   elseif mark == 't*' then
-    for _, tenant in ipairs(call('HKEYS', C.base .. 'lanes')) do
-      local lane = Lane.find(tenant)
-      if lane then applyToLane(lane, part) end
-    end
+    applyToEach(part)
   else
     local lane = Lane.find(mark == 'n' and '' or string.sub(mark, 2))
     if lane then applyToLane(lane, part) end

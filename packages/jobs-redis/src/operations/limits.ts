@@ -25,7 +25,13 @@ export async function setLimits(
     const ofQueue = changes.filter(({ scope }) => scope.queue === queue)
     return [String(ofQueue.length), ...ofQueue.flatMap(changeArguments)]
   })
-  await caller.call('setLimits', queues, args, options)
+  const reply = (await caller.call('setLimits', queues, args, options)) as readonly number[]
+  for (const [index, queue] of queues.entries()) {
+    // Until every tenant's lane keeps to it, a claim might not.
+    for (let left: unknown = reply[index]; left !== 0;) {
+      left = await caller.call('applyLimits', [queue], [], options)
+    }
+  }
 }
 
 /** What was said about scopes, what applies and how they stand. */

@@ -1,0 +1,58 @@
+import { EACH_TENANT, type JobStore } from '@cgk/jobs-core'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createRedisStore } from '../src/index.ts'
+import { FunctionsCaller } from '../src/functions-caller.ts'
+
+const QUEUE = 'orders'
+/** More than are told of a change in one call. */
+const TENANTS = 2_500
+const EACH = { queue: QUEUE, tenantId: EACH_TENANT }
+
+let redis: TestRedis
+let store: JobStore
+let opened = 0
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
+beforeEach(async () => {
+  store = createRedisStore({ url: redis.url, prefix: `${redis.prefix}-${opened++}` })
+  await store.enqueue(
+    Array.from({ length: TENANTS }, (_, n) => {
+      return { queue: QUEUE, tenantId: `t${n}`, name: 'send', payload: '{}', priority: 0 }
+    }),
+  )
+})
+afterEach(() => store.close())
+
+async function claim(slots: number): Promise<number> {
+  const request = { queue: QUEUE, prefetch: 0, leaseMs: 30_000, worker: 'w', suspects: false }
+  return (await store.claim({ ...request, slots })).jobs.length
+}
+
+test('a pause of each of very many tenants holds once it has resolved, and so does its end', async () => {
+  await store.pause(EACH)
+  expect(await claim(TENANTS)).toBe(0)
+  await store.resume(EACH)
+  expect(await claim(TENANTS)).toBe(TENANTS)
+}, 60_000)
+
+test('a pause of each of very many tenants that nobody saw through is seen through by claims', async () => {
+  const died = Promise.reject(new Error('the process died here'))
+  died.catch(() => {})
+  const call = FunctionsCaller.prototype.call
+  FunctionsCaller.prototype.call = function (name, ...rest) {
+    return name === 'applyLimits' ? died : call.call(this, name, ...rest)
+  }
+  try {
+    await expect(store.pause(EACH)).rejects.toThrow('died')
+    await expect.poll(() => claim(1), { timeout: 30_000 }).toBe(0)
+    await expect(store.resume(EACH)).rejects.toThrow('died')
+  } finally {
+    FunctionsCaller.prototype.call = call
+  }
+  const left = TENANTS - (await store.counts({ queue: QUEUE })).running
+  let claimed = 0
+  await expect.poll(async () => (claimed += await claim(TENANTS)), { timeout: 30_000 }).toBe(left)
+}, 60_000)
