@@ -26,7 +26,6 @@ local function parentOf(group)
   return group.parent and Groups.find(group.tenant, group.parent)
 end
 
--- The members of a call, that none of them is looked for in the set.
 local function addMember(group, job)
   call('SADD', membersKey(group), digits(job.serial))
   group.retained = group.retained + 1
@@ -180,7 +179,7 @@ function Groups.enqueue(inputs)
   return members, records
 end
 
--- Of which no group has been retained yet.
+-- A group as the port shows it, without its queue and tenant.
 function Groups.record(group)
   return cjson.encode({
     id = group.id, parentId = group.parent, total = group.total, completed = group.completed,

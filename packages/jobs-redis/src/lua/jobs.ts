@@ -42,7 +42,7 @@ local function encodeState(state)
   return text
 end
 
--- The state as a reply has it; nothing for a job of which only the body is kept.
+-- The state as a reply has it.
 function Jobs.stateText(job)
   return encodeState(job.state)
 end

@@ -104,6 +104,7 @@ function Transitions.retry(job)
   Groups.uncount(job)
   Jobs.beginGeneration(job)
   state.di = nil
+  -- Behind all whose turn is the serial under which they were made.
   state.tn = Queue.takeSerial()
   Gate.enter(job)
   Queue.wait(job)
