@@ -1,8 +1,11 @@
 import { complete, type JobStore, type NewJob, type WakeUp } from '@cgk/jobs-core'
 import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
 const LEASE_MS = 30_000
@@ -185,7 +188,7 @@ describe('a server of the usual settings', () => {
     stop()
 
     expect(heard[0]).toEqual({ queue: QUEUE, reason: 'ready' })
-  }, 60_000)
+  })
 
   test('that asks for a password tells nobody the one that was wrong', async () => {
     await command('CONFIG', 'SET', 'requirepass', 'right')

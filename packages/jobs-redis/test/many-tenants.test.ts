@@ -1,8 +1,11 @@
 import { EACH_TENANT, type JobStore } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
 /** More than are told of a change in one call. */
@@ -36,7 +39,7 @@ test('a pause of each of very many tenants holds once it has resolved, and so do
   expect(await claim(TENANTS)).toBe(0)
   await store.resume(EACH)
   expect(await claim(TENANTS)).toBe(TENANTS)
-}, 60_000)
+})
 
 test('a pause of each of very many tenants that nobody saw through is seen through by claims', async () => {
   const died = Promise.reject(new Error('the process died here'))
@@ -55,4 +58,4 @@ test('a pause of each of very many tenants that nobody saw through is seen throu
   const left = TENANTS - (await store.counts({ queue: QUEUE })).running
   let claimed = 0
   await expect.poll(async () => (claimed += await claim(TENANTS)), { timeout: 30_000 }).toBe(left)
-}, 60_000)
+})

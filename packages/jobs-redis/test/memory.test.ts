@@ -1,8 +1,11 @@
 import type { NewJob } from '@cgk/jobs-core'
 import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 const JOBS = 20_000
 const CALL = 1_000
@@ -42,8 +45,8 @@ function newJob(tenantId: string): NewJob {
 
 test('a waiting job of one tenant takes at most 120 bytes beside its payload', async () => {
   expect(await bytesPerJob('one', () => newJob('acme'))).toBeLessThan(120)
-}, 60_000)
+})
 
 test('a waiting job with a tenant of its own takes at most 450 bytes beside its payload', async () => {
   expect(await bytesPerJob('each', (n) => newJob(`tenant-${n}`))).toBeLessThan(450)
-}, 60_000)
+})

@@ -1,6 +1,9 @@
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisStore, createStoreFromUrl } from '../src/index.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 let redis: TestRedis
 beforeAll(async () => {

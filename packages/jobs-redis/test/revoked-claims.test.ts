@@ -1,11 +1,14 @@
 import { systemPorts } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Connection } from '../src/connection.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
 import { clientOpener } from '../src/open-client.ts'
 import { claimArguments, type ClaimReply } from '../src/operations/claim.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
 const job = { queue: QUEUE, tenantId: null, name: 'send', payload: '{}', priority: 0 }

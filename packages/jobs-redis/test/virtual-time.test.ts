@@ -1,9 +1,12 @@
 import { complete, type JobStore } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { baseOf } from '../src/keys.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
 const WEIGHTS = { one: 1, two: 2, five: 5 } as const
