@@ -3,6 +3,7 @@ import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
+import { SilentProxy } from './silent-proxy.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 60_000 })
@@ -188,6 +189,41 @@ describe('a server of the usual settings', () => {
     stop()
 
     expect(heard[0]).toEqual({ queue: QUEUE, reason: 'ready' })
+  })
+
+  test('is called on another connection when one has fallen silent', async () => {
+    await using proxy = await SilentProxy.start(instance.url)
+    const store = openStore(proxy.url)
+    await store.enqueue(newJobs(2, 'job'))
+    proxy.silence()
+    const call = store.counts({ queue: QUEUE }, { signal: AbortSignal.timeout(300) })
+    await expect(call).rejects.toMatchObject({ code: 'JOBS_STORE_TIMEOUT' })
+    const next = store.counts({ queue: QUEUE }, { signal: AbortSignal.timeout(10_000) })
+
+    expect((await next).pending).toBe(2)
+    await store.close()
+  })
+
+  test('is listened to on another connection when one has fallen silent', async () => {
+    await using proxy = await SilentProxy.start(instance.url)
+    const listening = openStore(proxy.url)
+    const telling = openStore()
+    let heard = 0
+    const stop = listening.subscribe!(() => (heard += 1))
+    let n = 0
+    /** Whether anything was heard since it was asked last. */
+    const isHeard = async (): Promise<boolean> => {
+      const wasHeard = heard > 0
+      heard = 0
+      await telling.enqueue(newJobs(1, `hint-${n++}`))
+      return wasHeard
+    }
+    await expect.poll(isHeard, { timeout: 20_000 }).toBe(true)
+    proxy.silence()
+    await expect.poll(isHeard, { timeout: 20_000 }).toBe(false)
+    await expect.poll(isHeard, { timeout: 40_000, interval: 200 }).toBe(true)
+    stop()
+    await listening.close()
   })
 
   test('that asks for a password tells nobody the one that was wrong', async () => {
