@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const PACKAGE = resolve(import.meta.dirname, '..')
-const JOBS = JSON.stringify(pathToFileURL(join(PACKAGE, 'src', 'index.ts')).href)
+const JOBS = JSON.stringify(pathToFileURL(join(PACKAGE, '../jobs/src/index.ts')).href)
 
 const PRODUCER = `
   import { createJobQueue } from ${JOBS}
