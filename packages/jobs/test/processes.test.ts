@@ -40,7 +40,8 @@ function run(
 } {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: options.cwd ?? PACKAGE,
-    env: { ...process.env, JOBS_STORE_URL: '', ...options.env },
+    // What runs the tests lets Node look for packages in more places than it does by itself.
+    env: { ...process.env, JOBS_STORE_URL: '', NODE_PATH: '', ...options.env },
   })
   children.add(child)
   const lines: string[] = []
@@ -245,8 +246,7 @@ describe('an adapter that the program has installed', () => {
     ['rediss://:secret@host', '@cgk/jobs-redis'],
   ])('that is not there is named, and nothing secret of %s', async (url, name) => {
     const cwd = await projectWith('@cgk/jobs-other', '')
-    // What runs the tests lets Node look for packages in more places than it does by itself.
-    const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: url, NODE_PATH: '' } })
+    const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: url } })
     const scheme = url.slice(0, url.indexOf(':'))
     expect((await ended).lines).toEqual([
       `refused JOBS_STORE_NOT_INSTALLED a ${scheme}: store needs a package that is not installed: npm install ${name}`,
