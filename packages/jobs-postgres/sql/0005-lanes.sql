@@ -18,11 +18,12 @@ begin atomic
     select from governed
     where queue = p_queue and tenant = p_tenant and limiter = '' and suspect = p_suspect and state = 1 and open
   ) or exists (
-    select from gate g
-    where g.queue = p_queue and g.tenant = p_tenant and g.open and exists (
-      select from governed r
-      where r.queue = p_queue and r.tenant = p_tenant and r.limiter = g.limiter and r.suspect = p_suspect
-        and r.state = 1 and r.open)
+    select from gate g cross join lateral (
+      select from governed
+      where queue = p_queue and tenant = p_tenant and limiter = g.limiter and suspect = p_suspect and state = 1 and open
+      limit 1
+    ) r
+    where g.queue = p_queue and g.tenant = p_tenant and g.open
   );
 end;
 
@@ -62,11 +63,14 @@ begin
       where queue = p_queue and tenant = n.tenant order by ver desc limit 1
     ) l
   ), judged as materialized (
-    select f.*, g.ctid as gate_row, coalesce(gate_is_open(g, p_now), true) as lets,
-      gate_wakes_at(g, has_ready or has_suspects, p_now) as wakes_at,
-      gate_is_used_up(g, has_ready or has_suspects) as is_used_up
-    from found f left join gate g
-      on f.has_gate and g.queue = p_queue and g.level = 1 and g.tenant = f.tenant and g.limiter = '' and g.key = ''
+    select f.*, g.row as gate_row, coalesce(gate_is_open(g.gate, p_now), true) as lets,
+      gate_wakes_at(g.gate, has_ready or has_suspects, p_now) as wakes_at,
+      gate_is_used_up(g.gate, has_ready or has_suspects) as is_used_up
+    from found f left join lateral (
+      select x as gate, x.ctid as row from gate x
+      where f.has_gate and x.queue = p_queue and x.level = 1 and x.tenant = f.tenant and x.limiter = '' and x.key = ''
+      offset 0
+    ) g on true
   ), noted as (
     update gate set wake_at = j.wakes_at, used_up = j.is_used_up
     from judged j
@@ -129,6 +133,7 @@ begin
         select ctid as row from span
         where queue = p_queue and tenant = f.tenant and rank = f.head_rank and admission = f.head_admission
           and first < f.head_id and last >= f.head_id
+        offset 0
       ) s
       where f.leads and not f.is_empty and f.head_id > 0
     ) t

@@ -102,6 +102,7 @@ begin
       select id, tenant from job
       where id >= m.first and id <= m.last and turn = m.turn
         and (limiter is not null or ordering_key is not null or concurrency_key is not null)
+      offset 0
     ) j
   ) found;
   if ids is null then
@@ -124,6 +125,7 @@ begin
     select * from job
     where id >= m.first and id <= m.last and turn = m.turn
       and (limiter is not null or ordering_key is not null or concurrency_key is not null)
+    offset 0
   ) j;
   update lane set
     has_governed = true, ver = ver + 1,
@@ -195,7 +197,7 @@ begin
     select l.row from (select distinct tenant from unnest(p_rows)) t cross join lateral (
       select ctid as row, has_governed from lane where queue = p_queue and tenant = t.tenant order by ver desc limit 1
     ) l
-    where l.has_governed and not exists (select from governed where queue = p_queue and tenant = t.tenant)
+    where l.has_governed and (select true from governed where queue = p_queue and tenant = t.tenant limit 1) is null
   ) f
   where lane.ctid = f.row;
   perform refresh_lanes(p_queue, p_tenants, p_v, p_now);
@@ -266,8 +268,11 @@ returns void language plpgsql volatile as $$
 begin
   perform gate_release(p_queue, 0, '', '', '', (select sum(c) from unnest(p_counts) c)::bigint);
   update gate g set leased = g.leased - n.count
-  from unnest(p_tenants, p_counts) as n (tenant, count)
-  where g.queue = p_queue and g.level = 1 and g.tenant = n.tenant and g.limiter = '' and g.key = '';
+  from unnest(p_tenants, p_counts) as n (tenant, count) cross join lateral (
+    select x.ctid as row from gate x
+    where x.queue = p_queue and x.level = 1 and x.tenant = n.tenant and x.limiter = '' and x.key = '' offset 0
+  ) f
+  where g.ctid = f.row;
   if found then
     perform refresh_lanes(p_queue, p_tenants, p_v, p_now);
   end if;
@@ -340,7 +345,10 @@ begin
     update governed set
       state = 1, open = key = '',
       admission = coalesce(governed.admission, places[i.place])
-    from unnest(ids) with ordinality i (id, place) where governed.id = i.id;
+    from unnest(ids) with ordinality i (id, place) cross join lateral (
+      select ctid as row from governed where id = i.id offset 0
+    ) f
+    where governed.ctid = f.row;
     update lane set governed_due_at = f.due, ver = ver + 1
     from (
       select l.row, d.due from unnest(tenants, since) t (tenant, since) cross join lateral (
@@ -352,7 +360,8 @@ begin
     ) f
     where lane.ctid = f.row;
     perform refresh_governed(p_queue, array(select g from governed g where id = any(ids)), array(
-      select r.tenant from unnest(ids) with ordinality i (id, place) join governed r on r.id = i.id order by i.place
+      select (select tenant from governed r where r.id = i.id) from unnest(ids) with ordinality i (id, place)
+      order by i.place
     ), p_v, p_now);
   end if;
 end $$;
@@ -442,13 +451,18 @@ declare
   read record;
   t tick;
   reached bigint := p_tick.reached;
+  behind boolean;
   mails mail[];
   come mail[];
   governed_come mail[];
 begin
-  perform wake_gates(q, p_tick.v, reached, p_now);
-  perform promote(q, p_tick.v, reached, p_now);
-  if not is_behind(q, reached, p_now) then
+  behind := is_behind(q, reached, p_now);
+  if behind then
+    perform wake_gates(q, p_tick.v, reached, p_now);
+    perform promote(q, p_tick.v, reached, p_now);
+    behind := is_behind(q, reached, p_now);
+  end if;
+  if not behind then
     reached := p_now;
   end if;
   select r.t, r.mails into read from read_mail(q, p_tick) r;

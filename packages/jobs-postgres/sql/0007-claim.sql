@@ -19,26 +19,36 @@ create function water_level(p_lanes share[], p_count int) returns bigint languag
 declare
   -- Differences are exact in floating point, whatever they are counted from.
   base bigint := p_lanes[1].vt;
+  highest bigint := p_lanes[cardinality(p_lanes)].vt;
   level bigint;
   higher bigint;
 begin
   -- With each lane found to be full the level rises. Where it has not come to rest, another round of claiming
   -- brings what is missing.
   for round in 1..8 loop
-    select base + ceil(min((p_count - coalesce(spent, 0) + volume) / width))::bigint into higher
-    from (
-      select sum(most) filter (where is_full) over () as spent, is_full,
-        sum((vt - base)::float8 / stride) filter (where not is_full) over lower as volume,
-        sum(1 / stride::float8) filter (where not is_full) over lower as width
+    select base + ceil(
+      (p_count - coalesce(sum(most) filter (where is_full), 0)
+        + sum((vt - base)::float8 / stride) filter (where not is_full))
+      / sum(1 / stride::float8) filter (where not is_full))::bigint into higher
+    from (select *, coalesce(vt + most * stride <= level, false) as is_full from unnest(p_lanes)) lanes;
+    if higher < highest then
+      -- Some lie higher. Were they all that came before a lane, or it too, the level would be at its lowest where
+      -- that is just so.
+      select base + ceil(min((p_count - coalesce(spent, 0) + volume) / width))::bigint into higher
       from (
-        select vt, act, stride, most, level is not null and vt + most * stride <= level as is_full
-        from unnest(p_lanes)
-      ) lanes
-      window lower as (order by vt, act)
-    ) levels
-    where not is_full;
+        select sum(most) filter (where is_full) over () as spent, is_full,
+          sum((vt - base)::float8 / stride) filter (where not is_full) over lower as volume,
+          sum(1 / stride::float8) filter (where not is_full) over lower as width
+        from (
+          select vt, act, stride, most, coalesce(vt + most * stride <= level, false) as is_full from unnest(p_lanes)
+        ) lanes
+        window lower as (order by vt, act)
+      ) levels
+      where not is_full;
+    end if;
     exit when higher is null or higher = level;
     level := higher;
+    exit when not exists (select from unnest(p_lanes) where vt + most * stride <= level);
   end loop;
   return level;
 end $$;
@@ -138,9 +148,11 @@ begin
       leased = t.leased + g.jobs,
       next_turn_us = case when t.interval_us > 0
         then greatest(t.next_turn_us, p_now * 1000) + g.jobs * t.interval_us else t.next_turn_us end
-    from given g
-    where g.has_gate and g.jobs > 0
-      and t.queue = p_queue and t.level = 1 and t.tenant = g.tenant and t.limiter = '' and t.key = ''
+    from given g cross join lateral (
+      select ctid as row from gate
+      where queue = p_queue and level = 1 and tenant = g.tenant and limiter = '' and key = '' offset 0
+    ) f
+    where g.has_gate and t.ctid = f.row
   ), spent as (
     delete from span where ctid = any(array(
       select s.row from given g cross join lateral (
@@ -151,6 +163,7 @@ begin
             case when g.is_empty then 2147483647 else g.last[1] end,
             case when g.is_empty then 9223372036854775807 else g.last[2] end)
           and (g.is_empty or (rank, admission) < (g.last[1], g.last[2]) or last <= g.last[3])
+        offset 0
       ) s))
   )
   select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
@@ -558,7 +571,7 @@ begin
   some_ready := has_ready(q, t.v, now_at);
   some_suspect := exists (select from lane l where l.queue = q and l.suspect_turn is not null);
   has_suspects := is_open and some_suspect;
-  awaits_release := awaits_release(q, t.v, now_at)
+  awaits_release := exists (select from gate x where x.queue = q and x.used_up) and awaits_release(q, t.v, now_at)
     or ((some_ready or some_suspect) and g.queue is not null and not g.paused and gate_is_full(g));
   if is_open and some_ready or p_suspects and has_suspects
     -- More has come than was taken in at once.
@@ -603,7 +616,7 @@ begin
       where e.value <> 'null'
     ) end
   from lease l cross join unnest(l.ids, l.turns) with ordinality as c (id, turn, place)
-  join job j on j.id = c.id and j.turn = c.turn
+  cross join lateral (select * from job where id = c.id and turn = c.turn offset 0) j
   where l.token = p_token
   order by l.part, c.place;
 end $$;
