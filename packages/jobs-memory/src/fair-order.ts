@@ -25,9 +25,14 @@ const MOST_PASSED = 64
  */
 export class FairOrder {
   readonly #lanes: () => Iterable<Lane>
-  readonly #eligible = new SortedQueue<Lane>(
-    (a, b) => a.virtualTime - b.virtualTime || a.activation - b.activation,
-  )
+  /** The eligible lanes that have had no turn since they came. */
+  readonly #newcomers = new SortedQueue<Lane>(byTurn)
+  /**
+   * Those that have had one. By themselves they queue up again in the order of their turns; one newcomer
+   * among them, ahead of its turn, would send all that follow into the heap (measured 2026-11, at 100,000
+   * tenants: a third of each claim).
+   */
+  readonly #regulars = new SortedQueue<Lane>(byTurn)
   #virtualTime = 0
   #activations = 0
 
@@ -37,7 +42,7 @@ export class FairOrder {
   }
 
   get isEmpty(): boolean {
-    return this.#eligible.size === 0
+    return this.#newcomers.size === 0 && this.#regulars.size === 0
   }
 
   /** Takes up a lane from which something may be claimed; again, nothing happens. */
@@ -45,21 +50,21 @@ export class FairOrder {
     if (lane.home !== null) return
     lane.virtualTime = Math.max(lane.virtualTime, this.#virtualTime)
     lane.activation = ++this.#activations
-    this.#eligible.push(lane)
+    this.#newcomers.push(lane)
   }
 
   /** Drops a lane from which nothing may be claimed; again, nothing happens. */
   leave(lane: Lane): void {
-    if (lane.home !== null) this.#eligible.remove(lane)
+    lane.home?.remove(lane)
   }
 
   /** Takes the job whose turn it is out of its lane. */
   take(): Job | undefined {
-    const lane = this.#eligible.pop()
+    const lane = this.#pop()
     if (lane === undefined) return undefined
     this.#charge(lane)
     const job = lane.takeReady()
-    if (lane.hasReady) this.#eligible.push(lane)
+    if (lane.hasReady) this.#regulars.push(lane)
     return job
   }
 
@@ -71,7 +76,7 @@ export class FairOrder {
     const jobs: Job[] = []
     const passed: Lane[] = []
     while (jobs.length < count && passed.length < MOST_PASSED) {
-      const lane = this.#eligible.pop()
+      const lane = this.#pop()
       if (lane === undefined) break
       const job = lane.allowance.isLimited ? undefined : lane.ready.pop()
       if (job === undefined) {
@@ -83,9 +88,9 @@ export class FairOrder {
       if (passed.length === 0) this.#charge(lane)
       else lane.virtualTime += turnOf(lane)
       jobs.push(job)
-      if (lane.hasReady) this.#eligible.push(lane)
+      if (lane.hasReady) this.#regulars.push(lane)
     }
-    for (const lane of passed) this.#eligible.push(lane)
+    for (const lane of passed) this.#newcomers.push(lane)
     return jobs
   }
 
@@ -95,6 +100,18 @@ export class FairOrder {
    */
   mayForget(lane: Lane): boolean {
     return this.isEmpty || lane.virtualTime <= this.#virtualTime
+  }
+
+  /** Takes out the lane whose turn it is. */
+  #pop(): Lane | undefined {
+    const newcomer = this.#newcomers.peek()
+    const regular = this.#regulars.peek()
+    const next =
+      regular === undefined || (newcomer !== undefined && byTurn(newcomer, regular) < 0)
+        ? newcomer
+        : regular
+    next?.home!.remove(next)
+    return next
   }
 
   #charge(lane: Lane): void {
@@ -108,6 +125,10 @@ export class FairOrder {
     for (const lane of this.#lanes()) lane.virtualTime = Math.max(0, lane.virtualTime - present)
     this.#virtualTime = 0
   }
+}
+
+function byTurn(a: Lane, b: Lane): number {
+  return a.virtualTime - b.virtualTime || a.activation - b.activation
 }
 
 /** How much of virtual time one claim takes. */
