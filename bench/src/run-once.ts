@@ -1,14 +1,18 @@
 // The child process of one measured run: told what to do by its argument, it sends what it measured.
 import { findScenario } from './scenarios/scenarios.ts'
 import type { RunAnswer, RunOrder } from './fork-run.ts'
-import { DATABASE_PREFIX_VARIABLE } from './servers/postgres-database.ts'
+import { DATABASE_PREFIX_VARIABLE, databasesCreated } from './servers/postgres-database.ts'
 import { dropDatabases } from './servers/postgres-server.ts'
 import { profiling, time } from './stopwatch.ts'
 import { findSystem } from './systems/systems.ts'
 
 // Nobody is left to take the result when the parent is gone, or to see to what is left behind.
 process.once('disconnect', () => {
-  void dropDatabases(process.env[DATABASE_PREFIX_VARIABLE] ?? '').finally(() => process.exit(1))
+  const cleanUp = async (): Promise<void> => {
+    await databasesCreated()
+    await dropDatabases(process.env[DATABASE_PREFIX_VARIABLE] ?? '')
+  }
+  void cleanUp().finally(() => process.exit(1))
 })
 
 const order = JSON.parse(process.argv[2] ?? '') as RunOrder

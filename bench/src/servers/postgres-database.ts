@@ -23,6 +23,9 @@ const FIRST_STATEMENT: Readonly<Record<HeldTransaction, string>> = {
   writer: 'create table held_by_bench ()',
 }
 
+/** One that is not there yet would not be found by whoever removes what a run leaves behind. */
+const beingCreated = new Set<Promise<void>>()
+
 /** A database of its own for one open queue, on the server of the benchmark. */
 export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
   readonly url: string
@@ -45,7 +48,9 @@ export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
     const prefix = variable(DATABASE_PREFIX_VARIABLE)
     const name = `${prefix}_${randomBytes(4).toString('hex')}`
     const url = new URL(variable(POSTGRES_VARIABLE))
-    await executeOn(url.href, `create database ${name}`)
+    const created = executeOn(url.href, `create database ${name}`)
+    beingCreated.add(created)
+    await created.finally(() => beingCreated.delete(created))
     url.pathname = `/${name}`
     return new PostgresDatabase(url.href, true)
   }
@@ -95,6 +100,11 @@ export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
     await sessionsEnd(name)
     await executeOn(variable(POSTGRES_VARIABLE), `drop database ${name} with (force)`)
   }
+}
+
+/** Resolves when no database of this process is on its way. */
+export async function databasesCreated(): Promise<void> {
+  await Promise.allSettled(beingCreated)
 }
 
 /** Runs a statement on a connection of its own. */

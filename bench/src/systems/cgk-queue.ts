@@ -25,6 +25,8 @@ export async function openCgkQueue(
 ): Promise<OpenQueue> {
   const { createJobQueue, processJobs } = await importCgk('jobs-core', checkout)
   const queue = createJobQueue({ name: 'bench', store })
+  // The first call of a store makes its tables.
+  await queue.counts()
   const handlers = new Map<string, JobHandler<Payload>>()
   const processor = processJobs({
     queue,
