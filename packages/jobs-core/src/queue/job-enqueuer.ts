@@ -1,14 +1,23 @@
 import { errorAt } from '../job/error-at.ts'
 import { checkRequest, type JobRequest } from '../job/job-request.ts'
 import type { Job } from '../job/job.ts'
+import type { QueueEvents } from '../events/queue-events.ts'
+import type { JobSink } from '../storage/job-store.ts'
 import type { EnqueueResult, NewJob } from '../storage/new-job.ts'
 import type { QueueParts } from './queue-parts.ts'
 
-/** Takes jobs into one queue: through its middleware, past the checks, into the store. */
-export class JobEnqueuer {
-  readonly #parts: QueueParts
+/** What a {@link JobEnqueuer} is made of. */
+export interface JobEnqueuerParts extends Pick<QueueParts, 'newJobs' | 'viewer' | 'middleware'> {
+  readonly sink: JobSink
+  /** Who hears of what was stored; `null` where nobody can know yet whether it stays. */
+  readonly events: QueueEvents | null
+}
 
-  constructor(parts: QueueParts) {
+/** Takes jobs into one queue: through its middleware, past the checks, into the sink. */
+export class JobEnqueuer {
+  readonly #parts: JobEnqueuerParts
+
+  constructor(parts: JobEnqueuerParts) {
     this.#parts = parts
   }
 
@@ -30,22 +39,22 @@ export class JobEnqueuer {
   }
 
   async #storeOne({ job, payload, options }: JobRequest): Promise<Job<unknown>> {
-    const { newJobs, session } = this.#parts
+    const { newJobs, sink } = this.#parts
     const created = newJobs.create(job, payload, options)
     const newJob = created instanceof Promise ? await created : created
-    const [result] = await session.enqueuer.enqueue([newJob])
+    const [result] = await sink.enqueue([newJob])
     return this.#stored(job, newJob, result!)
   }
 
   async #storeMany(requests: readonly JobRequest[]): Promise<Job<unknown>[]> {
-    const { session } = this.#parts
+    const { sink } = this.#parts
     const made = requests.map((request, index) => this.#create(request, index))
     // Without a schema that takes its time, no job costs a promise.
     const created = made.some((job) => job instanceof Promise)
       ? await Promise.all(made.map((job) => Promise.resolve(job)))
       : (made as NewJob[])
     if (created.length === 0) return []
-    const results = await session.enqueuer.enqueue(created)
+    const results = await sink.enqueue(created)
     return created.map((newJob, index) =>
       this.#stored(requests[index]!.job, newJob, results[index]!),
     )
@@ -67,9 +76,9 @@ export class JobEnqueuer {
   #stored(job: JobRequest['job'], newJob: NewJob, result: EnqueueResult): Job<unknown> {
     const { viewer, events } = this.#parts
     const stored = viewer.showEnqueued(job, newJob, result)
-    if (result.status === 'enqueued' && events.hears('enqueued'))
+    if (result.status === 'enqueued' && events?.hears('enqueued') === true)
       events.emit('enqueued', stored, {})
-    if (result.status === 'replaced' && events.hears('replaced'))
+    if (result.status === 'replaced' && events?.hears('replaced') === true)
       events.emit('replaced', stored, {})
     return stored
   }

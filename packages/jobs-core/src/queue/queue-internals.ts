@@ -4,6 +4,8 @@ import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { QueueRoutes } from '../tenants/queue-routes.ts'
+import type { JobSink } from '../storage/job-store.ts'
+import type { JobEnqueuer } from './job-enqueuer.ts'
 import type { NewJobFactory } from './new-job-factory.ts'
 
 interface CommonInternals {
@@ -12,6 +14,8 @@ interface CommonInternals {
   readonly newJobs: NewJobFactory
   readonly pollInterval: number | undefined
   readonly maxConcurrency: number | undefined
+  /** The queue's way of taking jobs, into another sink than its store, and without events. */
+  readonly enqueuerInto: (sink: JobSink) => JobEnqueuer
 }
 
 /** What a queue on a store shares with the processors of its jobs, and with nobody else. */

@@ -4,6 +4,7 @@ import type { JobsRuntime } from '../runtime/jobs-runtime.ts'
 import { type TenantSource, TickJobFactory } from '../schedule/tick-jobs.ts'
 import type { SizeLimits } from '../size-limits.ts'
 import type { JobStore } from '../storage/job-store.ts'
+import { JobEnqueuer } from './job-enqueuer.ts'
 import { JobViewer } from './job-viewer.ts'
 import { ManualLeases } from './manual-leases.ts'
 import type { NewJobFactory } from './new-job-factory.ts'
@@ -49,6 +50,13 @@ export function queueOnStore(
     events: session.events.of(name),
     middleware: new EnqueueChain(name),
   }
-  const internals = { ...shared, session, tickJobs, pollInterval, maxConcurrency }
+  const internals: StoreQueueInternals = {
+    ...shared,
+    session,
+    tickJobs,
+    pollInterval,
+    maxConcurrency,
+    enqueuerInto: (sink) => new JobEnqueuer({ ...parts, sink, events: null }),
+  }
   return { queue: attachInternals(new StoreJobQueue(parts), internals), parts, internals }
 }

@@ -81,7 +81,7 @@ export class StoreJobQueue implements JobQueue {
     this.#loads = new TenantLoads(parts)
     this.#controls = new QueueControls(parts)
     this.#groups = new JobGroups(parts)
-    this.#enqueuer = new JobEnqueuer(parts)
+    this.#enqueuer = new JobEnqueuer({ ...parts, sink: parts.session.enqueuer })
   }
 
   enqueue<TPayload, TResult>(

@@ -27,13 +27,16 @@ import type {
   TenantListFilter,
   TenantPage,
 } from '../queue/operator-calls.ts'
-import { attachInternals } from '../queue/queue-internals.ts'
+import { JobEnqueuer } from '../queue/job-enqueuer.ts'
+import { JobViewer } from '../queue/job-viewer.ts'
+import { attachInternals, type QueueInternals } from '../queue/queue-internals.ts'
 import type { QueueBasis } from '../queue/queue-on-store.ts'
 import type { TenantQueue } from '../queue/tenant-queue.ts'
 import { TenantView } from '../queue/tenant-view.ts'
 import type { WaitOptions } from '../queue/wait-for-job.ts'
 import type { Schedule, Schedules, ScheduleSpec } from '../schedule/schedule.ts'
 import type { JobCounts, JobStatus, JobStore } from '../storage/job-store.ts'
+import { DefaultStoreSink } from './default-store-sink.ts'
 import { QueueRoutes } from './queue-routes.ts'
 import { RoutedBulk } from './routed-bulk.ts'
 import { RoutedEnqueuer } from './routed-enqueuer.ts'
@@ -48,7 +51,23 @@ export function routedQueue(basis: QueueBasis, stores: TenantStores): JobQueue {
   const { runtime, sizes, newJobs, pollInterval, maxConcurrency } = basis
   const middleware = new EnqueueChain(basis.name)
   const routes = new QueueRoutes(basis, stores, middleware)
-  const internals = { runtime, sizes, newJobs, pollInterval, maxConcurrency, routes }
+  const viewer = new JobViewer(basis.definitions, runtime.ports.clock)
+  const internals: QueueInternals = {
+    runtime,
+    sizes,
+    newJobs,
+    pollInterval,
+    maxConcurrency,
+    routes,
+    enqueuerInto: (sink) =>
+      new JobEnqueuer({
+        newJobs,
+        viewer,
+        middleware,
+        sink: new DefaultStoreSink(routes, sink),
+        events: null,
+      }),
+  }
   return attachInternals(new RoutedJobQueue(routes, middleware), internals)
 }
 
