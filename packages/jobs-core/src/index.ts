@@ -57,6 +57,11 @@ export type {
   JobDraft,
 } from './middleware/enqueue-middleware.ts'
 export type { HandlerMiddleware } from './middleware/handler-middleware.ts'
+export {
+  type AttemptCompletion,
+  type Completion,
+  completionOf,
+} from './processor/attempt-completion.ts'
 export type { AttemptContext, Effect, JobHandler, Remembered } from './processor/job-handler.ts'
 export type {
   JobProcessor,
@@ -66,6 +71,7 @@ export type {
 } from './processor/job-processor.ts'
 export { processJobs } from './processor/process-jobs.ts'
 export { createJobQueue, type JobQueueConfig, type QueueJobs } from './queue/create-job-queue.ts'
+export { enqueueInto, type Enqueuing } from './queue/enqueue-into.ts'
 export type {
   GroupCallbacks,
   GroupMember,

@@ -5,6 +5,7 @@ import { jobFromRecord, readableJob } from '../job/job-from-record.ts'
 import { retryFor } from '../job/job-retry.ts'
 import type { CancelTimer } from '../runtime/ports.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
+import type { JobStore } from '../storage/job-store.ts'
 import type { NewJob } from '../storage/new-job.ts'
 import {
   complete,
@@ -15,6 +16,7 @@ import {
 } from '../storage/settlement.ts'
 import type { HeldLease } from '../worker/lease-keeper.ts'
 import type { SettlementOwner } from '../worker/settler.ts'
+import type { AttemptCompletion, Completion } from './attempt-completion.ts'
 import type { AttemptHost, Ending } from './attempt-host.ts'
 import type { ContextOwner } from './context-owner.ts'
 import { createFollowUps, followUpConflict } from './follow-ups.ts'
@@ -37,7 +39,9 @@ type SuccessReading = Extract<Reading, { type: 'success' }>
 type State = 'waiting' | 'running' | 'settling'
 
 /** One claimed job, from its claim to the store's answer to its settlement. */
-export class Attempt implements HeldLease, SettlementOwner, ContextOwner, HandlerRunOwner {
+export class Attempt
+  implements HeldLease, SettlementOwner, ContextOwner, HandlerRunOwner, AttemptCompletion
+{
   readonly lease: ClaimedJob
   readonly leaseMs: number
   /** When the claim was asked for, on the monotonic clock. */
@@ -76,6 +80,18 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
 
   get abortReason(): JobsError | null {
     return this.#abortReason
+  }
+
+  get completion(): AttemptCompletion {
+    return this
+  }
+
+  get store(): JobStore {
+    return this.host.session.store
+  }
+
+  get over(): JobsError | null {
+    return this.#abortReason ?? (this.running ? null : leaseLost(this.lease))
   }
 
   /** Whether the attempt can begin: it has neither begun nor been given back. */
@@ -155,7 +171,7 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
     if (state === 'lost') {
       this.abort(leaseLost(this.lease))
     } else {
-      this.abort(new JobsError('JOBS_CANCELLED', `job ${this.lease.id} was cancelled while it ran`))
+      this.abort(this.#cancelled())
     }
     this.#abandonAfterGrace()
   }
@@ -202,6 +218,30 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
     else this.#fail(tooOften, true)
   }
 
+  async reportsStored(): Promise<void> {
+    if (this.reported) await this.host.session.reporter.flushed(this.lease)
+  }
+
+  async completionOf(result: unknown): Promise<Completion | null> {
+    const reading = this.#read(result)
+    if (reading.type !== 'success') return null
+    const followUps = reading.followUps.length === 0 ? [] : await this.#followUpsOf(reading)
+    const settlement = this.#withHeaders(this.#completionOf(reading, followUps))
+    return { settlement, data: reading.data }
+  }
+
+  refusalOf(answer: Exclude<SettleResult, 'settled'>): JobsError {
+    if (typeof answer === 'object') return followUpConflict(answer)
+    return answer === 'lost' ? leaseLost(this.lease) : this.#cancelled()
+  }
+
+  recorded({ data }: Completion): void {
+    if (this.#state !== 'running') return
+    this.#endRunning({ type: 'completed', data })
+    this.host.finished(this)
+    this.settled('settled')
+  }
+
   refused(error: Error): void {
     this.#fail(error, true)
   }
@@ -217,21 +257,25 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
 
   async #completeWith(reading: SuccessReading): Promise<void> {
     try {
-      const { lease } = this
-      const headers = this.#context!.inheritedHeaders
-      const followUps = await createFollowUps(reading.followUps, lease, headers, this.host.newJobs)
+      const followUps = await this.#followUpsOf(reading)
       if (this.#state === 'running') this.#complete(reading, followUps)
     } catch (error) {
       this.threw(error)
     }
   }
 
+  #followUpsOf({ followUps }: SuccessReading): Promise<readonly NewJob[]> {
+    const headers = this.#context!.inheritedHeaders
+    return createFollowUps(followUps, this.lease, headers, this.host.newJobs)
+  }
+
   #complete(reading: SuccessReading, followUps: readonly NewJob[]): void {
+    this.#settle(this.#completionOf(reading, followUps), { type: 'completed', data: reading.data })
+  }
+
+  #completionOf({ result }: SuccessReading, followUps: readonly NewJob[]): Settlement {
     const { discard } = this.#registered!
-    this.#settle(complete(this.lease, reading.result, { followUps, discard }), {
-      type: 'completed',
-      data: reading.data,
-    })
+    return complete(this.lease, result, { followUps, discard })
   }
 
   #fail(error: Error, forGood: boolean): void {
@@ -250,12 +294,8 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
 
   #settle(plain: Settlement, ending: Ending): void {
     const wasRunning = this.#state === 'running'
-    this.#state = 'settling'
-    this.#ending = ending
-    this.#cancelTimer?.()
-    this.#cancelTimer = null
-    const headers = this.#changedHeaders()
-    const settlement = headers === undefined ? plain : { ...plain, headers }
+    this.#endRunning(ending)
+    const settlement = this.#withHeaders(plain)
     const { settler, reporter } = this.host.session
     // What the attempt reported is stored before its outcome.
     if (this.reported) {
@@ -266,6 +306,22 @@ export class Attempt implements HeldLease, SettlementOwner, ContextOwner, Handle
       settler.settle(settlement, this)
     }
     if (wasRunning) this.host.finished(this)
+  }
+
+  #cancelled(): JobsError {
+    return new JobsError('JOBS_CANCELLED', `job ${this.lease.id} was cancelled while it ran`)
+  }
+
+  #endRunning(ending: Ending): void {
+    this.#state = 'settling'
+    this.#ending = ending
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+  }
+
+  #withHeaders(settlement: Settlement): Settlement {
+    const headers = this.#changedHeaders()
+    return headers === undefined ? settlement : { ...settlement, headers }
   }
 
   // Headers that cannot be stored have failed the attempt already, or it fails of something that

@@ -1,10 +1,12 @@
 import type { JobsError } from '../errors.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
+import type { AttemptCompletion } from './attempt-completion.ts'
 import type { AttemptHost } from './attempt-host.ts'
 
 /** What the parts of a handler's context ask of its attempt. */
 export interface ContextOwner {
   readonly lease: ClaimedJob
+  readonly completion: AttemptCompletion
   readonly host: Pick<AttemptHost, 'ports' | 'session' | 'sizes'>
   /** What the handler says once its attempt is over is dropped. */
   readonly running: boolean

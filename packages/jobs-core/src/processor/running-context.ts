@@ -2,6 +2,7 @@ import { JobsError } from '../errors.ts'
 import { checkDuration, wholeMs } from '../job/check-job-options.ts'
 import { serialize } from '../job/serialize.ts'
 import type { Job } from '../job/job.ts'
+import { type AttemptCompletion, COMPLETION } from './attempt-completion.ts'
 import { AttemptHeaders } from './attempt-headers.ts'
 import type { ContextOwner } from './context-owner.ts'
 import { Effects } from './effects.ts'
@@ -25,6 +26,10 @@ export class RunningContext implements AttemptContext {
 
   constructor(owner: ContextOwner) {
     this.#owner = owner
+  }
+
+  get [COMPLETION](): AttemptCompletion {
+    return this.#owner.completion
   }
 
   get attempt(): number {
