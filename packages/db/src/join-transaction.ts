@@ -1,14 +1,17 @@
 import type { Transaction as PgliteTransaction } from '@electric-sql/pglite'
 import type { TransactionSql } from 'postgres'
 import { DbError } from './db-error.ts'
-import type { Queryable, Row } from './db.ts'
+import type { Queryable, Row, Transaction } from './db.ts'
 import { toDbError } from './driver-error.ts'
 import { runOnPglite } from './pglite/run-on-pglite.ts'
 import { startStatement } from './postgres/statements.ts'
 
-/** A transaction that the caller began: of postgres.js, of PGlite, or of drizzle-orm on either. */
+/**
+ * A transaction that the caller began: of this package, of postgres.js, of PGlite, or of drizzle-orm on
+ * either of the two.
+ */
 export type CallersTransaction =
-  TransactionSql | PgliteTransaction | { readonly _: { readonly session: object } }
+  Transaction | TransactionSql | PgliteTransaction | { readonly _: { readonly session: object } }
 
 /**
  * Runs statements in a transaction that the caller began and will end. Whatever parsers and serializers
@@ -18,6 +21,7 @@ export type CallersTransaction =
  * @throws {@link DbError} `DB_INVALID_OPTION` for something else.
  */
 export function joinTransaction(transaction: CallersTransaction): Queryable {
+  if ('driver' in transaction) return transaction
   const driver = driverOf(transaction)
   return {
     async query<R extends Row>(text: string, params: Parameters<Queryable['query']>[1] = []) {
@@ -33,7 +37,9 @@ export function joinTransaction(transaction: CallersTransaction): Queryable {
   }
 }
 
-function driverOf(transaction: CallersTransaction): TransactionSql | PgliteTransaction {
+function driverOf(
+  transaction: Exclude<CallersTransaction, Transaction>,
+): TransactionSql | PgliteTransaction {
   // drizzle-orm keeps the driver's transaction on its session.
   const candidate: unknown =
     '_' in transaction
