@@ -12,6 +12,14 @@ begin atomic
   select pg_advisory_xact_lock('job'::regclass::oid::int, p_queue);
 end;
 
+-- For who holds the lock of a queue and is about to take an id or a unique key: another's transaction, which may
+-- take its time, may have taken the same, and claims do not wait for it. The call fails with 55P03 then, and is
+-- repeated.
+create function wait_briefly() returns void language sql volatile
+begin atomic
+  select set_config('lock_timeout', '100', true);
+end;
+
 -- Whoever lets leases of a queue go holds this, shared; whoever counts leases to begin a gate holds it alone.
 create function share_leases(p_queue int) returns void language sql volatile
 begin atomic

@@ -45,11 +45,13 @@ end $$;
 -- The way of most jobs: of one queue, none with an id of its own or a unique key. An array has one element for
 -- each job, or one for all, or is null; p_payloads says how many jobs there are. Job n of the call, from 0, has the
 -- id blocks[1 + n / 4096] + n % 4096. Where refused is not null nothing was stored: see full_backlog.
+-- p_joins: in a transaction of the caller's, which may last: nobody waits for its end.
 create function enqueue_plain(
   p_queue text, p_tenants text[], p_names text[], p_payloads text[], p_priorities int[],
   p_delays bigint[], p_run_at bigint[], p_metadata text[], p_headers text[],
   p_max_attempts bigint[], p_retry_delays bigint[], p_timeouts bigint[],
   p_ordering_keys text[], p_concurrency_keys text[], p_concurrency_limits bigint[], p_limiters text[],
+  p_joins boolean default false,
   out blocks bigint[], out created_at bigint, out refused jsonb
 ) language plpgsql volatile
 set search_path from current
@@ -63,7 +65,7 @@ declare
 begin
   if has_quotas(queue_number) then
     refused := full_backlog(queue_number, array(
-      select coalesce(g.tenant, p_tenants[1]) from unnest(p_tenants, p_payloads) as g (tenant, payload)));
+      select coalesce(g.tenant, p_tenants[1]) from unnest(p_tenants, p_payloads) as g (tenant, payload)), p_joins);
     if refused is not null then
       return;
     end if;
@@ -251,8 +253,10 @@ end $$;
 -- Takes in jobs of any kind, all or none, and answers in their order: {status: enqueued, id, jobId, createdAt, runAt}
 -- or {status: existing | replaced, id}, with the job's record at that moment where wanted; or, having stored
 -- nothing, {conflict: {index, holderName}}. Who calls holds the locks of the queues in which a job has a unique key.
-create function add_jobs(p_jobs jsonb, p_now bigint, p_with_records boolean default false) returns jsonb
-language plpgsql volatile as $$
+-- With p_joins nobody holds them, and those keys are kept (see keep_unique).
+create function add_jobs(
+  p_jobs jsonb, p_now bigint, p_with_records boolean default false, p_joins boolean default false
+) returns jsonb language plpgsql volatile as $$
 declare
   given record;
   has_unique boolean := false;
@@ -276,7 +280,7 @@ begin
     holders := take_job_ids(p_jobs, blocks);
   end if;
   if has_unique then
-    return add_jobs_one_by_one(p_jobs, blocks, holders, p_now, p_with_records);
+    return add_jobs_one_by_one(p_jobs, blocks, holders, p_now, p_with_records, p_joins);
   end if;
   insert into job
   select j.* from given_jobs(p_jobs, blocks) g
@@ -319,8 +323,9 @@ begin
 end $$;
 
 -- Enqueues jobs of any kind, of any queues. Answers the results of add_jobs with records, or, having stored nothing,
--- {conflict: {index, holderName}} or {full: …}, see full_backlog.
-create function enqueue_jobs(p_jobs jsonb) returns jsonb language plpgsql volatile
+-- {conflict: {index, holderName}} or {full: …}, see full_backlog. p_joins is that of enqueue_plain, and prepare_join
+-- was called before.
+create function enqueue_jobs(p_jobs jsonb, p_joins boolean default false) returns jsonb language plpgsql volatile
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -335,16 +340,20 @@ begin
   ) named;
   for queue_number in
     select distinct q.id from jsonb_array_elements(p_jobs) job join queue q on q.name = job ->> 'queue'
-    where job ? 'unique' order by q.id
+    where job ? 'unique' and not p_joins order by q.id
   loop
     perform lock_queue(queue_number);
   end loop;
+  if found then
+    perform wait_briefly();
+  end if;
   loop
     begin
       perform lock_backlogs(array_agg(q.id), array_agg(coalesce(job ->> 'tenantId', '')))
-      from jsonb_array_elements(p_jobs) job join queue q on q.name = job ->> 'queue' where has_quotas(q.id);
+      from jsonb_array_elements(p_jobs) job join queue q on q.name = job ->> 'queue'
+      where has_quotas(q.id) and not p_joins;
       now_at := now_ms();
-      results := add_jobs(p_jobs, now_at, true);
+      results := add_jobs(p_jobs, now_at, true, p_joins);
       if not results ? 'conflict' then
         perform refuse_full_backlogs(p_jobs, results);
       end if;
@@ -356,4 +365,25 @@ begin
         return jsonb_build_object('full', refused::jsonb);
     end;
   end loop;
+end $$;
+
+-- Before jobs are enqueued in a transaction of a caller's, by another that ends at once: makes their queue, which
+-- would be everybody's to wait for, and frees unique keys whose window is over, whose rows others may need.
+create function prepare_join(p_queue text, p_tenants text[], p_keys text[]) returns void language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+  queue_number int := queue_id(p_queue);
+begin
+  if exists (
+    select from unnest(p_tenants, p_keys) as g (tenant, key) cross join lateral (
+      select from named n
+      where n.queue = queue_number and n.tenant = g.tenant and n.kind = 2 and n.key = g.key
+        and n.held_until <= now_ms() and n.successor is null offset 0) over)
+  then
+    perform lock_queue(queue_number);
+    perform find_unique_key(queue_number, g.tenant, g.key, now_ms())
+    from (select distinct u.tenant, u.key from unnest(p_tenants, p_keys) as u (tenant, key)) g;
+  end if;
 end $$;

@@ -1,9 +1,12 @@
 -- Unique keys: rows of named of kind 2. They change under the lock of the queue, but for the end of a holder, which
--- needs no more than the holder's row of job. So whoever holds both locks sees a key as it is.
+-- needs no more than the holder's row of job. So whoever holds both locks sees a key as it is. In a transaction of a
+-- caller's a free key is taken without the queue's lock: whoever else wants it waits for that transaction at its row,
+-- but not for long while it keeps claims waiting (see wait_briefly).
 
--- Jobs of a call of which some have a unique key, in order; see add_jobs. Who calls holds the queues' locks.
+-- Jobs of a call of which some have a unique key, in order; see add_jobs. Who calls holds the queues' locks, unless
+-- p_joins.
 create function add_jobs_one_by_one(
-  p_jobs jsonb, p_blocks bigint[], p_holders bigint[], p_now bigint, p_with_records boolean
+  p_jobs jsonb, p_blocks bigint[], p_holders bigint[], p_now bigint, p_with_records boolean, p_joins boolean
 ) returns jsonb language plpgsql volatile as $$
 declare
   given record;
@@ -17,7 +20,7 @@ begin
       select n.holder from named n
       where n.queue = g.queue and n.tenant = g.tenant and n.kind = 2 and n.key = g.job -> 'unique' ->> 'key' offset 0
     ) h);
-  if cardinality(holder_ids) > 0 then
+  if cardinality(holder_ids) > 0 and not p_joins then
     -- From here on none of them ends, and what the attempts of those that wait again have used is free.
     perform from job j where j.id = any(holder_ids) order by j.id for update;
     for given in select distinct g.queue from given_jobs(p_jobs, p_blocks) g where g.job ? 'unique' order by g.queue loop
@@ -36,7 +39,9 @@ begin
       -- Of several uses of an id in the call it is the first that is stored.
       own_id := holder_id;
     end if;
-    if given.job ? 'unique' then
+    if given.job ? 'unique' and p_joins then
+      results := results || keep_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records);
+    elsif given.job ? 'unique' then
       results := results || add_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records);
     else
       perform store_job(
@@ -89,6 +94,33 @@ begin
   update named n set successor = p_id, burst_at = p_now
   where n.queue = p_queue and n.tenant = p_tenant and n.kind = 2 and n.key = hold.key;
   return add_successor(p_id, p_queue, p_job, p_now);
+end $$;
+
+-- In a transaction of a caller's, where no lock of the queue is held: takes the key if it is free, else whoever holds
+-- it stays. It is as held as it was when prepare_join looked, or later.
+create function keep_unique(
+  p_id bigint, p_queue int, p_tenant text, p_job jsonb, p_now bigint, p_with_record boolean
+) returns jsonb language plpgsql volatile as $$
+declare
+  held_by bigint;
+  made job := job_of(p_id, p_queue, p_job, run_at_of(p_job, p_now), p_now, null, null);
+begin
+  loop
+    -- A second use of the key waits here for the first transaction, and for that of an end that frees it.
+    insert into named (queue, tenant, kind, key, holder, burst_at, held_until)
+    values (
+      p_queue, p_tenant, 2, made.unique_key, p_id, p_now, p_now + (p_job -> 'unique' ->> 'windowMs')::bigint)
+    on conflict do nothing;
+    if found then
+      perform store_job(made, p_now);
+      return enqueued_result(p_id, made.job_id, p_now, made.run_at);
+    end if;
+    select n.holder into held_by from named n
+    where n.queue = p_queue and n.tenant = p_tenant and n.kind = 2 and n.key = made.unique_key;
+    if found then
+      return existing_result('existing', held_by, p_with_record);
+    end if;
+  end loop;
 end $$;
 
 -- Who holds a key; all null for nobody. A window that is over holds nothing, unless somebody waits to succeed.

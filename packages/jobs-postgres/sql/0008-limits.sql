@@ -386,10 +386,14 @@ begin
 end $$;
 
 -- For jobs that are about to be stored, of these tenants: {tenantId, quota, waiting, more} of the first whose
--- quota has no room for its own, or null.
-create function full_backlog(p_queue int, p_tenants text[]) returns jsonb language plpgsql volatile as $$
+-- quota has no room for its own, or null. In a transaction of a caller's (p_joins) nobody waits for it: what other
+-- transactions that are open bring does not count.
+create function full_backlog(p_queue int, p_tenants text[], p_joins boolean) returns jsonb
+language plpgsql volatile as $$
 begin
-  perform lock_backlogs(array_fill(p_queue, array[cardinality(p_tenants)]), p_tenants);
+  if not p_joins then
+    perform lock_backlogs(array_fill(p_queue, array[cardinality(p_tenants)]), p_tenants);
+  end if;
   return (
     select jsonb_build_object('tenantId', nullif(t.tenant, ''), 'quota', t.quota, 'waiting', t.waiting, 'more', t.more)
     from (
@@ -404,7 +408,7 @@ begin
 end $$;
 
 -- Raises CGK04, so that nothing stays, with {queue, tenantId, quota, waiting, more}, where what a call has stored is
--- more than a quota lets wait. Under lock_backlogs.
+-- more than a quota lets wait. Under lock_backlogs, but for a transaction of a caller's.
 create function refuse_full_backlogs(p_jobs jsonb, p_results jsonb) returns void language plpgsql volatile as $$
 declare
   added record;

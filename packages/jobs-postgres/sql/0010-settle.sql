@@ -51,6 +51,7 @@ begin
   if jsonb_path_exists(others, '$[*].followUps[*].unique') then
     -- What a unique key may replace is the dispatcher's, whose lock comes before all others.
     perform lock_queue(queue_number);
+    perform wait_briefly();
     now_at := now_ms();
     perform admit(queue_number, now_at);
   end if;
@@ -97,6 +98,52 @@ begin
   wakes := wakes or freed_rows is not null and exists (
     select from gate g where g.queue = queue_number and g.used_up);
   return next;
+end $$;
+
+-- Completes one attempt, of those that p_others of settle may tell of, in the transaction of what its handler wrote.
+-- answer is as in settle, null for 'settled', and 'lost' also where the token was settled before: whatever else is in
+-- that transaction would happen twice.
+create function complete_attempt(p_queue text, p_token uuid, p_said jsonb)
+returns table (answer jsonb, wakes boolean) language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+  queue_number int := (select q.id from queue q where q.name = p_queue);
+  said_id bigint := (p_said ->> 'id')::bigint;
+  now_at bigint;
+  one record;
+begin
+  if jsonb_path_exists(p_said, '$.followUps[*].unique') then
+    perform lock_queue(queue_number);
+    perform wait_briefly();
+    perform admit(queue_number, now_ms());
+  end if;
+  perform share_leases(queue_number);
+  perform 1 from lease l where l.token = p_token order by l.token, l.part for update;
+  perform 1 from job j where j.id = said_id for update;
+  perform lock_ends(array[said_id]);
+  now_at := now_ms();
+  one := settle_one(queue_number, p_token, p_said, now_at);
+  if one.freed is not null then
+    perform shrink_leases(array[one.freed]);
+  end if;
+  answer := case when one.freed is null then coalesce(one.answer, '"lost"') else one.answer end;
+  wakes := one.wakes or exists (select from gate g where g.queue = queue_number and g.used_up);
+  return next;
+end $$;
+
+-- Whether complete_attempt with these arguments was committed. Waits for its transaction, if that is still open.
+create function is_completed(p_queue text, p_token uuid, p_said jsonb) returns boolean language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+  perform 1 from lease l where l.token = p_token order by l.part for share;
+  return exists (
+    select from ended e
+    where e.id = (p_said ->> 'id')::bigint and e.settled_token = p_token and e.state = 1
+      and is_said(p_said, (select q.id from queue q where q.name = p_queue), e.queue, e.tenant, e.job_id, e.created_at));
 end $$;
 
 -- The completions among these upon whose end nothing else hangs, all at once; the rows of leases are locked.

@@ -24,6 +24,7 @@ begin
   foreach queue_number in array queue_numbers loop
     perform lock_queue(queue_number);
   end loop;
+  perform wait_briefly();
   now_at := now_ms();
   row_ids := array(
     select find_job((select q.id from queue q where q.name = w.queue), w.tenant, w.job_id, w.id, w.created_at)

@@ -58,6 +58,9 @@ begin
   loop
     perform lock_queue(queue_id(named_queue));
   end loop;
+  if found then
+    perform wait_briefly();
+  end if;
   now_at := now_ms();
   for queue_number in
     select distinct q.id

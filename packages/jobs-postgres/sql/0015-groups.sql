@@ -28,7 +28,7 @@ begin
     select from job_group g where g.queue = queue_number and g.tenant = p_tenant and g.id = root_id
   ) then
     refused := full_backlog(queue_number, array(
-      select p_tenant from jsonb_array_elements(p_groups) g, jsonb_array_elements(g -> 'members')));
+      select p_tenant from jsonb_array_elements(p_groups) g, jsonb_array_elements(g -> 'members')), false);
     if refused is not null then
       return jsonb_build_object('refused', refused);
     end if;

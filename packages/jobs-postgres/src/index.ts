@@ -1,5 +1,7 @@
+export { commit } from './commit.ts'
 export { createPostgresStore, type PostgresStoreOptions } from './create-postgres-store.ts'
 export type { DatabaseOptions } from './database-options.ts'
 export type { HistoryOptions, Retention } from './history.ts'
 export { createJobsMigrator } from './migrations.ts'
+export { withTransaction } from './with-transaction.ts'
 export { createStoreAdminFromUrl, createStoreFromUrl } from './store-from-url.ts'

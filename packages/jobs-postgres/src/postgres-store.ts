@@ -33,8 +33,9 @@ import type {
   StoreCapabilities,
   WakeUp,
 } from '@cgk/jobs-core'
-import { type Db, isDbError, quoteSchema } from '@cgk/db'
+import { type Db, quoteSchema } from '@cgk/db'
 import { checkSchema } from './check-schema.ts'
+import { repeating } from './repeating.ts'
 import type { Database } from './database-options.ts'
 import type { HistoryBounds } from './history.ts'
 import { counts, get, list } from './operations/catalogue.ts'
@@ -56,7 +57,9 @@ import {
 } from './operations/schedules.ts'
 import { settle } from './operations/settle.ts'
 import { listTenants } from './operations/tenants.ts'
+import { CommitWatch } from './commit-watch.ts'
 import type { StoreContext } from './store-context.ts'
+import { TRANSACTIONS, type TransactionalStore } from './transactional-store.ts'
 import { abortedBefore, storeClosed, toStoreError } from './store-error.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -68,9 +71,6 @@ const CAPABILITIES: StoreCapabilities = Object.freeze({
   schedules: true,
   limits: true,
 })
-
-/** How often a call that was the victim of a deadlock, and did nothing, is made again. */
-const DEADLOCK_RETRIES = 3
 
 /** What a store is made of. */
 export interface StoreParts {
@@ -93,6 +93,8 @@ export class PostgresStore implements JobStore {
   readonly capabilities: StoreCapabilities = CAPABILITIES
   readonly #parts: StoreParts
   readonly #wakeUps: WakeUps
+  readonly #commits: CommitWatch
+  readonly [TRANSACTIONS]: TransactionalStore
   #db: Promise<Db> | undefined
   #context: Promise<StoreContext> | undefined
   #closed: Promise<void> | undefined
@@ -101,6 +103,15 @@ export class PostgresStore implements JobStore {
     this.name = parts.database.kind
     this.#parts = parts
     this.#wakeUps = new WakeUps(() => this.#open())
+    this.#commits = new CommitWatch(() => this.#open())
+    this[TRANSACTIONS] = {
+      kind: parts.database.kind,
+      schema: quoteSchema(parts.schema),
+      commits: this.#commits,
+      wakeUps: this.#wakeUps,
+      queues: new Set(),
+      open: () => this.#openChecked(undefined),
+    }
   }
 
   enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]> {
@@ -265,6 +276,7 @@ export class PostgresStore implements JobStore {
   }
 
   async #close(): Promise<void> {
+    await this.#commits.close()
     await this.#wakeUps.close()
     // What could not be opened has nothing to close.
     const db = await this.#db?.catch(() => undefined)
@@ -276,24 +288,21 @@ export class PostgresStore implements JobStore {
     request: Request,
     options: CallOptions | undefined,
   ): Promise<Result> {
-    const signal = options?.signal
-    if (this.#closed !== undefined) throw storeClosed()
-    if (signal?.aborted === true) throw abortedBefore(signal)
+    const context = await this.#openChecked(options?.signal)
     try {
-      const context = await unlessAborted(this.#open(), signal)
-      return await this.#repeating(() => operation(context, request, options))
+      return await repeating(() => operation(context, request, options), options?.signal)
     } catch (error) {
       throw toStoreError(error)
     }
   }
 
-  async #repeating<T>(call: () => Promise<T>): Promise<T> {
-    for (let repeats = 0; ; repeats++) {
-      try {
-        return await call()
-      } catch (error) {
-        if (!isDbError(error, '40P01') || repeats >= DEADLOCK_RETRIES) throw error
-      }
+  async #openChecked(signal: AbortSignal | undefined): Promise<StoreContext> {
+    if (this.#closed !== undefined) throw storeClosed()
+    if (signal?.aborted === true) throw abortedBefore(signal)
+    try {
+      return await unlessAborted(this.#open(), signal)
+    } catch (error) {
+      throw toStoreError(error)
     }
   }
 

@@ -3,7 +3,7 @@ import { quoteSchema, type Transaction } from '@cgk/db'
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createJobsMigrator } from '../src/migrations.ts'
 import { get } from '../src/operations/catalogue.ts'
-import { enqueue, type EnqueueContext } from '../src/operations/enqueue.ts'
+import { enqueue, type EnqueueContext, storeJobs } from '../src/operations/enqueue.ts'
 import { setLimits } from '../src/operations/limits.ts'
 import type { StoreContext } from '../src/store-context.ts'
 import { testPlace } from './support/test-place.ts'
@@ -40,7 +40,7 @@ describe('jobs that come in', () => {
 
   /** The context of a call in a transaction that somebody else ends. */
   function within(tx: Transaction): EnqueueContext {
-    return { ...context, db: tx }
+    return { ...context, db: tx, joins: true }
   }
 
   test('the jobs of a call stand side by side, also beyond a block of ids', async () => {
@@ -61,7 +61,7 @@ describe('jobs that come in', () => {
 
   test('what a producer has not committed delays no other', async () => {
     await context.db.transaction(async (tx) => {
-      await enqueue(within(tx), [newJob(), newJob({ jobId: 'mine' })])
+      await storeJobs(within(tx), [newJob(), newJob({ jobId: 'mine' })])
       const others = await enqueue(context, [
         newJob(),
         newJob({ jobId: 'theirs' }),
@@ -75,7 +75,7 @@ describe('jobs that come in', () => {
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const { promise: waited, resolve: stopWaiting } = Promise.withResolvers<void>()
     const first = context.db.transaction(async (tx) => {
-      await enqueue(within(tx), [newJob({ jobId: 'same' })])
+      await storeJobs(within(tx), [newJob({ jobId: 'same' })])
       begin()
       await waited
       throw new Error('rolled back')

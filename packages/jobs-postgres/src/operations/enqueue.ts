@@ -1,4 +1,4 @@
-import type { Parameter } from '@cgk/db'
+import type { Parameter, Queryable } from '@cgk/db'
 import {
   backlogFull,
   idConflict,
@@ -12,22 +12,31 @@ import type { StoreContext } from '../store-context.ts'
 import { readStoredResults, type StoredResult } from '../stored-results.ts'
 
 /** What an enqueue needs: a caller's transaction will do for the database. */
-export type EnqueueContext = Pick<StoreContext, 'schema' | 'wakeUps'> & {
-  readonly db: Pick<StoreContext['db'], 'query'>
+export type EnqueueContext = Pick<StoreContext, 'schema'> & {
+  readonly db: Queryable
+  /** Whether that is one, so that nobody must wait for its end. */
+  readonly joins: boolean
 }
 
 /** See `JobSink.enqueue`. */
 export async function enqueue(
+  { db, schema, wakeUps }: StoreContext,
+  jobs: readonly NewJob[],
+  options?: CallOptions,
+): Promise<readonly EnqueueResult[]> {
+  const results = await storeJobs({ db, schema, joins: false }, jobs, options)
+  for (const queue of new Set(jobs.map((job) => job.queue))) wakeUps.ready(queue)
+  return results
+}
+
+/** As {@link enqueue}, and tells nobody. */
+export async function storeJobs(
   context: EnqueueContext,
   jobs: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
-  const results = isPlain(jobs)
-    ? await enqueuePlain(context, jobs, options)
-    : await enqueueAny(context, jobs, options)
-  for (const queue of new Set(jobs.map((job) => job.queue))) context.wakeUps.ready(queue)
-  return results
+  return isPlain(jobs) ? enqueuePlain(context, jobs, options) : enqueueAny(context, jobs, options)
 }
 
 /** Whether all are of one queue, and none can be there already. */
@@ -73,12 +82,12 @@ interface PlainRow {
 }
 
 async function enqueuePlain(
-  { db, schema }: EnqueueContext,
+  { db, schema, joins }: EnqueueContext,
   jobs: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
   const rows = await db.query<PlainRow>(
-    `select blocks, created_at, refused from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS})`,
+    `select blocks, created_at, refused from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins})`,
     [
       jobs[0]!.queue,
       column(jobs, ({ tenantId }) => tenantId ?? ''),
@@ -141,12 +150,12 @@ type Added =
   | { readonly full: Full & { readonly queue: string } }
 
 async function enqueueAny(
-  { db, schema }: EnqueueContext,
+  { db, schema, joins }: EnqueueContext,
   jobs: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
   const rows = await db.query<{ readonly added: string }>(
-    `select ${schema}.enqueue_jobs($1::text::jsonb) as added`,
+    `select ${schema}.enqueue_jobs($1::text::jsonb, ${joins}) as added`,
     [JSON.stringify(jobs.map(toJsonJob))],
     options,
   )

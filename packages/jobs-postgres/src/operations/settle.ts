@@ -21,7 +21,7 @@ interface SettledRow {
   readonly answers: string
   readonly wakes: boolean
 }
-type Answer = 'lost' | 'cancelled' | { readonly index: number; readonly holderName: string }
+export type Answer = 'lost' | 'cancelled' | { readonly index: number; readonly holderName: string }
 
 /**
  * See `LeaseStore.settle`. Settlements of one queue are one transaction, a claim is another, sent with them:
@@ -84,7 +84,7 @@ function settleStatement(schema: string, { queue, claims, entries }: Batch): Sta
       plain.map(({ said: { item } }) =>
         item.outcome.type === 'complete' ? item.outcome.result : null,
       ),
-      others.length === 0 ? null : JSON.stringify(others.map(toJson)),
+      others.length === 0 ? null : JSON.stringify(others.map(toJsonSettlement)),
     ],
   }
 }
@@ -113,7 +113,7 @@ function repeatedJobs(entries: readonly Entry[]): ReadonlySet<bigint> {
 }
 
 /** What `settle` reads of p_others. */
-function toJson({ said: { item, place }, id, ...lease }: Entry): object {
+export function toJsonSettlement({ said: { item, place }, id, ...lease }: Entry): object {
   const { outcome, followUps, discard, headers } = item
   return {
     ...(lease satisfies Omit<ListedLease, 'id'>),
@@ -138,7 +138,11 @@ function readAnswers(
     readonly place: number
     readonly answer: Answer
   }[]) {
-    results[place - 1] = typeof answer === 'string' ? answer : { status: 'conflict', ...answer }
+    results[place - 1] = readAnswer(answer)
   }
   if (wakes) wakeUps.ready(queue)
+}
+
+export function readAnswer(answer: Answer): Exclude<SettleResult, 'settled'> {
+  return typeof answer === 'string' ? answer : { status: 'conflict', ...answer }
 }

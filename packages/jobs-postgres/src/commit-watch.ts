@@ -1,0 +1,73 @@
+import type { Db } from '@cgk/db'
+
+const FIRST_LOOK_MS = 10
+const LAST_LOOK_MS = 500
+
+/**
+ * Tells when transactions of others have been committed. No driver tells it, so the server is asked, seldomer
+ * the longer it takes.
+ */
+export class CommitWatch {
+  readonly #open: () => Promise<{ readonly db: Pick<Db, 'control'> }>
+  readonly #watched = new Map<string, Set<() => void>>()
+  #pauseMs = FIRST_LOOK_MS
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(open: () => Promise<{ readonly db: Pick<Db, 'control'> }>) {
+    this.#open = open
+  }
+
+  /** @param xid - of the transaction, as text. */
+  watch(xid: string, onCommit: () => void): void {
+    const callbacks = this.#watched.get(xid)
+    if (callbacks === undefined) this.#watched.set(xid, new Set([onCommit]))
+    else callbacks.add(onCommit)
+    this.#pauseMs = FIRST_LOOK_MS
+    this.#lookLater()
+  }
+
+  /** Looks for the last time. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#looking
+    await this.#look()
+    this.#watched.clear()
+  }
+
+  #lookLater(): void {
+    if (this.#isClosed || this.#looking !== undefined || this.#watched.size === 0) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look().then(() => {
+        this.#looking = undefined
+        this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_LOOK_MS)
+        this.#lookLater()
+      })
+    }, this.#pauseMs).unref()
+  }
+
+  async #look(): Promise<void> {
+    if (this.#watched.size === 0) return
+    try {
+      const { db } = await this.#open()
+      const ended = await db.control.query<{
+        readonly xid: string
+        readonly status: string | null
+      }>(
+        `select w.xid, pg_xact_status(w.xid::xid8) as status from unnest($1::text[]) as w (xid)
+         where pg_xact_status(w.xid::xid8) is distinct from 'in progress'`,
+        [[...this.#watched.keys()]],
+      )
+      for (const { xid, status } of ended) {
+        const callbacks = this.#watched.get(xid) ?? []
+        this.#watched.delete(xid)
+        if (status === 'committed') for (const callback of callbacks) callback()
+      }
+    } catch {
+      // Looked for again: who does not hear of a commit at once polls.
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { type EnqueueResult, type JobSink, JobsError, type NewJob } from '@cgk/jobs-core'
+import type { Queryable } from '@cgk/db'
+import { storeJobs } from './operations/enqueue.ts'
+import { toStoreError } from './store-error.ts'
+import type { TransactionalStore } from './transactional-store.ts'
+
+/** Takes jobs of one queue into a store, in a transaction of the caller's. */
+export class JoinSink implements JobSink {
+  readonly #store: TransactionalStore
+  readonly #tx: Queryable
+  #xid: Promise<string> | undefined
+
+  constructor(store: TransactionalStore, tx: Queryable) {
+    this.#store = store
+    this.#tx = tx
+  }
+
+  async enqueue(jobs: readonly NewJob[]): Promise<readonly EnqueueResult[]> {
+    if (jobs.length === 0) return []
+    for (const job of jobs) refuseReplacing(job)
+    const { schema, commits, wakeUps } = this.#store
+    const { queue } = jobs[0]!
+    try {
+      await this.#prepare(queue, jobs)
+      const [results, xid] = await Promise.all([
+        storeJobs({ db: this.#tx, schema, joins: true }, jobs),
+        (this.#xid ??= this.#readXid()),
+      ])
+      commits.watch(xid, () => wakeUps.ready(queue))
+      return results
+    } catch (error) {
+      throw toStoreError(error)
+    }
+  }
+
+  /** Does in a transaction of our own, at once, what others would wait for if it were done in theirs. */
+  async #prepare(queue: string, jobs: readonly NewJob[]): Promise<void> {
+    const { kind, schema, queues } = this.#store
+    const unique = jobs.filter((job) => job.unique !== undefined)
+    // PGlite has one session: nobody else can wait, and we would wait for ourselves.
+    const isEmbedded = kind === 'pglite'
+    const db = isEmbedded ? this.#tx : (await this.#store.open()).db.control
+    if (unique.length === 0 && (isEmbedded || queues.has(queue))) return
+    await db.query(`select ${schema}.prepare_join($1, $2, $3)`, [
+      queue,
+      unique.map(({ tenantId }) => tenantId ?? ''),
+      unique.map((job) => job.unique!.key),
+    ])
+    queues.add(queue)
+  }
+
+  async #readXid(): Promise<string> {
+    const [row] = await this.#tx.query<{ readonly xid: string }>(
+      'select pg_current_xact_id()::text as xid',
+    )
+    return row!.xid
+  }
+}
+
+function refuseReplacing({ name, unique }: NewJob): void {
+  if (unique === undefined || unique.ifTaken === 'keep') return
+  throw new JobsError(
+    'JOBS_UNSUPPORTED',
+    `job ${name} has a unique key with ${unique.ifTaken}, which changes a job that others may claim: no claim could be made until the transaction ends. Use keep, or enqueue once it is committed`,
+  )
+}
