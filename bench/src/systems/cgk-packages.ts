@@ -2,31 +2,22 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as core from '@cgk/jobs-core'
-import type { JobQueue, JobStore } from '@cgk/jobs-core'
+import type { JobQueue } from '@cgk/jobs-core'
 import type * as memory from '@cgk/jobs-memory'
+import type * as jobsPostgres from '@cgk/jobs-postgres'
+import type * as jobsRedis from '@cgk/jobs-redis'
 
-/** What is used of the package on Postgres. */
-interface PostgresPackage {
-  readonly createPostgresStore: (options: { readonly url: string }) => JobStore
-  readonly createStoreFromUrl: (url: string) => JobStore
-  /** The queue within a transaction of postgres.js. */
-  readonly withTransaction: (queue: JobQueue, transaction: unknown) => Pick<JobQueue, 'enqueue'>
-}
-
-/** What is used of the package on Redis. */
-interface RedisPackage {
-  readonly createRedisStore: (options: {
-    readonly url: string
-    readonly prefix: string
-  }) => JobStore
+/** How the package on Postgres is to take part in a transaction of postgres.js, once it does. */
+interface JoinsTransactions {
+  readonly withTransaction?: (queue: JobQueue, transaction: unknown) => Pick<JobQueue, 'enqueue'>
 }
 
 /** The packages of this repository that are measured, by their folders. */
 export interface CgkPackages {
   readonly 'jobs-core': typeof core
   readonly 'jobs-memory': typeof memory
-  readonly 'jobs-postgres': PostgresPackage
-  readonly 'jobs-redis': RedisPackage
+  readonly 'jobs-postgres': typeof jobsPostgres & JoinsTransactions
+  readonly 'jobs-redis': typeof jobsRedis
 }
 
 const OWN_CHECKOUT = join(import.meta.dirname, '..', '..', '..')

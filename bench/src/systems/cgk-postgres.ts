@@ -27,6 +27,8 @@ export function cgkPostgres(name: string, checkout: string | undefined): System 
       const store = createPostgresStore({ url: database.url })
       const callers = postgres(database.url, { max: CALLERS_CONNECTIONS, onnotice: () => {} })
       const opened = await openCgkQueue(checkout, store, options, async (queue, call) => {
+        if (withTransaction === undefined)
+          throw new Error('jobs-postgres joins no transactions yet')
         await callers.begin((transaction) => call(withTransaction(queue, transaction)))
       })
       return {
