@@ -11,6 +11,7 @@ export const POSTGRES_VARIABLE = 'BENCH_POSTGRES_URL'
 export const DATABASE_PREFIX_VARIABLE = 'BENCH_DATABASE_PREFIX'
 
 const SESSIONS_TIMEOUT_MS = 5000
+const DROP_TIMEOUT_MS = 60_000
 
 const ISOLATION: Readonly<Record<HeldTransaction, string>> = {
   snapshot: 'isolation level repeatable read',
@@ -98,13 +99,28 @@ export class PostgresDatabase implements MeasuredServer, AsyncDisposable {
     if (!this.#owned) return
     const name = databaseOf(this.url)
     await sessionsEnd(name)
-    await executeOn(variable(POSTGRES_VARIABLE), `drop database ${name} with (force)`)
+    await dropDatabase(variable(POSTGRES_VARIABLE), name)
   }
 }
 
 /** Resolves when no database of this process is on its way. */
 export async function databasesCreated(): Promise<void> {
   await Promise.allSettled(beingCreated)
+}
+
+/** Drops a database, whoever uses it, unless it has gone. */
+export async function dropDatabase(url: string, name: string): Promise<void> {
+  const deadline = performance.now() + DROP_TIMEOUT_MS
+  for (;;) {
+    try {
+      await executeOn(url, `drop database if exists ${name} with (force)`)
+      return
+    } catch (error) {
+      // A session in the middle of something long has not noticed yet that it is to end.
+      const isInUse = (error as { readonly code?: unknown }).code === '55006'
+      if (!isInUse || performance.now() > deadline) throw error
+    }
+  }
 }
 
 /** Runs a statement on a connection of its own. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { embeddedBinaries, installedBinaries, PostgresInstance } from '@cgk/test-servers'
-import { connect, executeOn, POSTGRES_VARIABLE } from './postgres-database.ts'
+import { connect, dropDatabase, executeOn, POSTGRES_VARIABLE } from './postgres-database.ts'
 
 /** Settings of a server that figures depend on. */
 const SHOWN_SETTINGS = [
@@ -63,8 +63,7 @@ export async function dropDatabases(prefix: string): Promise<void> {
   try {
     const rows = await sql<{ name: string }[]>`
       select datname as name from pg_database where starts_with(datname, ${prefix})`
-    for (const { name } of rows)
-      await executeOn(url, `drop database if exists ${name} with (force)`)
+    for (const { name } of rows) await dropDatabase(url, name)
   } finally {
     await sql.end()
   }
