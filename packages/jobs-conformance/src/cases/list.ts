@@ -230,6 +230,15 @@ export const listCases: CaseGroup = {
       expect(await sorted('retrying')).toEqual(['retrying'])
     }),
 
+    storeCase('a cancelled job that a worker still holds is listed once', async ({ store }) => {
+      await enqueueAll(store, newJobs(3, 'job'))
+      const [held] = await claimJobs(store, { slots: 2 })
+      await store.cancel([refOf(held!)])
+      const listed = await listIds(store, { queue: QUEUE, statuses: ['running', 'cancelled'] })
+
+      expect(listed.sort()).toEqual(['job-0', 'job-1'])
+    }),
+
     storeCase('names and tenants filter, alone and together', async ({ store }) => {
       await enqueueAll(store, [
         newJob({ jobId: '1', name: 'mail' }),

@@ -49,14 +49,17 @@ local function descending(one, two)
   return one > two
 end
 
--- The serials in those sets below the one given, newest first.
+-- The serials in those sets below the one given, newest first. A cancelled job that is held is in two.
 local function serialsIn(sets, before)
-  local serials = {}
+  local serials, isThere = {}, {}
   for name, command in pairs(sets) do
     local members = command == 'ZRANGE' and call(command, C.base .. name, 0, -1) or call(command, C.base .. name)
     for _, member in ipairs(members) do
       local serial = tonumber(string.match(member, '^%d+'))
-      if serial < before then serials[#serials + 1] = serial end
+      if serial < before and not isThere[serial] then
+        serials[#serials + 1] = serial
+        isThere[serial] = true
+      end
     end
   end
   table.sort(serials, descending)
