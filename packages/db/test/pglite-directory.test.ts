@@ -74,6 +74,19 @@ test('a database in memory is gone when it is closed', async () => {
 })
 
 describe('a database in a directory', () => {
+  test('that is idle keeps no process alive, however long it was used', async () => {
+    const directory = await newDirectory()
+    const { lines } = run(
+      directory,
+      `const db = await openPglite(directory)
+      const loop = setInterval(() => db.query('select 1'), 100)
+      // Longer than Postgres waits until it writes its statistics.
+      setTimeout(() => (clearInterval(loop), console.log('done')), 12_000)`,
+    )
+    expect(await lines.next()).toEqual({ done: false, value: 'done' })
+    expect(await lines.next()).toMatchObject({ done: true })
+  })
+
   test('keeps what was committed before kill -9 in the middle of writing', async () => {
     const directory = await newDirectory()
     const writer = run(

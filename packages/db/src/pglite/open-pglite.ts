@@ -6,10 +6,11 @@ import { DbError } from '../db-error.ts'
 import type { Db } from '../db.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import { PgliteDb } from './pglite-db.ts'
+import { withQuietTimers } from './quiet-timers.ts'
 
 /**
  * Opens a database in a directory, for this process alone; creates it where there is none, which takes
- * some seconds. What was committed survives the end of the process, also by `kill -9`; PGlite does not
+ * some seconds. An idle one holds no process open. What was committed survives the end of the process, also by `kill -9`; PGlite does not
  * wait for the disk, so that a loss of power may lose or damage it.
  *
  * @param directory - left out for a database in memory, which is gone when it is closed.
@@ -17,15 +18,15 @@ import { PgliteDb } from './pglite-db.ts'
  * where another major version of Postgres wrote it; `DB_NOT_INSTALLED` without `@electric-sql/pglite`.
  */
 export async function openPglite(directory?: string): Promise<Db> {
-  const load = await importPglite()
+  const Embedded = await importPglite()
   if (directory === undefined) {
-    const pglite = await load.create()
+    const pglite = await begun(new Embedded())
     return new PgliteDb(pglite, () => pglite.close())
   }
   const path = resolve(directory)
   const lock = await DirectoryLock.take(path)
   try {
-    const pglite = await createOrOpen(load, path)
+    const pglite = await createOrOpen(Embedded, path)
     return new PgliteDb(pglite, async () => {
       try {
         await pglite.close()
@@ -45,35 +46,50 @@ export function usePglite(pglite: PGlite): Db {
 }
 
 async function importPglite(): Promise<typeof PGlite> {
+  let load: typeof PGlite
   try {
-    return (await import('@electric-sql/pglite')).PGlite
+    load = (await import('@electric-sql/pglite')).PGlite
   } catch (cause) {
     const message =
       'an embedded database needs a package that is not installed: npm install @electric-sql/pglite'
     throw new DbError('DB_NOT_INSTALLED', message, { cause })
   }
+  return class extends load {
+    override execProtocolRawSync(message: Uint8Array): Uint8Array {
+      return withQuietTimers(() => super.execProtocolRawSync(message))
+    }
+  }
 }
 
-async function createOrOpen(load: typeof PGlite, directory: string): Promise<PGlite> {
+/** Waits until it can be used, and lets the timer that its start has set be followed by a quiet one. */
+async function begun(pglite: PGlite): Promise<PGlite> {
+  await pglite.waitReady
+  // Postgres has one timer, and sets it anew for what is due earlier: here the limit of the second statement.
+  await pglite.exec('set statement_timeout = 1')
+  await pglite.exec('reset statement_timeout')
+  return pglite
+}
+
+async function createOrOpen(Embedded: typeof PGlite, directory: string): Promise<PGlite> {
   const data = join(directory, 'data')
   // There while a database is made: one that was not finished holds nothing, and is made anew.
   const unfinished = join(directory, 'unfinished')
   if (existsSync(unfinished)) await rm(data, { recursive: true, force: true })
   const isNew = !existsSync(data)
   if (isNew) await writeFile(unfinished, '')
-  const pglite = await open(load, data)
+  const pglite = await open(Embedded, data)
   if (isNew) await rm(unfinished)
   return pglite
 }
 
-async function open(load: typeof PGlite, data: string): Promise<PGlite> {
+async function open(Embedded: typeof PGlite, data: string): Promise<PGlite> {
   const log: string[] = []
   const keep = (line: string): boolean => {
     log.push(line)
     return false
   }
   try {
-    return await load.create(data, { onStdout: keep, onStderr: keep })
+    return await begun(new Embedded(data, { onStdout: keep, onStderr: keep }))
   } catch (error) {
     const text = log.join('\n')
     const [, written, ours] =
