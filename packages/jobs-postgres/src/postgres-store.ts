@@ -91,6 +91,8 @@ type Operation<Request, Result> = (
 export class PostgresStore implements JobStore {
   readonly name: string
   readonly capabilities: StoreCapabilities = CAPABILITIES
+  /** Of an embedded database alone: a server that does not let us in is one that does not answer. */
+  readonly open?: () => Promise<void>
   readonly #parts: StoreParts
   readonly #wakeUps: WakeUps
   readonly #commits: CommitWatch
@@ -111,6 +113,9 @@ export class PostgresStore implements JobStore {
       wakeUps: this.#wakeUps,
       queues: new Set(),
       open: () => this.#openChecked(undefined),
+    }
+    if (parts.database.kind === 'pglite') {
+      this.open = () => this.#run(async () => {}, undefined, undefined)
     }
   }
 

@@ -6,7 +6,7 @@ import {
   type Settlement,
 } from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import { type Fault, faultyStore, storeWith } from './store-with.ts'
@@ -307,5 +307,32 @@ describe('one bad row', () => {
     const bad = await queue.getJob('bad')
     expect(bad).toMatchObject({ id: 'bad', error: { code: 'JOBS_PAYLOAD_UNREADABLE' } })
     expect(JSON.stringify(bad)).not.toContain('hunter2')
+  })
+})
+
+describe('a store that takes long to open', () => {
+  test('makes calls wait, whose deadlines begin when it is open', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const process = new SimulatedProcess(time, storeWith(inner, { open: () => promise }))
+    const queue = process.queue()
+    const stored = Promise.all([queue.enqueue('job', 1), queue.enqueue('job', 2)])
+    await time.advance(60_000)
+    resolve()
+    await stored
+    expect(await queue.counts()).toMatchObject({ pending: 2 })
+  })
+
+  test('and then does not open refuses them, and may open for the next', async () => {
+    const open = vi.fn<() => Promise<void>>().mockRejectedValueOnce(new Error('in use'))
+    const process = new SimulatedProcess(time, storeWith(inner, { open }))
+    const queue = process.queue()
+    await expect(queue.enqueue('job', 1)).rejects.toMatchObject({
+      code: 'JOBS_STORE_UNAVAILABLE',
+      cause: { message: 'in use' },
+    })
+    open.mockResolvedValue()
+    await queue.enqueue('job', 2)
+    await queue.enqueue('job', 3)
+    expect(open).toHaveBeenCalledTimes(2)
   })
 })

@@ -131,8 +131,14 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
         this.#claims.gateMoved()
       }),
     ]
-    this.#loopMonitor.start()
+    void this.#watchLoop()
     this.#claims.start()
+  }
+
+  async #watchLoop(): Promise<void> {
+    // Before, there is no lease that could end; and opening an embedded database blocks the loop.
+    await this.session.opened
+    if (this.#state === 'running') this.#loopMonitor.start()
   }
 
   stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {

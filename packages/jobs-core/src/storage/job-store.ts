@@ -211,6 +211,12 @@ export interface JobStore
   /** The adapter's name, for logs and errors: `memory`, `postgres`, `redis`. */
   readonly name: string
   readonly capabilities: StoreCapabilities
+  /**
+   * Opens what every call needs, as the first call does by itself, and resolves when a call can be answered.
+   * Only for a store where that may take longer than a call may, as making an embedded database does: core
+   * then lets a call's deadline begin after it.
+   */
+  open?(): Promise<void>
   /** Calls the listener for each hint until the returned function is called. */
   subscribe?(listener: (wakeUp: WakeUp) => void): () => void
   /** Resolves when the store answers. @throws a `JobsError` with `retryable` when it does not. */

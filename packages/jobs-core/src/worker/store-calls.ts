@@ -41,7 +41,8 @@ export async function callStore<T>(
   }
 }
 
-function asJobsError(error: unknown, store: JobStore, operation: string): JobsError {
+/** What callers are told of whatever a store threw. */
+export function asJobsError(error: unknown, store: JobStore, operation: string): JobsError {
   if (isJobsError(error)) return error
   return new JobsError(
     'JOBS_STORE_UNAVAILABLE',

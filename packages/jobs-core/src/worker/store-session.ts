@@ -9,7 +9,7 @@ import { Scheduler } from '../schedule/scheduler.ts'
 import { MAINTENANCE_LIMIT, maintenanceLoop } from './maintenance-loop.ts'
 import { Reporter } from './reporter.ts'
 import { Settler } from './settler.ts'
-import { callStore } from './store-calls.ts'
+import { asJobsError, callStore } from './store-calls.ts'
 import type { SupervisedLoop } from './supervised-loop.ts'
 import { TurnTaker } from './turn-taker.ts'
 
@@ -35,10 +35,13 @@ export class StoreSession {
   readonly #maintenance: SupervisedLoop
   readonly #listeners = new Map<string, Set<() => void>>()
   #unsubscribe: (() => void) | null = null
+  readonly #opened = Promise.withResolvers<void>()
   #processors = 0
+  #isOpen = false
 
   constructor(store: JobStore, ports: RuntimePorts, worker: string, logger: JobsLogger) {
     this.store = store
+    if (store.open === undefined) this.#isNowOpen()
     this.#ports = ports
     this.#worker = worker
     this.events = new JobEvents(ports.clock, logger)
@@ -77,13 +80,34 @@ export class StoreSession {
     this.scheduler = new Scheduler(this, ports, logger)
   }
 
-  /** A call to the store under the usual deadline. */
+  /** A call to the store under the usual deadline, which begins when the store is open. */
   call<T>(
     operation: string,
     call: Parameters<typeof callStore<T>>[3],
     deadlineMs?: number,
   ): Promise<T> {
-    return callStore(this.#ports, this.store, operation, call, deadlineMs)
+    const start = (): Promise<T> =>
+      callStore(this.#ports, this.store, operation, call, deadlineMs)
+    return this.#isOpen ? start() : this.#open().then(start)
+  }
+
+  /** Resolves when calls can be answered, once one has opened the store. */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.store.open?.()
+    } catch (error) {
+      throw asJobsError(error, this.store, 'open')
+    }
+    this.#isNowOpen()
+  }
+
+  #isNowOpen(): void {
+    this.#isOpen = true
+    this.#opened.resolve()
   }
 
   extend(
