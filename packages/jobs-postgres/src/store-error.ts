@@ -23,6 +23,13 @@ export function toStoreError(error: unknown): unknown {
   if (code === 'DB_NOT_INSTALLED') {
     return new JobsError('JOBS_STORE_NOT_INSTALLED', error.message, options)
   }
+  if (code === 'DB_DIRECTORY_IN_USE') {
+    return new JobsError(
+      'JOBS_STORE_UNAVAILABLE',
+      `${error.message}; an embedded database serves one process at a time: end the other one, or let both use a server (JOBS_STORE_URL=postgres://…)`,
+      options,
+    )
+  }
   if (TIMEOUTS.has(code)) {
     return new JobsError(
       'JOBS_STORE_TIMEOUT',

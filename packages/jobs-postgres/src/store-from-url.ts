@@ -1,19 +1,22 @@
+import { resolve } from 'node:path'
 import { JobsError, type JobStore, type StoreAdmin } from '@cgk/jobs-core'
 import { PostgresStoreAdmin } from './admin/postgres-store-admin.ts'
 import { createPostgresStore } from './create-postgres-store.ts'
-import { type DatabaseOptions, databaseOf } from './database-options.ts'
+import { databaseOf } from './database-options.ts'
 import { DEFAULT_SCHEMA } from './migrations.ts'
 import { toConfigError } from './store-error.ts'
+import { findWorkspaceRoot } from './workspace-root.ts'
 
 /**
- * Opens the store that a URL names, as every adapter package does: `postgres://…` or `postgresql://…`, with
- * the schema as `?schema=`; `pglite:./directory`, or `pglite:memory` for one that is gone with the store.
+ * Opens the store that a URL names, as every adapter package does: `postgres://…` or `postgresql://…`;
+ * `pglite:./directory`, which starts at the root of the workspace, so that it is the same one in each of its
+ * packages; or `pglite:memory` for one that is gone with the store. `?schema=` names the schema,
+ * `?migrate=manual` leaves it as it is.
  *
  * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for any other URL. No message repeats one.
  */
 export function createStoreFromUrl(url: string): JobStore {
-  const { place, schema } = readUrl(url)
-  return createPostgresStore({ ...place, schema })
+  return createPostgresStore(readUrl(url))
 }
 
 /**
@@ -22,7 +25,7 @@ export function createStoreFromUrl(url: string): JobStore {
  * @throws {@link JobsError} `JOBS_INVALID_CONFIG`
  */
 export function createStoreAdminFromUrl(url: string): StoreAdmin {
-  const { place, schema } = readUrl(url)
+  const { schema, migrate: _, ...place } = readUrl(url)
   try {
     return new PostgresStoreAdmin(databaseOf(place), schema)
   } catch (error) {
@@ -30,20 +33,30 @@ export function createStoreAdminFromUrl(url: string): StoreAdmin {
   }
 }
 
-function readUrl(url: string): { readonly place: DatabaseOptions; readonly schema: string } {
-  const pglite = /^pglite:(.+)$/s.exec(url)?.[1]
-  if (pglite !== undefined) return { place: { pglite }, schema: DEFAULT_SCHEMA }
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new JobsError(
-      'JOBS_INVALID_CONFIG',
-      '@cgk/jobs-postgres opens URLs like postgres://user:password@host/database, pglite:./directory and pglite:memory',
-    )
-  }
+type NamedStore = ({ readonly pglite: string } | { readonly url: string }) & {
+  readonly schema: string
+  readonly migrate: 'auto' | 'manual'
+}
+
+function readUrl(url: string): NamedStore {
   const [address = '', query = ''] = url.split('?', 2)
   const parameters = new URLSearchParams(query)
   const schema = parameters.get('schema') ?? DEFAULT_SCHEMA
-  // The server would refuse a setting that it does not know.
+  const migrate = (parameters.get('migrate') ?? 'auto') as 'auto' | 'manual'
+  // A server would refuse a setting that it does not know.
   parameters.delete('schema')
+  parameters.delete('migrate')
   const rest = parameters.toString()
-  return { place: { url: rest === '' ? address : `${address}?${rest}` }, schema }
+  const directory = /^pglite:(.+)$/s.exec(address)?.[1]
+  if (directory !== undefined && rest === '') {
+    const pglite = directory === 'memory' ? directory : resolve(findWorkspaceRoot(), directory)
+    return { pglite, schema, migrate }
+  }
+  if (!/^postgres(ql)?:\/\//.test(address)) {
+    throw new JobsError(
+      'JOBS_INVALID_CONFIG',
+      '@cgk/jobs-postgres opens URLs like postgres://user:password@host/database, pglite:./directory and pglite:memory, with ?schema= and ?migrate=manual',
+    )
+  }
+  return { url: rest === '' ? address : `${address}?${rest}`, schema, migrate }
 }
