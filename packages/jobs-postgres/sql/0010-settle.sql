@@ -10,7 +10,7 @@
 -- What is a plain completion comes as elements of arrays, all else in p_others: {place, lease, turn, id, tenant,
 -- jobId, createdAt, type, result, error, delayMs, pauseLimiterMs, followUps, discard, headers}. lease, turn and id are
 -- those of the token, lease being the place of its claim in p_tokens; createdAt is what is in the job's id where the
--- store made it, else there is a jobId.
+-- store made it, else there is a jobId. Where all have the same tenant, it is p_tenants' only one.
 --
 -- answers has only what is not 'settled': [{place, answer}], an answer being 'lost', 'cancelled' or {index,
 -- holderName}; wakes tells whether more may be claimed than before.
@@ -71,8 +71,8 @@ begin
     -- What is no plain completion after all: stale, repeated, cancelled, or with something that hangs on its end.
     others := others || (
       select coalesce(jsonb_agg(jsonb_build_object(
-        'place', s.place, 'lease', s.lease, 'turn', s.turn, 'id', s.id, 'tenant', s.tenant, 'jobId', s.job_id,
-        'createdAt', s.created_at, 'type', 'complete', 'result', s.result)), '[]')
+        'place', s.place, 'lease', s.lease, 'turn', s.turn, 'id', s.id,
+        'tenant', coalesce(s.tenant, p_tenants[1]), 'jobId', s.job_id, 'createdAt', s.created_at, 'type', 'complete', 'result', s.result)), '[]')
       from unnest(p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results)
         as s (place, lease, turn, id, tenant, job_id, created_at, result)
       where array_position(done_places, s.place) is null);
@@ -150,42 +150,58 @@ end $$;
 -- Says which they were, and for each the row of its lease. Where p_alone is not set other settlements follow:
 -- outcomes count for a limiter in their order, so that none of these is taken out of it.
 --
--- Joins are of what is listed with what is leased: by hashes, for each with each would be slow, and never of a
--- table that may have grown since the plan was made.
+-- Plans are made once, when tables may be empty, and have to be good for all sizes: what is held is looked up in a
+-- hashed subquery, which IS TRUE keeps from becoming a join; and job can be looked up by its id alone, because no
+-- other condition is one that an index or another kind of join knows.
 create function settle_plain(
   p_queue int, p_tokens uuid[],
   p_places int[], p_leases int[], p_turns int[], p_ids bigint[], p_tenants text[], p_job_ids text[],
   p_created_at bigint[], p_results text[],
   p_alone boolean, p_counts_leases boolean, p_now bigint,
   out places int[], out rows tid[], out frees_keys boolean
-) language plpgsql volatile
-set enable_nestloop = off set enable_hashjoin = on as $$
+) language plpgsql volatile as $$
+declare
+  -- By their places in p_tokens; null for what there is none of.
+  lease_rows tid[];
+  workers text[];
+  starts bigint[];
+  -- As a suspect is, which has a row in governed without any key.
+  are_alone boolean[];
+  is_divided boolean;
 begin
-  with said as (
-    select * from unnest(p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results)
+  select array_agg(l.row order by t.place), array_agg(l.worker order by t.place),
+    array_agg(l.started_at order by t.place), array_agg(l.is_alone order by t.place), coalesce(bool_or(l.part > 0), false)
+  into lease_rows, workers, starts, are_alone, is_divided
+  from unnest(p_tokens) with ordinality as t (token, place) left join lateral (
+    select x.ctid as row, x.part, x.worker, x.started_at, x.has_governed and cardinality(x.ids) = 1 as is_alone
+    from lease x where x.token = t.token
+    order by x.part desc limit 1
+  ) l on true;
+  if is_divided then
+    -- One by one it is found out which part of it each is in.
+    frees_keys := false;
+    return;
+  end if;
+  with plain as materialized (
+    select s.nth, s.lease, s.turn, s.id, coalesce(s.tenant, p_tenants[1]) as tenant, s.job_id, s.created_at, s.result
+    from unnest(p_places, p_leases, p_turns, p_ids, p_tenants, p_job_ids, p_created_at, p_results)
       as s (nth, lease, turn, id, tenant, job_id, created_at, result)
-  ), held as materialized (
-    select l.row, l.lease, l.token, l.worker, l.started_at, l.is_alone, u.id, u.turn
-    from (
-      select x.ctid as row, array_position(p_tokens, x.token) as lease, x.token, x.worker, x.started_at,
-        -- As a suspect is, which has a row in governed without any key.
-        x.has_governed and cardinality(x.ids) = 1 as is_alone, x.ids, x.turns
-      from lease x where x.token = any(p_tokens)
-    ) l, unnest(l.ids, l.turns) as u (id, turn)
-  ), plain as materialized (
-    select s.nth, s.turn, s.id, s.tenant, s.job_id, s.created_at, s.result,
-      h.row, h.token, h.worker, h.started_at, h.is_alone
-    from said s join held h on h.id = s.id and h.turn = s.turn and h.lease = s.lease
+    where ((s.lease, s.turn, s.id) in (
+      select array_position(p_tokens, l.token), u.turn, u.id
+      from lease l, unnest(l.ids, l.turns) as u (id, turn) where l.token = any(p_tokens))) is true
+    -- Like all who lock rows of jobs.
+    order by s.id
   ), gone as (
     delete from job j using plain p
-    where j.id = any(array(select x.id from plain x))
-      and j.id = p.id and j.turn = p.turn and j.tenant = p.tenant and j.queue = p_queue
-      and case when j.job_id is null then j.created_at = p.created_at else j.job_id = p.job_id end
+    where j.id = any(array[p.id])
+      and case
+        when j.turn <> p.turn or j.tenant <> p.tenant or j.queue <> p_queue then false
+        when j.job_id is null then j.created_at = p.created_at else j.job_id = p.job_id end
       and j.ended_at is null and j.unique_key is null and j.member_of is null and j.callback_of is null
       and j.schedule is null and (p_alone or j.limiter is null)
-    returning j.*, p.nth, p.result, p.row, p.token, p.worker as held_by, p.started_at as began_at,
+    returning j.*, p.nth, p.lease, p.result,
       j.limiter is not null or j.ordering_key is not null or j.concurrency_key is not null
-        or p.is_alone and exists (select from governed r where r.id = j.id) as is_governed
+        or are_alone[p.lease] and exists (select from governed r where r.id = j.id) as is_governed
   ), kept as (
     insert into ended (
       id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,
@@ -195,11 +211,11 @@ begin
     select
       g.id, g.queue, g.turn, g.priority, g.attempts + 1, g.releases, g.lost_leases, g.generation, g.created_at,
       p_now, g.run_at,
-      g.began_at, p_now, g.tenant, g.name, g.payload, g.job_id, g.metadata, g.headers, g.max_attempts,
+      starts[g.lease], p_now, g.tenant, g.name, g.payload, g.job_id, g.metadata, g.headers, g.max_attempts,
       g.retry_delay_ms,
-      g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, g.held_by, g.progress,
+      g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, workers[g.lease], g.progress,
       g.log, g.failures,
-      g.effects, g.token, 1, g.result, 1
+      g.effects, p_tokens[g.lease], 1, g.result, 1
     from gone g
   ), told as (
     insert into mail (queue, tenant, kind, first, last, verdict, cleared, ended_at)
@@ -209,7 +225,7 @@ begin
     where p_counts_leases and not g.is_governed
     group by g.tenant having has_gate(p_queue, g.tenant)
   )
-  select array_agg(g.nth), array_agg(g.row),
+  select array_agg(g.nth), array_agg(lease_rows[g.lease]),
     coalesce(bool_or(
       g.is_governed and frees_key(p_queue, g.tenant, g.ordering_key, g.concurrency_key, g.id)), false)
   into places, rows, frees_keys

@@ -21,13 +21,14 @@ begin
       select x.ctid as row, array_position(p_tokens, x.token) as lease, x.* from lease x where x.token = any(p_tokens)
     ) l, unnest(l.ids, l.turns) as u (id, turn)
   ), alive as materialized (
-    select j.* from job j where j.id = any(p_ids) and j.queue = p_queue
+    -- Adding nothing keeps it out of the choice of an index.
+    select j.* from job j where j.id = any(p_ids) and j.queue + 0 = p_queue
   )
   select s.place::int, s.id, j.tenant, j.limiter, coalesce(j.ordering_key, j.concurrency_key),
     j.ended_at is not null, l.token, l.part, l.live, l.expires_at
   from said s
   join leased l on l.id = s.id and l.turn = s.turn and l.lease = s.lease
-  join alive j on j.id = s.id and j.turn = s.turn and j.tenant = s.tenant
+  join alive j on j.id = s.id and j.turn = s.turn and j.tenant = coalesce(s.tenant, p_tenants[1])
     and case when j.job_id is null then j.created_at = s.created_at else j.job_id = s.job_id end
   order by s.place;
 end $$;
