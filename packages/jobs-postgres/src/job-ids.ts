@@ -5,8 +5,16 @@ const PATTERN = /^job_([0-9a-z]{1,11})_([0-9a-f]{16})$/
 const GREATEST_ID = 2n ** 63n - 1n
 
 /** The id of a job whose producer named none: that of its row, in the form of core's `createJobId`. */
-export function makeJobId(id: bigint, createdAt: number): string {
-  return `job_${createdAt.toString(36)}_${id.toString(16).padStart(16, '0')}`
+export function makeJobId(id: bigint | string, createdAt: number): string {
+  // Up to 15 digits a number is exact, and much faster.
+  const number = typeof id === 'string' && id.length <= 15 ? Number(id) : BigInt(id)
+  return `job_${createdAt.toString(36)}_${number.toString(16).padStart(16, '0')}`
+}
+
+/** When the job of that row was created, if this is the id that {@link makeJobId} made for it; else `null`. */
+export function createdAtOf(jobId: string, id: string): number | null {
+  const createdAt = Number.parseInt(jobId.slice('job_'.length, -'_0123456789abcdef'.length), 36)
+  return Number.isSafeInteger(createdAt) && makeJobId(id, createdAt) === jobId ? createdAt : null
 }
 
 /** What is in an id that {@link makeJobId} made; `null` for any other text. */

@@ -58,7 +58,7 @@ export function readRecord(queue: string, json: string): JobRecord {
   return {
     queue,
     tenantId: job.tenant === '' ? null : job.tenant,
-    id: job.job_id ?? makeJobId(BigInt(job.id), job.created_at),
+    id: job.job_id ?? makeJobId(job.id, job.created_at),
     name: job.name,
     payload: job.payload,
     metadata: job.metadata ?? null,
@@ -91,25 +91,27 @@ export function readRecord(queue: string, json: string): JobRecord {
   }
 }
 
-/** A row of the SQL function `claimed`. */
+/** A row of the SQL function `claimed`; numbers are texts. */
 export interface ClaimedRow {
-  readonly id: bigint
-  readonly turn: number
-  readonly tenant: string
+  readonly id: string
   readonly name: string
   readonly payload: string
-  readonly priority: number
-  /** This one included. */
-  readonly attempts: number
-  readonly releases: number
-  readonly lost_leases: number
-  readonly generation: number
-  readonly created_at: bigint
-  readonly run_at: bigint
-  /** The lease's. */
-  readonly started_at: bigint
-  /** JSON of {@link StoredExtras}; null for a job that has none. */
+  readonly created_at: string
+  readonly tenant: string | null
+  /** `null` for `created_at`. */
+  readonly run_at: string | null
+  /** JSON of {@link ClaimedExtras}; `null` for a new job about which nothing else was said. */
   readonly rest: string | null
+}
+
+interface ClaimedExtras extends StoredExtras {
+  readonly turn?: number
+  readonly priority?: number
+  /** Before this one. */
+  readonly attempts?: number
+  readonly releases?: number
+  readonly lost_leases?: number
+  readonly generation?: number
 }
 
 /** The lease that a row was claimed with. */
@@ -118,34 +120,37 @@ export interface ClaimedWith {
   readonly worker: string
   /** The lease's uuid. */
   readonly token: string
+  readonly startedAt: number
 }
 
-const PLAIN: StoredExtras = {}
+const PLAIN: ClaimedExtras = {}
 const NOTHING: readonly never[] = Object.freeze([])
 
 /** Written out, because this is on the way of every job. */
-export function toClaimedJob({ queue, worker, token }: ClaimedWith, row: ClaimedRow): ClaimedJob {
-  const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as StoredExtras)
+export function toClaimedJob(
+  { queue, worker, token, startedAt }: ClaimedWith,
+  row: ClaimedRow,
+): ClaimedJob {
+  const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as ClaimedExtras)
   const createdAt = Number(row.created_at)
-  const startedAt = Number(row.started_at)
   return {
     queue,
-    tenantId: row.tenant === '' ? null : row.tenant,
+    tenantId: row.tenant,
     id: extras.job_id ?? makeJobId(row.id, createdAt),
     name: row.name,
     payload: row.payload,
     metadata: extras.metadata ?? null,
-    priority: row.priority,
+    priority: extras.priority ?? 0,
     state: 'running',
     createdAt,
     updatedAt: startedAt,
-    runAt: Number(row.run_at),
+    runAt: row.run_at === null ? createdAt : Number(row.run_at),
     startedAt,
     endedAt: null,
-    attempts: row.attempts,
-    releases: row.releases,
-    lostLeases: row.lost_leases,
-    generation: row.generation,
+    attempts: (extras.attempts ?? 0) + 1,
+    releases: extras.releases ?? 0,
+    lostLeases: extras.lost_leases ?? 0,
+    generation: extras.generation ?? 1,
     maxAttempts: extras.max_attempts ?? null,
     retryDelayMs: extras.retry_delay_ms ?? null,
     timeoutMs: extras.timeout_ms ?? null,
@@ -161,7 +166,7 @@ export function toClaimedJob({ queue, worker, token }: ClaimedWith, row: Claimed
     worker,
     failures: NOTHING,
     effects: extras.effects ?? null,
-    token: writeToken({ claim: token, turn: row.turn, id: row.id }),
+    token: writeToken({ claim: token, turn: extras.turn ?? 0, id: row.id }),
   }
 }
 

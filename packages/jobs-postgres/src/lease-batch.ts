@@ -1,13 +1,14 @@
 import type { Lease } from '@cgk/jobs-core'
 import type { Parameter } from '@cgk/db'
-import { parseJobId } from './job-ids.ts'
+import { createdAtOf } from './job-ids.ts'
 import { readToken } from './token.ts'
 
 /** A lease as SQL is told of it: `lease` is the place of its claim among those of the batch, from 1. */
 export interface ListedLease {
   readonly lease: number
   readonly turn: number
-  readonly id: bigint
+  /** In decimal digits. */
+  readonly id: string
   readonly tenant: string
   /** `null` where the store made the job's id for that row, and `createdAt` is what else is in it. */
   readonly jobId: string | null
@@ -15,9 +16,9 @@ export interface ListedLease {
 }
 
 /** A job's id, as SQL compares it with the row that a token names. */
-export function nameOf(jobId: string, id: bigint): Pick<ListedLease, 'jobId' | 'createdAt'> {
-  const made = parseJobId(jobId)
-  return made?.id === id ? { jobId: null, createdAt: made.createdAt } : { jobId, createdAt: null }
+export function nameOf(jobId: string, id: string): Pick<ListedLease, 'jobId' | 'createdAt'> {
+  const createdAt = createdAtOf(jobId, id)
+  return { jobId: createdAt === null ? jobId : null, createdAt }
 }
 
 /** Leases of one queue that go to SQL together, each with what else the call says of it. */
@@ -72,9 +73,13 @@ export function leaseColumns(entries: readonly ListedLease[]): readonly Paramete
   return [
     entries.map(({ lease }) => lease),
     entries.map(({ turn }) => turn),
-    entries.map(({ id }) => id),
-    entries.map(({ tenant }) => tenant),
+    `{${entries.map(({ id }) => id).join()}}`,
+    isOfOneTenant(entries) ? [entries[0]!.tenant] : entries.map(({ tenant }) => tenant),
     entries.every(({ jobId }) => jobId === null) ? null : entries.map(({ jobId }) => jobId),
     entries.map(({ createdAt }) => createdAt),
   ]
+}
+
+function isOfOneTenant(entries: readonly ListedLease[]): boolean {
+  return entries.length > 0 && entries.every(({ tenant }) => tenant === entries[0]!.tenant)
 }

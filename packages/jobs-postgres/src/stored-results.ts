@@ -24,6 +24,6 @@ export function readStoredResults(
       return { status: result.status, job }
     }
     const { status, id, jobId, createdAt, runAt } = result
-    return { status, id: jobId ?? makeJobId(BigInt(id), createdAt), createdAt, runAt }
+    return { status, id: jobId ?? makeJobId(id, createdAt), createdAt, runAt }
   })
 }

@@ -1,7 +1,7 @@
 import type { ISql } from 'postgres'
 import type { Row, Statement } from '../db.ts'
 import { encodeParameters } from '../values/parameters.ts'
-import { decodeValue } from '../values/values.ts'
+import { decoderOf, type Value } from '../values/values.ts'
 
 /** A running statement. */
 export interface RunningStatement {
@@ -22,20 +22,25 @@ export function startStatement(
   const options = { prepare, simple: false } // A statement without parameters is prepared as well.
   const query = sql.unsafe(text, encodeParameters(params), options).raw()
   const rows = query.then((result) => {
-    const columns = result.columns as readonly { readonly name: string; readonly type: number }[]
+    const described = result.columns as readonly { readonly name: string; readonly type: number }[]
+    const columns = described.map(({ name, type }) => ({ name, decode: decoderOf(type) }))
     return Array.from(result, (values: readonly (Buffer | null)[]) => toRow(columns, values))
   })
   return { rows, query }
 }
 
-function toRow(
-  columns: readonly { readonly name: string; readonly type: number }[],
-  values: readonly (Buffer | null)[],
-): Row {
-  return Object.fromEntries(
-    columns.map(({ name, type }, index) => {
-      const value = values[index] ?? null
-      return [name, value === null ? null : decodeValue(type, value.toString())]
-    }),
-  )
+interface Column {
+  readonly name: string
+  readonly decode: (text: string) => Value
+}
+
+/** A loop, because this is on the way of every value. */
+function toRow(columns: readonly Column[], values: readonly (Buffer | null)[]): Row {
+  const row: Record<string, Value> = {}
+  for (let index = 0; index < columns.length; index++) {
+    const { name, decode } = columns[index]!
+    const value = values[index] ?? null
+    row[name] = value === null ? null : decode(value.toString())
+  }
+  return row
 }

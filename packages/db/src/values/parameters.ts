@@ -49,6 +49,8 @@ export function arrayLiteral(
 
 /** Any text as an element of an array. */
 export function quoted(text: string): string {
+  // JSON escapes like that too, and faster, what has no control characters.
+  if (!/[^ -\uFFFF]/.test(text)) return JSON.stringify(text)
   return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`
 }
 

@@ -61,9 +61,15 @@ export const DECODED_TYPES: readonly number[] = [...SCALARS.keys(), ...ARRAY_TYP
 
 /** Decodes the server's text of a value by the object identifier of its type. */
 export function decodeValue(type: number, text: string): Value {
+  return decoderOf(type)(text)
+}
+
+/** What {@link decodeValue} does with values of that type. */
+export function decoderOf(type: number): Decode {
   const element = ARRAY_TYPES.get(type)
-  if (element === undefined) return (SCALARS.get(type) ?? same)(text)
-  return decodeArray(text, SCALARS.get(element) ?? same)
+  if (element === undefined) return SCALARS.get(type) ?? same
+  const decode = SCALARS.get(element) ?? same
+  return (text) => decodeArray(text, decode)
 }
 
 /** Decodes the server's text of an array, whose elements may be arrays in turn. */

@@ -5,6 +5,8 @@ import type { StoreContext } from '../store-context.ts'
 import { giveBack } from './give-back.ts'
 
 interface ClaimRow {
+  /** `null` where nothing was claimed because of a pause of the queue, or because there is no such queue. */
+  readonly started_at: bigint | null
   readonly next_due_in_ms: bigint | null
   readonly awaits_release: boolean
   readonly has_suspects: boolean
@@ -43,7 +45,7 @@ export function claimStatements(
 ): readonly Statement[] {
   return [
     {
-      text: `select next_due_in_ms, awaits_release, has_suspects
+      text: `select started_at, next_due_in_ms, awaits_release, has_suspects
         from ${schema}.claim($1, $2, $3, $4, $5, $6, $7)`,
       params: [queue, slots, prefetch, leaseMs, worker, suspects, token],
     },
@@ -57,8 +59,13 @@ export function readClaim(
   token: string,
   [claims, jobs]: readonly (readonly Row[])[],
 ): ClaimResult {
-  const { next_due_in_ms: next, awaits_release, has_suspects } = claims![0] as unknown as ClaimRow
-  const lease = { queue, worker, token }
+  const {
+    started_at,
+    next_due_in_ms: next,
+    awaits_release,
+    has_suspects,
+  } = claims![0] as unknown as ClaimRow
+  const lease = { queue, worker, token, startedAt: Number(started_at) }
   return {
     jobs: (jobs as unknown as readonly ClaimedRow[]).map((row) => toClaimedJob(lease, row)),
     nextDueInMs: next === null ? null : Number(next),

@@ -59,7 +59,7 @@ export async function enqueueGroups(
     members: answer.members.map((members) =>
       members.map(({ id, runAt }) => ({
         status: 'enqueued',
-        id: makeJobId(BigInt(id), answer.now),
+        id: makeJobId(id, answer.now),
         createdAt: answer.now,
         runAt,
       })),
@@ -144,6 +144,6 @@ function readGroup(queue: string, group: StoredGroup): GroupRecord {
     createdAt: group.created_at,
     endedAt,
     // It is made in the moment in which the group ends.
-    callbackId: callback === null ? null : makeJobId(BigInt(callback), endedAt!),
+    callbackId: callback === null ? null : makeJobId(callback, endedAt!),
   }
 }

@@ -56,5 +56,5 @@ function readResult(queue: string, { status, holder, record }: ActedRow): Action
   const job = readRecord(queue, record)
   if (status !== 'keyTaken') return { status, job }
   const { id, job_id: jobId, created_at: createdAt } = JSON.parse(holder!) as Holder
-  return { status, job, holderId: jobId ?? makeJobId(BigInt(id), createdAt) }
+  return { status, job, holderId: jobId ?? makeJobId(id, createdAt) }
 }

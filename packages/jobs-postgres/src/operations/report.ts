@@ -24,7 +24,7 @@ function toJson({ lease, progress, log, effects }: AttemptReport): object {
     queue: lease.queue,
     token: token?.claim,
     turn: token?.turn,
-    id: token === null ? undefined : String(token.id),
+    id: token?.id,
     tenant: lease.tenantId ?? '',
     ...(token !== null && nameOf(lease.id, token.id)),
     progress,

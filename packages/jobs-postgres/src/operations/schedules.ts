@@ -257,5 +257,5 @@ function readEnd(text: string | null): ScheduleRecord['lastEnd'] {
 }
 
 function idOf({ id, jobId, createdAt }: NotedJob): string {
-  return jobId ?? makeJobId(BigInt(id), createdAt)
+  return jobId ?? makeJobId(id, createdAt)
 }

@@ -81,16 +81,21 @@ function settleStatement(schema: string, { queue, claims, entries }: Batch): Sta
       claims,
       plain.map(({ said }) => said.place),
       ...leaseColumns(plain),
-      plain.map(({ said: { item } }) =>
-        item.outcome.type === 'complete' ? item.outcome.result : null,
-      ),
+      resultsOf(plain),
       others.length === 0 ? null : JSON.stringify(others.map(toJsonSettlement)),
     ],
   }
 }
 
+function resultsOf(plain: readonly Entry[]): readonly (string | null)[] | null {
+  const results = plain.map(({ said: { item } }) =>
+    item.outcome.type === 'complete' ? item.outcome.result : null,
+  )
+  return results.every((result) => result === null) ? null : results
+}
+
 /** Whether it is all the same when it is settled. */
-function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<bigint>): boolean {
+function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<string>): boolean {
   const { outcome, followUps, discard, headers } = item
   return (
     outcome.type === 'complete' &&
@@ -102,9 +107,9 @@ function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<bigint>): 
 }
 
 /** Jobs that more than one settlement of the batch is about. */
-function repeatedJobs(entries: readonly Entry[]): ReadonlySet<bigint> {
-  const seen = new Set<bigint>()
-  const repeated = new Set<bigint>()
+function repeatedJobs(entries: readonly Entry[]): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
   for (const { id } of entries) {
     if (seen.has(id)) repeated.add(id)
     seen.add(id)
@@ -113,11 +118,10 @@ function repeatedJobs(entries: readonly Entry[]): ReadonlySet<bigint> {
 }
 
 /** What `settle` reads of p_others. */
-export function toJsonSettlement({ said: { item, place }, id, ...lease }: Entry): object {
+export function toJsonSettlement({ said: { item, place }, ...lease }: Entry): object {
   const { outcome, followUps, discard, headers } = item
   return {
-    ...(lease satisfies Omit<ListedLease, 'id'>),
-    id: String(id),
+    ...(lease satisfies ListedLease),
     ...outcome,
     ...(followUps.length > 0 && { followUps: followUps.map(toJsonJob) }),
     place,
