@@ -1,10 +1,12 @@
 -- What a queue is kept in. Instants are epoch milliseconds of the server's clock (see now_ms), durations
 -- milliseconds, rates microseconds. The tenant of jobs without one is ''. Texts compare by their bytes.
 
--- Sorts as the texts' UTF-16 units do; bytes would put U+E000 to U+FFFF before what is beyond them.
-create function utf16_order(p_text text) returns bytea language sql immutable strict parallel safe
-return convert_to(
-  translate(convert_from(convert_to(p_text, 'UTF8'), 'LATIN1'), U&'\00EE\00EF', U&'\00F8\00F9'), 'LATIN1');
+-- Sorts as the texts' UTF-16 units do; code points would put U+E000 to U+FFFF before what is beyond them.
+create function utf16_order(p_text text) returns int[] language sql immutable strict parallel safe
+return array(
+  select code + case when code between 57344 and 65535 then 2097152 else 0 end
+  from unnest(string_to_array(p_text, null)) with ordinality as x (letter, place), ascii(letter) as code
+  order by place);
 
 create table queue (
   id int generated always as identity primary key,
