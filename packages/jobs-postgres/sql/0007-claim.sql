@@ -614,7 +614,8 @@ begin
       ) > 0
     then (
       select jsonb_object_agg(e.key, e.value)::text
-      from jsonb_each(to_jsonb(j) - '{id,queue,tenant,name,payload,created_at,updated_at,run_at,started_at,log,failures,settled_token}'::text[]) e
+      -- Taken from the row above it would be copied for each job.
+      from jsonb_each((select to_jsonb(x) from job x where x.id = j.id) - '{id,queue,tenant,name,payload,created_at,updated_at,run_at,started_at,log,failures,settled_token}'::text[]) e
       where e.value <> 'null'
     ) end
   from lease l cross join unnest(l.ids, l.turns) with ordinality as c (id, turn, place)

@@ -199,9 +199,15 @@ begin
         when j.job_id is null then j.created_at = p.created_at else j.job_id = p.job_id end
       and j.ended_at is null and j.unique_key is null and j.member_of is null and j.callback_of is null
       and j.schedule is null and (p_alone or j.limiter is null)
-    returning j.*, p.nth, p.lease, p.result,
+    returning
+      -- What is read several times comes first: who reads a column unpacks all before it.
+      p.nth, p.lease,
       j.limiter is not null or j.ordering_key is not null or j.concurrency_key is not null
-        or are_alone[p.lease] and exists (select from governed r where r.id = j.id) as is_governed
+        or are_alone[p.lease] and exists (select from governed r where r.id = j.id) as is_governed,
+      j.id, j.tenant, j.ordering_key, j.concurrency_key,
+      j.queue, j.turn, j.priority, j.attempts, j.releases, j.lost_leases, j.generation, j.created_at, j.run_at,
+      j.name, j.payload, j.job_id, j.metadata, j.headers, j.max_attempts, j.retry_delay_ms, j.timeout_ms,
+      j.concurrency_limit, j.limiter, j.progress, j.log, j.failures, j.effects, p.result
   ), kept as (
     insert into ended (
       id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,

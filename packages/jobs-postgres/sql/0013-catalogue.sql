@@ -153,8 +153,8 @@ begin
     -- Adding nothing keeps a column out of the choice of an index: each branch has the one it is meant for.
     select id from (
       (select j.id from every_job j
-      where p_tenant is not null and p_group is null
-        and j.queue = queue_found and j.tenant = p_tenant and j.id < p_before
+      where p_tenant <> '' and p_group is null
+        and j.queue = queue_found and j.tenant = p_tenant and j.tenant <> '' and j.id < p_before
         and (not j.is_live or looks_at_live)
         and is_meant(j, p_names, p_key_prefix, p_group, p_schedule)
         and (p_statuses is null or status_of(j.state, j.attempts, j.run_at,
@@ -162,7 +162,7 @@ begin
       order by j.id desc limit p_limit)
       union all
       (select j.id from every_job j
-      where p_tenant is null
+      where (p_tenant is null or p_tenant = '' and p_group is null and j.tenant = '')
         and j.queue + 0 = queue_found and j.id < p_before
         and (not j.is_live or looks_at_live)
         and is_meant(j, p_names, p_key_prefix, p_group, p_schedule)
@@ -206,10 +206,15 @@ begin
     select status_of(j.state, j.attempts, j.run_at,
       (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
     from every_job j where j.queue = queue_found group by 1;
+  elsif p_tenant = '' then
+    return query
+    select status_of(j.state, j.attempts, j.run_at,
+      (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
+    from every_job j where j.queue = queue_found and j.tenant = '' group by 1;
   else
     return query
     select status_of(j.state, j.attempts, j.run_at,
       (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
-    from every_job j where j.queue = queue_found and j.tenant = p_tenant group by 1;
+    from every_job j where j.queue = queue_found and j.tenant = p_tenant and j.tenant <> '' group by 1;
   end if;
 end $$;
