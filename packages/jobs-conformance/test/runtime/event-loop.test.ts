@@ -38,6 +38,15 @@ describe('a handler that blocks the event loop', () => {
     expect(blockedMs).toBeLessThanOrEqual(1_500)
   })
 
+  test('and a processor that holds no job reports nothing', async () => {
+    const time = new ManualTime()
+    const process = new SimulatedProcess(time)
+    process.start({ queue: process.queue() })
+    time.pass(60_000)
+    await time.advance(1_000)
+    expect(process.log).toEqual([])
+  })
+
   test('and a processor that has stopped reports nothing any more', async () => {
     const time = new ManualTime()
     const process = new SimulatedProcess(time)

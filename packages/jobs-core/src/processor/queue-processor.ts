@@ -86,6 +86,8 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
       },
     })
     this.#loopMonitor = new LoopMonitor(clock, timers, leaseMs / 3, (blockedMs) => {
+      // Without a lease nothing is at stake, as while an embedded database is opened.
+      if (this.#claims.held.length === 0) return
       logger.warn('the event loop was blocked; no lease was renewed meanwhile', {
         queue,
         blockedMs,
@@ -131,14 +133,8 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
         this.#claims.gateMoved()
       }),
     ]
-    void this.#watchLoop()
+    this.#loopMonitor.start()
     this.#claims.start()
-  }
-
-  async #watchLoop(): Promise<void> {
-    // Before, there is no lease that could end; and opening an embedded database blocks the loop.
-    await this.session.opened
-    if (this.#state === 'running') this.#loopMonitor.start()
   }
 
   stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {

@@ -35,13 +35,12 @@ export class StoreSession {
   readonly #maintenance: SupervisedLoop
   readonly #listeners = new Map<string, Set<() => void>>()
   #unsubscribe: (() => void) | null = null
-  readonly #opened = Promise.withResolvers<void>()
   #processors = 0
-  #isOpen = false
+  #isOpen: boolean
 
   constructor(store: JobStore, ports: RuntimePorts, worker: string, logger: JobsLogger) {
     this.store = store
-    if (store.open === undefined) this.#isNowOpen()
+    this.#isOpen = store.open === undefined
     this.#ports = ports
     this.#worker = worker
     this.events = new JobEvents(ports.clock, logger)
@@ -86,14 +85,8 @@ export class StoreSession {
     call: Parameters<typeof callStore<T>>[3],
     deadlineMs?: number,
   ): Promise<T> {
-    const start = (): Promise<T> =>
-      callStore(this.#ports, this.store, operation, call, deadlineMs)
+    const start = (): Promise<T> => callStore(this.#ports, this.store, operation, call, deadlineMs)
     return this.#isOpen ? start() : this.#open().then(start)
-  }
-
-  /** Resolves when calls can be answered, once one has opened the store. */
-  get opened(): Promise<void> {
-    return this.#opened.promise
   }
 
   async #open(): Promise<void> {
@@ -102,12 +95,7 @@ export class StoreSession {
     } catch (error) {
       throw asJobsError(error, this.store, 'open')
     }
-    this.#isNowOpen()
-  }
-
-  #isNowOpen(): void {
     this.#isOpen = true
-    this.#opened.resolve()
   }
 
   extend(
