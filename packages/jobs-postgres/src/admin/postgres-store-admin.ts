@@ -8,11 +8,12 @@ import type {
 } from '@cgk/jobs-core'
 import type { Database } from '../database-options.ts'
 import { createJobsMigrator } from '../migrations.ts'
+import { toStoreError } from '../store-error.ts'
 import { examine } from './examine.ts'
 
 /** The care of a store in a schema. Opened by its first call; closing it closes the database. */
 export class PostgresStoreAdmin implements StoreAdmin {
-  readonly name = 'postgres'
+  readonly name: string
   readonly migrations: StoreMigrations
   readonly #database: Database
   readonly #schema: string
@@ -21,18 +22,18 @@ export class PostgresStoreAdmin implements StoreAdmin {
   /** @throws `DbError` `DB_INVALID_NAME` */
   constructor(database: Database, schema: string) {
     quoteSchema(schema)
+    this.name = database.kind
     this.#database = database
     this.#schema = schema
     this.migrations = {
-      status: async (options) => schemaOf(await (await this.#migrator()).status(options)),
-      plan: async (options) => (await this.#migrator()).plan(options),
-      up: async (options) => schemaOf(await (await this.#migrator()).up(options)),
+      status: (options) => this.#use(async (migrator) => schemaOf(await migrator.status(options))),
+      plan: (options) => this.#use((migrator) => migrator.plan(options)),
+      up: (options) => this.#use(async (migrator) => schemaOf(await migrator.up(options))),
     }
   }
 
-  async examine(options?: CallOptions): Promise<readonly StoreFinding[]> {
-    const migrator = await this.#migrator()
-    return examine({ db: await this.#open(), schema: this.#schema, migrator }, options)
+  examine(options?: CallOptions): Promise<readonly StoreFinding[]> {
+    return this.#use((migrator, db) => examine({ db, schema: this.#schema, migrator }, options))
   }
 
   async close(): Promise<void> {
@@ -45,13 +46,14 @@ export class PostgresStoreAdmin implements StoreAdmin {
     return this.close()
   }
 
-  #open(): Promise<Db> {
-    this.#db = this.#database.open()
-    return this.#db
-  }
-
-  async #migrator(): Promise<Migrator> {
-    return createJobsMigrator(await this.#open(), this.#schema)
+  async #use<T>(call: (migrator: Migrator, db: Db) => Promise<T>): Promise<T> {
+    try {
+      this.#db = this.#database.open()
+      const db = await this.#db
+      return await call(createJobsMigrator(db, this.#schema), db)
+    } catch (error) {
+      throw toStoreError(error)
+    }
   }
 }
 
