@@ -18,7 +18,7 @@ export function createdAtOf(jobId: string, id: string): number | null {
 }
 
 /** What is in an id that {@link makeJobId} made; `null` for any other text. */
-export function parseJobId(
+function parseJobId(
   text: string,
 ): { readonly id: bigint; readonly createdAt: number } | null {
   const [, created, digits] = PATTERN.exec(text) ?? []
