@@ -131,14 +131,21 @@ end $$;
 -- and groups that nobody asks for any more; how many there were.
 create function forget_ended(p_ids bigint[]) returns int language plpgsql volatile as $$
 declare
+  forgotten int;
+  tied jsonb;
   gone record;
-  forgotten int := 0;
 begin
-  for gone in
+  with gone as (
     delete from ended e where e.id = any(p_ids)
     returning e.id, e.queue, e.tenant, e.job_id, e.unique_key, e.member_of, e.callback_of
+  )
+  select count(*), jsonb_agg(to_jsonb(g) order by g.id)
+    filter (where coalesce(g.job_id, g.unique_key, g.member_of, g.callback_of) is not null)
+  into forgotten, tied from gone g;
+  for gone in
+    select * from jsonb_to_recordset(tied) as t (
+      id bigint, queue int, tenant text, job_id text, unique_key text, member_of text, callback_of text)
   loop
-    forgotten := forgotten + 1;
     if gone.job_id is not null then
       delete from named n
       where n.queue = gone.queue and n.tenant = gone.tenant and n.kind = 1 and n.key = gone.job_id
@@ -149,8 +156,7 @@ begin
       where n.queue = gone.queue and n.tenant = gone.tenant and n.kind = 2 and n.key = gone.unique_key
         and n.holder = gone.id;
     end if;
-    perform forget_groups_of(gone.queue, gone.tenant, gone.member_of, gone.callback_of)
-    where gone.member_of is not null or gone.callback_of is not null;
+    perform forget_groups_of(gone.queue, gone.tenant, gone.member_of, gone.callback_of);
   end loop;
   return forgotten;
 end $$;
