@@ -133,6 +133,8 @@ begin
         select ctid as row from span
         where queue = p_queue and tenant = f.tenant and rank = f.head_rank and admission = f.head_admission
           and first < f.head_id and last >= f.head_id
+        -- Keeps this from becoming a join of all spans with all that was found, as a plan made while there were
+        -- none may have it; so elsewhere too.
         offset 0
       ) s
       where f.leads and not f.is_empty and f.head_id > 0
