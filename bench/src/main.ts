@@ -4,7 +4,8 @@ import { runTable } from './table/run-table.ts'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => interruption.abort(new Error(`stopped by ${signal}`)))
+  // A terminal or timeout(1) may send it twice, and what is left behind takes a moment to remove.
+  process.on(signal, () => interruption.abort(new Error(`stopped by ${signal}`)))
 }
 
 const options = parseCommandLine()
