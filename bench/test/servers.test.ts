@@ -45,27 +45,30 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
   }
 
   // One of each peer: what tunes another differs in its settings alone, and each takes a minute.
-  it.each(['graphile-worker:tuned', 'pg-boss:default', 'bullmq-pg', 'bullmq'])('%s goes through every scenario that suits it', async (name) => {
-    const { environment, lines } = await bench(['all', ...tiny, '--systems', name], url)
-    const system = findSystem(name)
-    const suited = scenarios.filter((scenario) =>
-      scenario.cases({}).some((settings) => scenario.suits?.(system, settings) ?? true),
-    )
-    expect(new Set(lines.map((line) => line['scenario']))).toEqual(
-      new Set(suited.map((scenario) => scenario.name)),
-    )
-    for (const packageName of system.packages) {
-      expect(environment).toHaveProperty(['packages', packageName], expect.stringMatching(/^\d/))
-    }
-    expect(environment).toHaveProperty(
-      system.server === 'redis' ? ['redis'] : ['postgres', 'fsync'],
-    )
-    const costs = lines.map((line) => line['metric'])
-    expect(costs).toContain('cpuMicrosecondsPerJob')
-    if (system.server === 'postgres') expect(costs).toContain('walBytesPerJob')
-    if (process.platform === 'linux') expect(costs).toContain('serverCpuMicrosecondsPerJob')
-    expect(await databasesLeft()).toEqual([])
-  })
+  it.each(['graphile-worker:tuned', 'pg-boss:default', 'bullmq-pg', 'bullmq'])(
+    '%s goes through every scenario that suits it',
+    async (name) => {
+      const { environment, lines } = await bench(['all', ...tiny, '--systems', name], url)
+      const system = findSystem(name)
+      const suited = scenarios.filter((scenario) =>
+        scenario.cases({}).some((settings) => scenario.suits?.(system, settings) ?? true),
+      )
+      expect(new Set(lines.map((line) => line['scenario']))).toEqual(
+        new Set(suited.map((scenario) => scenario.name)),
+      )
+      for (const packageName of system.packages) {
+        expect(environment).toHaveProperty(['packages', packageName], expect.stringMatching(/^\d/))
+      }
+      expect(environment).toHaveProperty(
+        system.server === 'redis' ? ['redis'] : ['postgres', 'fsync'],
+      )
+      const costs = lines.map((line) => line['metric'])
+      expect(costs).toContain('cpuMicrosecondsPerJob')
+      if (system.server === 'postgres') expect(costs).toContain('walBytesPerJob')
+      if (process.platform === 'linux') expect(costs).toContain('serverCpuMicrosecondsPerJob')
+      expect(await databasesLeft()).toEqual([])
+    },
+  )
 
   it('says where our package is looked for and not found', async () => {
     const failure: unknown = await bench(
