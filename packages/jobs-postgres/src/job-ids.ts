@@ -18,9 +18,7 @@ export function createdAtOf(jobId: string, id: string): number | null {
 }
 
 /** What is in an id that {@link makeJobId} made; `null` for any other text. */
-function parseJobId(
-  text: string,
-): { readonly id: bigint; readonly createdAt: number } | null {
+function parseJobId(text: string): { readonly id: bigint; readonly createdAt: number } | null {
   const [, created, digits] = PATTERN.exec(text) ?? []
   if (created === undefined || digits === undefined) return null
   const id = BigInt(`0x${digits}`)
