@@ -518,11 +518,26 @@ end $$;
 -- but its lane nothing need be told: its range says nothing of a job that is gone, or of another turn.
 create function withdraw(p_queue int, p_id bigint, p_now bigint) returns void language plpgsql volatile as $$
 declare
+  v bigint;
+  m mail;
   r governed;
 begin
   delete from governed x where x.id = p_id and x.state < 2 returning * into r;
-  if found then
-    perform refresh_governed(p_queue, array[r], array[r.tenant], (newest_tick(p_queue)).v, p_now);
+  if not found then
+    -- Let go by this transaction itself, whose mail nobody has read: it is read now.
+    delete from mail x
+    where x.queue = p_queue and x.xid = pg_current_xact_id_if_assigned() and x.kind = 3 and x.first = p_id
+    returning * into m;
+    if not found then
+      return;
+    end if;
+    v := (newest_tick(p_queue)).v;
+    r := release_governed(
+      p_id, m.verdict, m.pause_until, null, m.cleared, coalesce(m.ended_at, p_now), v, p_now);
+  end if;
+  if r.id is not null then
+    perform refresh_governed(
+      p_queue, array[r], array[r.tenant], coalesce(v, (newest_tick(p_queue)).v), p_now);
   end if;
 end $$;
 

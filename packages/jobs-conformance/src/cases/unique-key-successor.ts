@@ -272,6 +272,28 @@ export const uniqueKeySuccessorCases: CaseGroup = {
       })
     }),
 
+    caseNeeding('uniqueKeys', 'concurrencyKeys')(
+      'a follow-up may replace a holder that the same call lets wait again',
+      async ({ store }) => {
+        const bounds = { concurrencyKey: 'key', concurrencyLimit: 1 }
+        await takeKey(store, bounds)
+        await enqueueOne(store)
+        const [holder, parent] = await claimEverything(store)
+        const followUps = [newJob({ unique: REPLACE, payload: '"from a parent"', ...bounds })]
+        await store.settle({
+          settlements: [retry(holder!, ERROR, 0), complete(parent!, null, { followUps })],
+        })
+
+        const claimed = await claimEverything(store)
+        expect(claimed.map(({ id, payload }) => ({ id, payload }))).toEqual([
+          { id: holder!.id, payload: '"from a parent"' },
+        ])
+        await settleOne(store, complete(only(claimed)))
+        await enqueueOne(store, bounds)
+        expect(await claimEverything(store)).toHaveLength(1)
+      },
+    ),
+
     uniqueCase('duplicates racing the end of the holder are never lost', async (open) => {
       const { store } = open
       const other = await open.another()
