@@ -30,8 +30,8 @@ begin atomic
   select pg_advisory_xact_lock('lease'::regclass::oid::int, p_queue);
 end;
 
--- Hints for workers (see src/wake-ups.ts), lossy, sent when the transaction commits: 'ready <queue>' or
--- 'changed <queue>', in a channel of the schema's own.
+-- Hints for workers (see src/wake-ups.ts), lossy, sent when the transaction commits: 'ready <origin> <queue>' or
+-- 'changed <origin> <queue>', in a channel of the schema's own.
 create function hint_channel() returns text language sql stable
 begin atomic
   select 'jobs_' || 'job'::regclass::oid::text;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { WakeUp } from '@cgk/jobs-core'
 import { isDbError, type Db } from '@cgk/db'
 
@@ -19,11 +20,13 @@ interface Channel {
 }
 
 /**
- * The hints of one store. They are sent after the call that gave rise to them, in a statement of their
- * own, so that no commit of a job carries one.
+ * The hints of one store. Whoever listens to the same store hears them at once. To others they are sent after
+ * the call that gave rise to them, in a statement of their own, so that no commit of a job carries one.
  */
 export class WakeUps {
   readonly #open: () => Promise<Channel>
+  /** What this store sent has been heard here before it comes back. */
+  readonly #origin = randomBytes(6).toString('base64url')
   readonly #listeners = new Set<(wakeUp: WakeUp) => void>()
   /** Hints sent a moment ago, with whether there is more to tell since. */
   readonly #recent = new Map<string, { timer: NodeJS.Timeout; isDue: boolean }>()
@@ -76,7 +79,8 @@ export class WakeUps {
   }
 
   #tell(reason: Reason, queue: string): void {
-    const hint = `${reason} ${queue}`
+    this.#deliver({ queue, reason })
+    const hint = `${reason} ${this.#origin} ${queue}`
     const recent = this.#recent.get(hint)
     if (recent !== undefined) recent.isDue = true
     else this.#send(hint)
@@ -122,8 +126,12 @@ export class WakeUps {
   }
 
   #hear(hint: string): void {
-    const space = hint.indexOf(' ')
-    const wakeUp = { queue: hint.slice(space + 1), reason: hint.slice(0, space) as Reason }
+    const [, reason, origin, queue] = /^(\S+) (\S+) (.*)$/s.exec(hint) ?? []
+    if (queue === undefined || origin === this.#origin) return
+    this.#deliver({ queue, reason: reason as Reason })
+  }
+
+  #deliver(wakeUp: WakeUp): void {
     for (const listener of this.#listeners) {
       try {
         listener(wakeUp)

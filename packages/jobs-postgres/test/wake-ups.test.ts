@@ -24,17 +24,29 @@ describe.each<PlaceKind>(['local', 'pglite'])('hints on %s', (kind) => {
     return wakeUps
   }
 
-  /** What is heard from the moment on in which something is. */
+  /** What is heard from the moment on in which something of another store is. */
   async function hear(): Promise<{ readonly queues: string[]; readonly wakeUps: WakeUps }> {
     const wakeUps = await open()
+    const other = await open()
     const queues: string[] = []
     wakeUps.subscribe(({ queue }) => queues.push(queue))
     await vi.waitFor(() => {
-      wakeUps.ready('begin')
+      other.ready('begin')
       expect(queues).not.toEqual([])
     })
     return { queues, wakeUps }
   }
+
+  test('of its own a store hears at once, and once', async () => {
+    const { queues, wakeUps } = await hear()
+    wakeUps.ready('a queue of its own')
+    expect(queues).toContain('a queue of its own')
+
+    const other = await open()
+    other.ready('later')
+    await vi.waitFor(() => expect(queues).toContain('later'))
+    expect(queues.filter((queue) => queue === 'a queue of its own')).toHaveLength(1)
+  })
 
   test('of one moment are two at most, the last of them after the last call', async () => {
     const { queues } = await hear()
