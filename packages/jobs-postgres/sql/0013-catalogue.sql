@@ -154,12 +154,12 @@ begin
     select id from (
       (select j.id from every_job j
       where p_tenant <> '' and p_group is null
-        and j.queue = queue_found and j.tenant = p_tenant and j.tenant <> '' and j.id < p_before
+        and j.queue = queue_found and j.tenant = p_tenant and j.tenant <> '' and j.id + 0 < p_before
         and (not j.is_live or looks_at_live)
         and is_meant(j, p_names, p_key_prefix, p_group, p_schedule)
         and (p_statuses is null or status_of(j.state, j.attempts, j.run_at,
           (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at) = any(p_statuses))
-      order by j.id desc limit p_limit)
+      order by j.id + 0 desc limit p_limit)
       union all
       (select j.id from every_job j
       where (p_tenant is null or p_tenant = '' and p_group is null and j.tenant = '')
