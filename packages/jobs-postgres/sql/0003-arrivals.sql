@@ -224,7 +224,7 @@ begin
         then jsonb_build_object('name', g.first_job -> 'name', 'payload', g.first_job -> 'payload')
         else coalesce(
           (select jsonb_build_object('name', j.name, 'payload', j.payload) from job j where j.id = g.holder),
-          (select jsonb_build_object('name', e.name, 'payload', e.payload) from ended e where e.id = g.holder))
+          (select jsonb_build_object('name', e.name, 'payload', e.payload) from history e where e.id = g.holder))
         end as held_by
       from given g
     )

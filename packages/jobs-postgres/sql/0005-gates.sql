@@ -51,6 +51,13 @@ begin atomic
   where queue = p_queue and level = p_level and tenant = p_tenant and limiter = p_limiter and key = p_key;
 end;
 
+-- Whether the end of a lease may let another job start. A full queue does not note what waits for it.
+create function awaits_ends(p_queue int) returns boolean language plpgsql stable as $$
+begin
+  return exists (select from gate g where g.queue = p_queue and g.used_up)
+    or exists (select from gate g where g.queue = p_queue and g.level = 0 and gate_is_full(g));
+end $$;
+
 -- Jobs of the scope were claimed.
 create function gate_take(
   p_queue int, p_level int, p_tenant text, p_limiter text, p_key text, p_count bigint, p_now bigint

@@ -95,8 +95,7 @@ begin
     end loop;
   end if;
   perform shrink_leases(freed_rows);
-  wakes := wakes or freed_rows is not null and exists (
-    select from gate g where g.queue = queue_number and g.used_up);
+  wakes := wakes or counts_leases and freed_rows is not null and awaits_ends(queue_number);
   return next;
 end $$;
 
@@ -129,7 +128,7 @@ begin
     perform shrink_leases(array[one.freed]);
   end if;
   answer := case when one.freed is null then coalesce(one.answer, '"lost"') else one.answer end;
-  wakes := one.wakes or exists (select from gate g where g.queue = queue_number and g.used_up);
+  wakes := one.wakes or awaits_ends(queue_number);
   return next;
 end $$;
 
@@ -168,6 +167,7 @@ declare
   -- As a suspect is, which has a row in governed without any key.
   are_alone boolean[];
   is_divided boolean;
+  part_now smallint := (select r.part from done_ring r);
 begin
   select array_agg(l.row order by t.place), array_agg(l.worker order by t.place),
     array_agg(l.started_at order by t.place), array_agg(l.is_alone order by t.place), coalesce(bool_or(l.part > 0), false)
@@ -209,6 +209,21 @@ begin
       j.name, j.payload, j.job_id, j.metadata, j.headers, j.max_attempts, j.retry_delay_ms, j.timeout_ms,
       j.concurrency_limit, j.limiter, j.progress, j.log, j.failures, j.effects, p.result
   ), kept as (
+    insert into done (
+      id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,
+      started_at, ended_at, tenant, name, payload, metadata, headers, max_attempts, retry_delay_ms,
+      timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter, worker, progress, log, failures,
+      effects, settled_token, state, result, settled_as, part)
+    select
+      g.id, g.queue, g.turn, g.priority, g.attempts + 1, g.releases, g.lost_leases, g.generation, g.created_at,
+      p_now, g.run_at,
+      starts[g.lease], p_now, g.tenant, g.name, g.payload, g.metadata, g.headers, g.max_attempts,
+      g.retry_delay_ms,
+      g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, workers[g.lease], g.progress,
+      g.log, g.failures,
+      g.effects, p_tokens[g.lease], 1, g.result, 1, part_now
+    from gone g where g.job_id is null
+  ), kept_for_id as (
     insert into ended (
       id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,
       started_at, ended_at, tenant, name, payload, job_id, metadata, headers, max_attempts, retry_delay_ms,
@@ -222,7 +237,7 @@ begin
       g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, workers[g.lease], g.progress,
       g.log, g.failures,
       g.effects, p_tokens[g.lease], 1, g.result, 1
-    from gone g
+    from gone g where g.job_id is not null
   ), told as (
     insert into mail (queue, tenant, kind, first, last, verdict, cleared, ended_at)
     select p_queue, g.tenant, 3, g.id, g.id, 1, true, p_now from gone g where g.is_governed
@@ -329,7 +344,7 @@ declare
   said_turn int := (p_said ->> 'turn')::int;
   settled_before smallint;
 begin
-  select e.settled_as into settled_before from ended e
+  select e.settled_as into settled_before from history e
   where e.id = said_id and e.settled_token = p_token and e.turn >= said_turn
     and is_said(p_said, p_queue, e.queue, e.tenant, e.job_id, e.created_at);
   if not found and exists (

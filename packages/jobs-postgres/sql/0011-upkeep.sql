@@ -1,8 +1,8 @@
 -- What nobody needs any more. Nothing here has to be done at a certain time, or at once.
 
--- Deletes history past its bounds, at most p_limit jobs. The bounds are those of completed, failed and cancelled
--- jobs, ages in milliseconds, counts for each queue; null for none. next_in_ms is when the store next has something
--- to do by itself, leases included; null for never.
+-- Deletes history past its bounds, at most p_limit jobs one by one. The bounds are those of completed, failed and
+-- cancelled jobs, ages in milliseconds, counts for each queue; null for none. next_in_ms is when the store next has
+-- something to do by itself, leases included; null for never.
 create function prune(p_limit int, p_max_ages bigint[], p_max_counts bigint[])
 returns table (pruned int, next_in_ms bigint) language plpgsql volatile
 set search_path from current
@@ -11,35 +11,43 @@ set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_at bigint := now_ms();
   next_at bigint;
+  deleted int := 0;
+  raised record;
   shelf record;
+  upto bigint;
   youngest record;
 begin
   pruned := 0;
   -- One process is enough, and who comes second need not wait.
   if pg_try_advisory_xact_lock('ended'::regclass::oid::int, 0) then
-    pruned := end_windows(p_limit, now_at);
+    select r.forgotten, r.next_at into raised from raise_floors(p_max_ages[1], p_max_counts[1], now_at) r;
+    pruned := raised.forgotten;
+    next_at := raised.next_at;
+    deleted := end_windows(p_limit, now_at);
     select 0 as queue, 0::smallint as state into shelf;
     loop
       select e.queue, e.state into shelf from ended e
       where not e.pinned and (e.queue, e.state) > (shelf.queue, shelf.state)
       order by e.queue, e.state limit 1;
       exit when not found;
-      if p_max_ages[shelf.state] is not null then
-        pruned := pruned + forget_ended(array(
+      upto := greatest(
+        now_at - p_max_ages[shelf.state],
+        case when shelf.state = 1 then (select f.ended_at from history_floor f where f.queue = shelf.queue) end);
+      if upto is not null then
+        deleted := deleted + forget_ended(array(
           select e.id from ended e
-          where not e.pinned and e.queue = shelf.queue and e.state = shelf.state
-            and e.ended_at <= now_at - p_max_ages[shelf.state]
-          order by e.ended_at, e.id limit p_limit - pruned));
+          where not e.pinned and e.queue = shelf.queue and e.state = shelf.state and e.ended_at <= upto
+          order by e.ended_at, e.id limit p_limit - deleted));
       end if;
       select e.ended_at, e.id into youngest from ended e
       where not e.pinned and e.queue = shelf.queue and e.state = shelf.state and p_max_counts[shelf.state] is not null
       order by e.ended_at desc, e.id desc offset p_max_counts[shelf.state] limit 1;
       if found then
-        pruned := pruned + forget_ended(array(
+        deleted := deleted + forget_ended(array(
           select e.id from ended e
           where not e.pinned and e.queue = shelf.queue and e.state = shelf.state
             and (e.ended_at, e.id) <= (youngest.ended_at, youngest.id)
-          order by e.ended_at, e.id limit p_limit - pruned));
+          order by e.ended_at, e.id limit p_limit - deleted));
       end if;
       next_at := least(next_at, (
         select e.ended_at + p_max_ages[shelf.state] from ended e
@@ -52,8 +60,9 @@ begin
     (select l.expires_at from lease l order by l.expires_at limit 1),
     (select n.held_until from named n
     where n.held_until is not null and n.successor is null order by n.held_until limit 1));
+  pruned := pruned + deleted;
   next_in_ms := case
-    when pruned >= p_limit then 0
+    when deleted >= p_limit then 0
     when next_at is not null then greatest(0, next_at - now_at) end;
   return next;
 end $$;

@@ -19,7 +19,7 @@ declare
   held jsonb;
   lease_of jsonb;
   j job;
-  e ended;
+  e history;
 begin
   foreach queue_number in array queue_numbers loop
     perform lock_queue(queue_number);
@@ -68,7 +68,7 @@ begin
           case when j.ended_at is not null then 'cancelled' when lease_of is not null then 'running' else 'pending' end,
           null, lease_of ->> 0, (lease_of ->> 1)::bigint);
       else
-        record := (select record_of_ended(x) from ended x where x.id = row_ids[nth]);
+        record := (select record_of_ended(x) from history x where x.id = row_ids[nth]);
       end if;
       if status = 'changed' then
         -- With its end a key may go to a successor, and the last member of a group makes a job.
@@ -80,12 +80,15 @@ begin
       return next;
       continue;
     end if;
-    select x.* into e from ended x where x.id = row_ids[nth];
+    select x.* into e from history x where x.id = row_ids[nth];
     continue when not found;
     status := 'unchanged';
     record := record_of_ended(e);
     if p_action = 'remove' then
-      perform forget_ended(array[e.id]);
+      delete from done d where d.id = e.id;
+      if not found then
+        perform forget_ended(array[e.id]);
+      end if;
       status := 'changed';
     elsif p_action = 'retry' and e.state <> 1 then
       holder := retry_ended(e, now_at);
@@ -143,7 +146,7 @@ begin
 end $$;
 
 -- Begins a new generation; null, or who holds the job's unique key.
-create function retry_ended(p_ended ended, p_now bigint) returns jsonb language plpgsql volatile as $$
+create function retry_ended(p_ended history, p_now bigint) returns jsonb language plpgsql volatile as $$
 declare
   j job := jsonb_populate_record(null::job, to_jsonb(p_ended));
   holder_id bigint;
@@ -155,7 +158,7 @@ begin
         select jsonb_build_object('id', h.id::text, 'job_id', h.job_id, 'created_at', h.created_at)
         from (
           select x.id, x.job_id, x.created_at from job x where x.id = holder_id
-          union all select x.id, x.job_id, x.created_at from ended x where x.id = holder_id
+          union all select x.id, x.job_id, x.created_at from history x where x.id = holder_id
         ) h);
     end if;
   end if;

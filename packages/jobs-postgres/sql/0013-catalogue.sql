@@ -25,7 +25,7 @@ begin atomic
       'updated_at', greatest((p_job).updated_at, p_started_at)) end;
 end;
 
-create function record_of_ended(p_ended ended) returns jsonb language sql stable
+create function record_of_ended(p_ended history) returns jsonb language sql stable
 begin atomic
   select to_jsonb(p_ended) - '{turn,log,failures,effects,settled_token,settled_as,pinned,discard}'::text[]
     || jsonb_build_object(
@@ -33,7 +33,7 @@ begin atomic
       'state', (array['completed', 'failed', 'cancelled'])[(p_ended).state]);
 end;
 
--- The row, of job or of ended, of what callers know as p_job_id: for an id that the store made p_id and
+-- The row, of job or of history, of what callers know as p_job_id: for an id that the store made p_id and
 -- p_created_at are what is in it (null for others), and a producer's may look the same.
 create function find_job(p_queue int, p_tenant text, p_job_id text, p_id bigint, p_created_at bigint)
 returns bigint language plpgsql stable as $$
@@ -41,7 +41,7 @@ begin
   if p_id is not null and (
     exists (select from job
       where id = p_id and queue = p_queue and tenant = p_tenant and created_at = p_created_at and job_id is null)
-    or exists (select from ended
+    or exists (select from history
       where id = p_id and queue = p_queue and tenant = p_tenant and created_at = p_created_at and job_id is null)
   ) then
     return p_id;
@@ -73,10 +73,10 @@ begin
       'failures', (live.job).failures, 'effects', (live.job).effects) else '{}' end
   from live left join held on held.id = (live.job).id and held.turn = (live.job).turn
   union all
-  select ended.id, record_of_ended(ended)
-    || case when p_in_full then jsonb_build_object('log', ended.log,
-      'failures', ended.failures, 'effects', ended.effects) else '{}' end
-  from ended where ended.id = any(p_ids);
+  select past.id, record_of_ended(past)
+    || case when p_in_full then jsonb_build_object('log', past.log,
+      'failures', past.failures, 'effects', past.effects) else '{}' end
+  from history past where past.id = any(p_ids);
 end $$;
 
 -- Places count from 1; there is no row for what is not retained.
@@ -100,7 +100,7 @@ begin
   from unnest(found_ids) with ordinality as w (id, place) join records(found_ids, true) r on r.id = w.id;
 end $$;
 
--- Both tables, as lists and counts look at them; state is null for a job that waits or runs.
+-- All jobs, as lists and counts look at them; state is null for a job that waits or runs.
 create view every_job as
   select id, queue, tenant, name, turn, attempts, run_at,
     case when ended_at is not null then 3::smallint end as state,
@@ -110,7 +110,7 @@ create view every_job as
   select id, queue, tenant, name, turn, attempts, run_at,
     state,
     unique_key, ordering_key, concurrency_key, member_of, schedule, false
-  from ended;
+  from history;
 
 create function status_of(p_state smallint, p_attempts int, p_run_at bigint, p_is_held boolean, p_now bigint)
 returns text language sql immutable

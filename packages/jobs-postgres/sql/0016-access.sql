@@ -70,7 +70,7 @@ from (
     lost_leases, generation, created_at, updated_at, run_at, started_at, ended_at, worker, result, error,
     progress, unique_key, ordering_key, concurrency_key, limiter, member_of, schedule,
     state, false
-  from ended
+  from history
 ) j
 join queue on queue.id = j.queue
 left join (
@@ -84,9 +84,11 @@ left join (
 -- see all. Of leases nobody else sees anything.
 alter table job enable row level security;
 alter table ended enable row level security;
+alter table done enable row level security;
 alter table lease enable row level security;
 create policy own_tenant on job for select using (tenant = nullif(current_setting('cgk.tenant', true), ''));
 create policy own_tenant on ended for select using (tenant = nullif(current_setting('cgk.tenant', true), ''));
+create policy own_tenant on done for select using (tenant = nullif(current_setting('cgk.tenant', true), ''));
 
 -- What the store calls (see the search_path of those functions) acts with the rights of the owner, so that nobody else
 -- needs rights on tables, and only for those who were granted the function.

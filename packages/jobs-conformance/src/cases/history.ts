@@ -1,4 +1,4 @@
-import { complete, fail, release } from '@cgk/jobs-core'
+import { complete, fail, release, type JobRef, type NewJob } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { claimJobs, claimOne, maintainAll, refOf, settleOne, stateOf } from '../claim-jobs.ts'
 import type { HistoryOptions, OpenStore } from '../harness.ts'
@@ -214,6 +214,86 @@ export const historyCases: CaseGroup = {
         }
       },
       { history: BY_AGE },
+    ),
+
+    storeCase(
+      "of completed jobs whose ids are the store's own the newest are kept, up to their count",
+      async (open) => {
+        const { store } = open
+        const refs: JobRef[] = []
+        const complete5 = async (given: Partial<NewJob> = {}) => {
+          for (let n = 0; n < 5; n += 1) {
+            refs.push(await enqueueOne(store, given))
+            await settleOne(store, complete(await claimOne(store, { queue: given.queue ?? QUEUE })))
+            await open.advance(1_000)
+          }
+        }
+        await complete5()
+        await complete5({ queue: 'another' })
+        await maintainAll(store)
+        await complete5()
+        await maintainAll(store)
+
+        const kept = (await store.get(refs)).map((record) => record !== null)
+        expect(kept).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1].map(Boolean))
+        expect(await store.counts({ queue: QUEUE })).toMatchObject({ completed: 3 })
+        const listed = await store.list({ queue: 'another', limit: 10 })
+        expect(listed.jobs.map(({ id }) => id)).toEqual(
+          refs
+            .slice(7, 10)
+            .map(({ id }) => id)
+            .reverse(),
+        )
+      },
+      { history: BY_COUNT },
+    ),
+
+    storeCase(
+      "completed jobs whose ids are the store's own are kept for their age and then deleted",
+      async (open) => {
+        const { store } = open
+        const end = async () => {
+          const ref = await enqueueOne(store)
+          await settleOne(store, complete(await claimOne(store)))
+          return ref
+        }
+        const old = await end()
+        await open.advance(MINUTE_MS - 1)
+        expect(await maintainAll(store)).toEqual({ reclaimed: 0, pruned: 0 })
+        const young = await end()
+        await open.advance(MINUTE_MS - 1)
+        await maintainAll(store)
+        expect(await stateOf(store, young)).toBe('completed')
+        await open.advance(2)
+        await maintainAll(store)
+        expect(await stateOf(store, old)).toBeNull()
+        await open.advance(MINUTE_MS)
+        await maintainAll(store)
+        expect(await stateOf(store, young)).toBeNull()
+        expect(await store.counts({ queue: QUEUE })).toMatchObject({ completed: 0 })
+      },
+      { history: BY_AGE },
+    ),
+
+    storeCase(
+      'completed jobs of both kinds of ids are counted together',
+      async (open) => {
+        const { store } = open
+        const refs: JobRef[] = []
+        for (let n = 0; n < 3; n += 1) {
+          refs.push(await endJob(open, `chosen-${n}`, 'complete'))
+          await open.advance(1_000)
+          refs.push(await enqueueOne(store))
+          await settleOne(store, complete(await claimOne(store)))
+          await open.advance(1_000)
+        }
+        await maintainAll(store)
+
+        expect((await store.get(refs)).map((record) => record !== null)).toEqual(
+          [0, 0, 0, 1, 1, 1].map(Boolean),
+        )
+      },
+      { history: BY_COUNT },
     ),
 
     storeCase(

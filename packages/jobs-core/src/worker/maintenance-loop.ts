@@ -24,7 +24,7 @@ export function maintenanceLoop(
 ): SupervisedLoop {
   const round = async (): Promise<number> => {
     const { reclaimed, pruned, nextInMs } = await maintain()
-    if (reclaimed + pruned >= MAINTENANCE_LIMIT) return 0
+    if (nextInMs === 0 && reclaimed + pruned >= MAINTENANCE_LIMIT) return 0
     return Math.max(SHORTEST_WAIT_MS, Math.min(nextInMs ?? Infinity, LONGEST_WAIT_MS))
   }
   return new SupervisedLoop({ name: 'upkeep of the store', round }, timers, logger)
