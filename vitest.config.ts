@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['{packages,apps,examples}/*/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
+    // What a test does not name is not kept: the default would be a database in the repository.
+    env: { JOBS_STORE_URL: 'memory:' },
     globalSetup: 'packages/test-servers/src/global-setup.ts',
     // Most of the time a test file waits for a server.
     maxWorkers: '100%',

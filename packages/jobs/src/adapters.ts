@@ -10,7 +10,10 @@ interface Adapter {
   readonly createStoreAdminFromUrl?: (url: string) => StoreAdmin
 }
 
-/** Which package opens which kind of URL. The memory store comes along; the others are installed. */
+/**
+ * Which package opens which kind of URL, loaded when one is first named. The memory store and Postgres come
+ * along; the others are installed.
+ */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['postgres', '@cgk/jobs-postgres'],
   ['postgresql', '@cgk/jobs-postgres'],

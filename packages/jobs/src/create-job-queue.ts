@@ -17,7 +17,7 @@ export interface JobQueueConfig<TDefinitions extends readonly AnyJobDefinition[]
 > {
   /** @defaultValue the process-wide store, see {@link openStore} */
   readonly store?: JobStore | TenantStores
-  /** The URL of the store, in place of `store`. @defaultValue `JOBS_STORE_URL`, else `memory:` */
+  /** The URL of the store, in place of `store`. @defaultValue `JOBS_STORE_URL`, else `pglite:./.jobs` */
   readonly connectionString?: string
 }
 

@@ -109,5 +109,5 @@ export {
   type UniqueKeyOption,
 } from '@cgk/jobs-core'
 export { createJobQueue, type JobQueueConfig } from './create-job-queue.ts'
-export { openStore } from './open-store.ts'
+export { DEFAULT_STORE_URL, openStore } from './open-store.ts'
 export { openStoreAdmin } from './open-store-admin.ts'

@@ -26,10 +26,13 @@ test('two copies of the package share their stores', async () => {
   expect(copy.openStore('memory:')).toBe(openStore('memory:'))
 })
 
-test('without a URL, JOBS_STORE_URL names the store, and memory: where it is unset or empty', () => {
+test('without a URL, JOBS_STORE_URL names the store, and a directory where it is unset or empty', () => {
   expect(openStore()).toBe(openStore('memory:'))
-  vi.stubEnv('JOBS_STORE_URL', '')
-  expect(openStore()).toBe(openStore('memory:'))
+  for (const unset of [undefined, '']) {
+    vi.stubEnv('JOBS_STORE_URL', unset)
+    expect(openStore()).toBe(openStore('pglite:./.jobs'))
+    expect(openStore().name).toBe('pglite')
+  }
   vi.stubEnv('JOBS_STORE_URL', 'mysql://localhost')
   expect(() => openStore()).toThrow(/the store URL scheme mysql: is not known/)
 })
