@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { DEFAULT_STORE_URL } from '@cgk/jobs'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import { doctorCommand } from './doctor-command.ts'
@@ -171,7 +172,7 @@ function configOption(): Option {
 }
 
 function storeOption(): Option {
-  return override('--store <url>', 'the store (default: memory:)', 'store')
+  return override('--store <url>', `the store (default: ${DEFAULT_STORE_URL})`, 'store')
 }
 
 function override(flags: string, description: string, key: keyof Overrides): Option {

@@ -8,7 +8,7 @@ import type {
 import type { LogLevel } from './log-level.ts'
 import type { RunningWorker } from './running-worker.ts'
 
-/** A store: its URL (`memory:` or that of an installed adapter), or one already made. */
+/** A store: its URL, see `openStore` of `@cgk/jobs`, or one already made. */
 export type StoreSource = string | JobStore
 
 /**
@@ -66,7 +66,7 @@ export interface WorkerHooks {
 
 /** What a worker does: the default export of `jobs.config.ts`. */
 export interface WorkerConfig {
-  /** The one store of every queue. @defaultValue `JOBS_STORE_URL`, else `memory:` */
+  /** The one store of every queue. @defaultValue `JOBS_STORE_URL`, else `pglite:./.jobs` */
   readonly store?: StoreSource | undefined
   /** Several stores by name, in place of `store`. */
   readonly stores?: Readonly<Record<string, StoreSource>> | undefined

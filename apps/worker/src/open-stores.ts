@@ -65,6 +65,8 @@ function openSource(source: StoreSource): JobStore {
 
 async function reach(name: string, store: JobStore): Promise<void> {
   try {
+    // Making an embedded database takes as long as it takes.
+    await store.open?.()
     await pingStore(store, START_DEADLINE_MS)
   } catch (cause) {
     throw new ExitError(

@@ -1,3 +1,4 @@
+import { DEFAULT_STORE_URL } from '@cgk/jobs'
 import type { ScheduleSpec } from '@cgk/jobs-core'
 import type {
   DirectorySource,
@@ -90,7 +91,8 @@ function storesOf({
   config,
 }: Parameters<typeof resolveSettings>[0]): Map<string, StoreSource> {
   if (config.stores === undefined) {
-    return new Map([[ONLY_STORE, flags.store ?? environment.store ?? config.store ?? 'memory:']])
+    const store = flags.store ?? environment.store ?? config.store ?? DEFAULT_STORE_URL
+    return new Map([[ONLY_STORE, store]])
   }
   if (flags.store !== undefined) {
     throw usageError('--store names one store, but the config file names several')

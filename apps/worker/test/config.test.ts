@@ -33,8 +33,14 @@ test.each([
   ['export default {}', 'CONFIG gives the queue default no jobs: list some under jobs'],
   ["export default { jobs: ['./absent.mjs'] }", 'absent.mjs'],
   ["export default { jobs: ['./1.mjs'] }", 'exports no job definition'],
-  [`export default { jobs: [${JOB}, ${JOB}] }`, 'two definitions of one queue are named "a"'],
-  [`export default { jobs: [${JOB}], queues: { 'a b': {} } }`, 'queue name "a b" is not allowed'],
+  [
+    `export default { store: 'memory:', jobs: [${JOB}, ${JOB}] }`,
+    'two definitions of one queue are named "a"',
+  ],
+  [
+    `export default { store: 'memory:', jobs: [${JOB}], queues: { 'a b': {} } }`,
+    'queue name "a b" is not allowed',
+  ],
   [`export default { jobs: [${JOB}], store: 'mysql://u:hush@h' }`, 'mysql:'],
 ])('the file %s is exit code 2', async (text, said) => {
   const refused = await refusal(text)

@@ -4,9 +4,9 @@ import { resolveSettings } from '../src/settings.ts'
 
 const NOTHING = { flags: {}, environment: {}, config: {} }
 
-test('without a word from anybody there is one queue on the memory store', () => {
+test('without a word from anybody there is one queue on the database in .jobs', () => {
   expect(resolveSettings(NOTHING)).toMatchObject({
-    stores: new Map([['default', 'memory:']]),
+    stores: new Map([['default', 'pglite:./.jobs']]),
     queues: new Map([['default', { concurrency: 10, store: 'default', jobs: [] }]]),
     tenants: null,
     health: null,

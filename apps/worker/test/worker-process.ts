@@ -2,6 +2,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { vi } from 'vitest'
+
+// Processes take a while to start where many tests run at once.
+vi.setConfig({ hookTimeout: 90_000, testTimeout: 90_000 })
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
