@@ -321,6 +321,20 @@ describe('on pglite', () => {
     })
   })
 
+  test('calls that wait for each other let timers and sockets have their turn in between', async () => {
+    let turns = 0
+    let next: NodeJS.Immediate
+    const count = (): void => {
+      turns += 1
+      next = setImmediate(count)
+    }
+    count()
+    const calls = Array.from({ length: 10 }, () => database.db.query('select 1'))
+    await Promise.all(calls)
+    clearImmediate(next!)
+    expect(turns).toBeGreaterThanOrEqual(calls.length)
+  })
+
   test('what a transaction started may call once the transaction has ended', async () => {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     let late: Promise<unknown> | undefined

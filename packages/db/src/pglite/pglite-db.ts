@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PGlite, Transaction as PgliteTransaction } from '@electric-sql/pglite'
 import { aborted, DbError } from '../db-error.ts'
 import type {
@@ -126,7 +127,12 @@ export class PgliteDb implements Db {
     }
     const signal = options?.signal
     try {
-      return await this.#turns.take(fn, signal)
+      return await this.#turns.take(async () => {
+        // PGlite computes on this thread, so that calls that wait for each other would run without a pause: for
+        // seconds no timer would fire and no socket be read.
+        await nextTurn()
+        return fn()
+      }, signal)
     } catch (error) {
       if (signal?.aborted) throw aborted(signal)
       throw toDbError(error)
