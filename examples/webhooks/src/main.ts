@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readCommandLine, type CommandLine } from './command-line.ts'
 import { serveOutsideApi } from './outside-api/serve-outside-api.ts'
+import { chooseStore, type StoreChoice } from './run/choose-store.ts'
 import { prepareRun } from './run/prepare-run.ts'
 import { runWorker } from './run/run-worker.ts'
 import { SignalRelay } from './run/signal-relay.ts'
@@ -10,20 +11,24 @@ import { SignalRelay } from './run/signal-relay.ts'
 const WRONG_USAGE = 2
 
 const commandLine = readCommandLine(process.argv.slice(2))
-if ('problem' in commandLine) {
-  console.error(commandLine.problem)
+const store = chooseStore(process.env)
+if ('problem' in commandLine) refuse(commandLine.problem)
+else if ('problem' in store) refuse(store.problem)
+else process.exitCode = await run(commandLine, store)
+
+function refuse(problem: string): void {
+  console.error(problem)
   process.exitCode = WRONG_USAGE
-} else {
-  process.exitCode = await run(commandLine)
 }
 
-async function run({ seed, deliveries }: CommandLine): Promise<number> {
+async function run({ seed, deliveries }: CommandLine, store: StoreChoice): Promise<number> {
   const signals = new SignalRelay()
+  console.log(`store: ${store.description}`)
   const folder = await mkdtemp(join(tmpdir(), 'cgk-webhooks-'))
   const outsideApi = await serveOutsideApi({ seed })
   try {
     const prepared = await prepareRun({ folder, outsideApiUrl: outsideApi.url, seed, deliveries })
-    return await runWorker(prepared, signals)
+    return await runWorker(prepared, store.urlIn(folder), signals)
   } finally {
     await outsideApi.close()
     await rm(folder, { recursive: true, force: true })

@@ -20,7 +20,7 @@ export interface ShopSecret {
 /** The weight of each plan. */
 export const weights: Readonly<Record<Plan, number>> = { basic: 1, plus: 2, pro: 5 }
 
-const QUIET = 0.12
+const QUIET = 0.08
 const NOISY = 100 * QUIET
 
 /** Twelve shops. The first has a hundred times the load of each other. */

@@ -1,35 +1,64 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { createTestDatabase, createTestRedisInstance } from '@cgk/test-servers'
+import { expect, test, vi } from 'vitest'
+
+// A database takes seconds to make, and many where many tests run at once.
+vi.setConfig({ testTimeout: 120_000 })
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const ACCOUNT = /^jobs: \d+ enqueued, \d+ completed, \d+ failed, \d+ lost$/
 
-test('a run ends by itself with every job accounted for', { timeout: 60_000 }, async () => {
-  const run = start('--deliveries', '240')
-  const { code, lines } = await run.ended
-
-  const account = accountOf(lines)
-  expect(account.enqueued).toBeGreaterThan(240)
-  expect(account.completed + account.failed).toBe(account.enqueued)
-  expect(account.lost).toBe(0)
-  expect(code).toBe(0)
-
-  expect(lines).toContainEqual(
-    expect.stringMatching(/^fair shares: Jain index (1\.0000|0\.\d{4}) /),
-  )
-
-  const signatures = lines.find((line) => line.startsWith('signatures:')) ?? ''
-  const [wrong, refused] = numbersIn(signatures)
-  expect(wrong).toBeGreaterThan(0)
-  expect(refused).toBe(wrong)
+test('a run ends by itself with every job accounted for, and leaves no file', async () => {
+  const temporary = await mkdtemp(join(tmpdir(), 'cgk-webhooks-test-'))
+  try {
+    const { code, lines } = await start(['--deliveries', '240'], { TMPDIR: temporary }).ended
+    expectBalance(lines)
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(/^store: PGlite/)
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^fair shares: Jain index (1\.0000|0\.\d{4}) /),
+    )
+    const signatures = lines.find((line) => line.startsWith('signatures:')) ?? ''
+    const [wrong, refused] = numbersIn(signatures)
+    expect(wrong).toBeGreaterThan(0)
+    expect(refused).toBe(wrong)
+    expect(await readdir(temporary)).toEqual([])
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
 })
 
-test('an interrupted run drains and says what it left', { timeout: 60_000 }, async () => {
-  const run = start()
+test('DATABASE_URL has the same run on a server', async () => {
+  await using database = await createTestDatabase('local')
+  const { code, lines } = await start(['--deliveries', '240'], { DATABASE_URL: database.url }).ended
+  expectBalance(lines)
+  expect(code).toBe(0)
+  expect(lines[0]).toBe('store: named by DATABASE_URL')
+})
+
+test('REDIS_URL has the same run on Redis', async ({ skip }) => {
+  await using redis = await createTestRedisInstance(skip)
+  const { code, lines } = await start(['--deliveries', '240'], { REDIS_URL: redis.url }).ended
+  expectBalance(lines)
+  expect(code).toBe(0)
+  expect(lines[0]).toBe('store: named by REDIS_URL')
+})
+
+test('two stores are one too many', async () => {
+  const stores = { DATABASE_URL: 'postgres://app:hush@db/shop', REDIS_URL: 'redis://cache' }
+  const { code, lines, errors } = await start([], stores).ended
+  expect({ code, lines }).toEqual({ code: 2, lines: [] })
+  expect(errors).toBe('DATABASE_URL and REDIS_URL each name a store: set one of them\n')
+})
+
+test('an interrupted run drains and says what it left', async () => {
+  const run = start([], { JOBS_STORE_URL: 'memory:' })
   await run.printed(/^\d+\.\d s: [1-9]\d* done/)
   run.interrupt()
   const { code, lines } = await run.ended
@@ -47,21 +76,29 @@ interface Run {
   /** Resolves at the first line, past or to come, that matches. */
   printed(pattern: RegExp): Promise<void>
   interrupt(): void
-  readonly ended: Promise<{ readonly code: number | null; readonly lines: readonly string[] }>
+  readonly ended: Promise<{
+    readonly code: number | null
+    readonly lines: readonly string[]
+    readonly errors: string
+  }>
 }
 
-function start(...args: string[]): Run {
-  const main: ChildProcessByStdio<null, Readable, null> = spawn(process.execPath, [MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, JOBS_STORE_URL: 'memory:' },
+function start(args: readonly string[], env: Readonly<Record<string, string>>): Run {
+  const { JOBS_STORE_URL: _, DATABASE_URL: __, REDIS_URL: ___, ...inherited } = process.env
+  const main = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...inherited, ...env },
   })
   const lines: string[] = []
+  let errors = ''
   const output = createInterface({ input: main.stdout })
   output.on('line', (line) => lines.push(line))
+  main.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
 
-  const ended = Promise.all([once(main, 'exit'), once(output, 'close')]).then(() => ({
+  const ended = Promise.all([once(main, 'close'), once(output, 'close')]).then(() => ({
     code: main.exitCode,
     lines,
+    errors,
   }))
 
   return {
@@ -75,12 +112,21 @@ function start(...args: string[]): Run {
         output.on('line', check)
         output.on('close', () => {
           reject(
-            new Error(`The run ended without printing ${String(pattern)}:\n${lines.join('\n')}`),
+            new Error(
+              `The run ended without printing ${String(pattern)}:\n${lines.join('\n')}${errors}`,
+            ),
           )
         })
         lines.forEach(check)
       }),
   }
+}
+
+function expectBalance(lines: readonly string[]): void {
+  const account = accountOf(lines)
+  expect(account.enqueued).toBeGreaterThan(240)
+  expect(account.completed + account.failed).toBe(account.enqueued)
+  expect(account.lost).toBe(0)
 }
 
 interface Account {

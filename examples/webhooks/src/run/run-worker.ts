@@ -8,16 +8,27 @@ import { RUN_VARIABLE } from './run.ts'
 import type { SignalRelay } from './signal-relay.ts'
 
 const WORKER = fileURLToPath(new URL('../../node_modules/.bin/cgk-worker', import.meta.url))
-const CONFIG = fileURLToPath(new URL('../../jobs.config.ts', import.meta.url))
+/** Where the adapters are that the example has installed. */
+const EXAMPLE = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Runs the worker until it has nothing left to do, or is told to stop. Resolves with its exit code. */
-export async function runWorker(run: PreparedRun, signals: SignalRelay): Promise<number> {
-  const args = ['run', '--config', CONFIG, '--file', run.deliveriesFile, '--until-idle']
+export async function runWorker(
+  run: PreparedRun,
+  storeUrl: string,
+  signals: SignalRelay,
+): Promise<number> {
+  const args = ['run', '--file', run.deliveriesFile, '--until-idle']
   const worker = spawn(WORKER, args, {
+    cwd: EXAMPLE,
     stdio: 'inherit',
     // A group of its own: the terminal's Ctrl-C reaches this process alone, which relays it once.
     detached: true,
-    env: { ...process.env, PATH: pathWithThisNode(), [RUN_VARIABLE]: run.runFile },
+    env: {
+      ...process.env,
+      PATH: pathWithThisNode(),
+      JOBS_STORE_URL: storeUrl,
+      [RUN_VARIABLE]: run.runFile,
+    },
   })
   signals.relayTo(worker)
   const [code, signal] = (await once(worker, 'exit')) as [number | null, NodeJS.Signals | null]
