@@ -20,7 +20,7 @@ export type DeclareLater = (signal: AbortSignal) => Promise<void>
  * Makes or changes the schedules that the config declares. Those that are as declared stay untouched, and
  * so do those that it does not name.
  *
- * @returns what goes on with those whose store does not answer; without a directory each must.
+ * @returns what goes on with those whose store does not answer.
  * @throws `ExitError` 2 for a schedule that cannot be, or whose job the queue does not have.
  */
 export async function declareSchedules(
@@ -33,7 +33,7 @@ export async function declareSchedules(
     try {
       await declare(declaration)
     } catch (error) {
-      if (loaded.settings.directory === null || !isTemporary(error)) throw error
+      if (!isTemporary(error)) throw error
       late.push(declaration)
     }
   }

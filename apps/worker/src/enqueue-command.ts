@@ -8,6 +8,7 @@ import type { JobsFile } from './open-jobs-file.ts'
 import { openQueues } from './open-queues.ts'
 import { openStores } from './open-stores.ts'
 import { showProgress } from './progress.ts'
+import { reachStores } from './reach-stores.ts'
 import { onStopSignal } from './signals.ts'
 import type { WorkerStores } from './worker-stores.ts'
 
@@ -24,6 +25,7 @@ export async function enqueueCommand(
   const stores = await openStores(loaded.settings, logger)
   try {
     refuseMemory(stores)
+    await reachStores(stores, logger)
     return await enqueueAndReport(loaded, stores, file)
   } finally {
     await stores.close()

@@ -25,6 +25,8 @@ export interface HealthSubject {
   readonly storesAreTenants: boolean
   /** By the queue's name. */
   readonly processors: ReadonlyMap<string, WatchedProcessor>
+  /** Whether the processors were started; before that the worker waits for its stores. */
+  readonly hasStarted: () => boolean
   readonly isDraining: () => boolean
 }
 
@@ -80,9 +82,10 @@ function healthApp(subject: HealthSubject): Hono {
   return app
 }
 
-// A worker that drains as it was told is alive: whoever killed it for that would cut the drain short.
-function whyNotLive({ processors, isDraining }: HealthSubject): string[] {
-  if (isDraining()) return []
+// A worker that drains as it was told is alive: whoever killed it for that would cut the drain short. So is
+// one that waits for a store, which a restart does not bring back.
+function whyNotLive({ processors, hasStarted, isDraining }: HealthSubject): string[] {
+  if (!hasStarted() || isDraining()) return []
   const reasons: string[] = []
   for (const [queue, { processor }] of processors) {
     const { state } = processor.status()

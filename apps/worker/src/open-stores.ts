@@ -2,42 +2,33 @@ import { openStore } from '@cgk/jobs'
 import { isJobsError, type JobStore } from '@cgk/jobs-core'
 import type { Logger } from 'pino'
 import type { StoreSource } from './config.ts'
-import { EXIT } from './exit-codes.ts'
-import { ExitError, messageOf, usageError } from './exit-error.ts'
+import { usageError } from './exit-error.ts'
 import { openTenantStores } from './open-tenant-stores.ts'
 import type { Settings } from './settings.ts'
-import { pingStore } from './store-ping.ts'
 import type { WorkerStores } from './worker-stores.ts'
-
-const START_DEADLINE_MS = 5_000
 
 /** How long a store may take to close before the process ends without it. */
 const CLOSE_DEADLINE_MS = 5_000
 
 /**
- * Opens each store once and waits for it to answer. Without a directory each must; with one it is enough
- * that one does, and the others are tried again.
+ * Opens each store once, and asks none of them anything yet. Without a directory each has to answer before
+ * a worker begins; with one it is enough that one does.
  *
- * @throws `ExitError` 2 for a URL that nothing opens, 4 for stores that do not answer.
+ * @throws `ExitError` 2 for a URL that nothing opens.
  */
 export async function openStores(settings: Settings, logger: Logger): Promise<WorkerStores> {
   const sources = settings.stores
   const { directory } = settings
   if (directory !== null) {
-    return openTenantStores({ settings, directory, logger, openSource, reach, close: closeAll })
+    return openTenantStores({ settings, directory, logger, openSource, close: closeAll })
   }
   const stores = new Map<string, JobStore>()
   for (const [name, source] of sources) stores.set(name, openSource(source))
-  try {
-    await Promise.all([...stores].map(([name, store]) => reach(name, store)))
-  } catch (error) {
-    await closeAll([...stores.values()])
-    throw error
-  }
   const [first] = stores.values()
   return {
     of: (queue) => stores.get(settings.queues.get(queue)?.store ?? '') ?? first!,
     opened: () => stores,
+    oneIsEnough: false,
     close: () => closeAll([...stores.values()]),
   }
 }
@@ -60,19 +51,5 @@ function openSource(source: StoreSource): JobStore {
   } catch (error) {
     if (isJobsError(error)) throw usageError(error.message, { cause: error })
     throw error
-  }
-}
-
-async function reach(name: string, store: JobStore): Promise<void> {
-  try {
-    // Making an embedded database takes as long as it takes.
-    await store.open?.()
-    await pingStore(store, START_DEADLINE_MS)
-  } catch (cause) {
-    throw new ExitError(
-      EXIT.storeUnreachable,
-      `the store ${name} (${store.name}) is unreachable: ${messageOf(cause)}`,
-      { cause },
-    )
   }
 }

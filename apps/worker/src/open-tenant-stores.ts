@@ -13,16 +13,13 @@ export interface TenantStoresRequest {
   readonly directory: DirectorySource
   readonly logger: Logger
   readonly openSource: (source: StoreSource) => JobStore
-  /** Resolves when a store answers. @throws `ExitError` 4 */
-  readonly reach: (name: string, store: JobStore) => Promise<void>
   readonly close: (stores: readonly Pick<JobStore, 'close'>[]) => Promise<unknown[]>
 }
 
 /**
- * Opens the stores of a directory's tenants. One that does not answer is logged, and tried again by who
- * needs it.
+ * Opens the stores of a directory's tenants.
  *
- * @throws `ExitError` 2 for a directory or a store that cannot be, 4 when no store answers.
+ * @throws `ExitError` 2 for a directory or a store that cannot be.
  */
 export async function openTenantStores(request: TenantStoresRequest): Promise<WorkerStores> {
   const { settings, openSource, logger } = request
@@ -35,10 +32,6 @@ export async function openTenantStores(request: TenantStoresRequest): Promise<Wo
   }
   const directory = await openDirectory(request.directory, logger)
   let stores: TenantStores
-  const close = async (): Promise<unknown[]> => {
-    directory.close()
-    return request.close([...given, stores])
-  }
   try {
     stores = createTenantStores({
       directory,
@@ -53,25 +46,13 @@ export async function openTenantStores(request: TenantStoresRequest): Promise<Wo
     if (isJobsError(error)) throw usageError(error.message, { cause: error })
     throw error
   }
-  const opened = (): ReadonlyMap<string, JobStore> =>
-    new Map(stores.opened().map(({ label, store }) => [label, store]))
-  try {
-    await reachOne(opened(), request)
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return { of: () => stores, opened, close }
-}
-
-async function reachOne(
-  stores: ReadonlyMap<string, JobStore>,
-  { reach, logger }: TenantStoresRequest,
-): Promise<void> {
-  const answers = await Promise.allSettled([...stores].map(([name, store]) => reach(name, store)))
-  const silent = answers.filter((answer) => answer.status === 'rejected')
-  if (silent.length === answers.length) throw silent[0]!.reason
-  for (const { reason: error } of silent) {
-    logger.error({ error }, 'a store is unreachable; its tenants wait, and it is tried again')
+  return {
+    of: () => stores,
+    opened: () => new Map(stores.opened().map(({ label, store }) => [label, store])),
+    oneIsEnough: true,
+    close: async () => {
+      directory.close()
+      return request.close([...given, stores])
+    },
   }
 }

@@ -21,7 +21,9 @@ import { openQueues } from './open-queues.ts'
 import { openStores } from './open-stores.ts'
 import type { RunningWorker } from './running-worker.ts'
 import { onStopSignal } from './signals.ts'
+import { untilAborted } from './until-aborted.ts'
 import { untilIdle } from './until-idle.ts'
+import { waitForStores } from './wait-for-stores.ts'
 import type { WorkerStores } from './worker-stores.ts'
 
 /** What {@link runWorker} is asked to do. */
@@ -35,7 +37,8 @@ export interface RunRequest {
 }
 
 /**
- * Runs a worker until it is told to stop, or until it is idle. Resolves with the exit code.
+ * Runs a worker until it is told to stop, or until it is idle; first it waits for its stores. Resolves with
+ * the exit code.
  *
  * @throws `ExitError` when it cannot start.
  */
@@ -46,9 +49,8 @@ export async function runWorker(request: RunRequest): Promise<number> {
   try {
     const runtime = createRuntime(systemPorts, jobsLogger(logger))
     const queues = openQueues(loaded, stores, runtime)
-    const later = await declareSchedules(loaded, queues, logger)
     const processors = makeProcessors(loaded, queues, logger)
-    return await new WorkerRun(request, { stores, queues, processors }, later).run()
+    return await new WorkerRun(request, { stores, queues, processors }).run()
   } finally {
     for (const error of await stores.close()) logger.error({ error }, 'a store did not close')
   }
@@ -72,7 +74,6 @@ interface Parts extends Pick<RunningWorker, 'queues' | 'processors'> {
 
 class WorkerRun implements RunningWorker {
   readonly #stores: WorkerStores
-  readonly #later: DeclareLater
   readonly queues: ReadonlyMap<string, JobQueue>
   readonly processors: ReadonlyMap<string, JobProcessor>
   readonly logger: Logger
@@ -80,14 +81,14 @@ class WorkerRun implements RunningWorker {
   readonly #request: RunRequest
   readonly #stop = new AbortController()
   #reading: Promise<unknown> = Promise.resolve()
+  #hasStarted = false
   #becameIdle = false
   #hasFailed = false
   #chosenExitCode: number | null = null
 
-  constructor(request: RunRequest, { stores, queues, processors }: Parts, later: DeclareLater) {
+  constructor(request: RunRequest, { stores, queues, processors }: Parts) {
     this.#request = request
     this.#stores = stores
-    this.#later = later
     this.queues = queues
     this.processors = processors
     this.logger = request.logger
@@ -114,20 +115,36 @@ class WorkerRun implements RunningWorker {
       this.#sayDraining(signal)
       this.stop()
     })
-    await this.#guard(() => this.#hook('starting'))
-    if (!this.#hasFailed) await this.#serve()
-    await this.#guard(() => this.#hook('stopped'))
-    await health?.close()
-    ignoreSignals()
+    try {
+      const declareLater = await this.#ready()
+      if (declareLater !== null) await this.#runBetweenHooks(declareLater)
+    } finally {
+      await health?.close()
+      ignoreSignals()
+    }
     this.logger.info('worker stopped')
     return this.#exitCode()
   }
 
-  async #serve(): Promise<void> {
+  /** Resolves when the stores answer and the schedules are declared; with `null` if told to stop before. */
+  async #ready(): Promise<DeclareLater | null> {
+    const { signal } = this.#stop
+    if (!(await waitForStores(this.#stores, this.logger, signal))) return null
+    return declareSchedules(this.#request.loaded, this.queues, this.logger)
+  }
+
+  async #runBetweenHooks(declareLater: DeclareLater): Promise<void> {
+    await this.#guard(() => this.#hook('starting'))
+    if (!this.#hasFailed) await this.#serve(declareLater)
+    await this.#guard(() => this.#hook('stopped'))
+  }
+
+  async #serve(declareLater: DeclareLater): Promise<void> {
     for (const processor of this.processors.values()) processor.start()
+    this.#hasStarted = true
     this.logger.info({ queues: [...this.queues.keys()] }, 'worker started')
-    const declared = this.#later(this.#stop.signal)
-    await Promise.race([this.#guard(() => this.#work()), whenAborted(this.#stop.signal)])
+    const declared = declareLater(this.#stop.signal)
+    await Promise.race([this.#guard(() => this.#work()), untilAborted(this.#stop.signal)])
     this.stop()
     await this.#drain()
     await declared
@@ -141,7 +158,7 @@ class WorkerRun implements RunningWorker {
       this.#reading = this.#enqueue(file)
       await this.#reading
     }
-    if (!this.#request.untilIdle) return whenAborted(signal)
+    if (!this.#request.untilIdle) return untilAborted(signal)
     const queues = [...this.queues.values()]
     const processors = [...this.processors.values()]
     this.#becameIdle = await untilIdle({ queues, processors, logger: this.logger, signal })
@@ -203,6 +220,7 @@ class WorkerRun implements RunningWorker {
           { processor, concurrency: queues.get(name)!.concurrency },
         ]),
       ),
+      hasStarted: () => this.#hasStarted,
       isDraining: () => this.#stop.signal.aborted,
     })
     this.logger.info({ host: server.host, port: server.port }, 'serving /livez and /readyz')
@@ -220,11 +238,4 @@ class WorkerRun implements RunningWorker {
       `${signal}: draining; a second signal ends the worker at once`,
     )
   }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

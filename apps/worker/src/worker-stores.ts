@@ -6,6 +6,8 @@ export interface WorkerStores {
   of(queue: string): JobStore | TenantStores
   /** The stores that are open, by name. */
   opened(): ReadonlyMap<string, JobStore>
+  /** Whether a worker may begin when one of them answers: the others serve tenants of their own. */
+  readonly oneIsEnough: boolean
   /** Closes all of them, whatever the others do; resolves with what went wrong. */
   close(): Promise<unknown[]>
 }

@@ -116,6 +116,17 @@ test('a store that stops answering is exit code 1, and what is not known is said
   expect(worker.stdout).toEqual(['enqueued 0, bad 1'])
 })
 
+test('a store that does not answer at the start is exit code 4', async () => {
+  const { worker, exitCode } = await runToEnd(
+    ['enqueue', '--file', '-', '--config', 'failing.config.ts'],
+    { env: { FAILING: 'ping' } },
+  )
+  expect(exitCode).toBe(4)
+  expect(worker.stderr).toEqual([
+    'cgk-worker: the store other (shared) cannot be used: connection refused',
+  ])
+})
+
 test('a memory: store is refused, for its jobs would end with the process', async () => {
   const { worker, exitCode } = await runToEnd(['enqueue', '--file', '-', '--store', 'memory:'], {
     input: jobLines({ name: 'greet', payload: {} }),

@@ -172,13 +172,3 @@ test('a store that stops answering while the file is read ends the worker with 1
     }),
   )
 })
-
-test('a store that is unreachable at the start is exit code 4', async () => {
-  const { worker, exitCode } = await runToEnd(['run', '--config', 'failing.config.ts'], {
-    env: { FAILING: 'ping' },
-  })
-  expect(exitCode).toBe(4)
-  expect(worker.stderr).toEqual([
-    'cgk-worker: the store other (shared) is unreachable: connection refused',
-  ])
-})

@@ -25,7 +25,7 @@ export async function checkSchema(
   const is = `schema ${schema} is of version ${version}, and this program needs version ${wanted}`
   if (isNewer) throw unfit(`${is}: update the program`)
   if (!isOlder) return
-  if (migrate === 'manual') throw unfit(`${is}: run the migrations`)
+  if (migrate === 'manual') throw unfit(`${is}: run cgk-worker migrate up`)
   await migrator.up()
 }
 
