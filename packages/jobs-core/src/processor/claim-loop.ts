@@ -286,7 +286,7 @@ export class ClaimLoop {
       this.#take(found.jobs, askedAt)
       return found
     } catch (error) {
-      logger.warn('claiming failed; it is repeated', { queue, error })
+      if (this.#pause.isFresh) logger.warn('claiming failed; it is repeated', { queue, error })
       if (this.#active) {
         this.#pause.before(() => {
           this.#pump()

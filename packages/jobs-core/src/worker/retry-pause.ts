@@ -21,6 +21,11 @@ export class RetryPause {
     return this.#cancel !== null
   }
 
+  /** Whether nothing has failed since the last success: what fails again and again is told once. */
+  get isFresh(): boolean {
+    return this.#nextMs === FIRST_MS
+  }
+
   /** Calls `fn` after the pause; a pause already under way is kept. */
   before(fn: () => void): void {
     if (this.#cancel !== null) return

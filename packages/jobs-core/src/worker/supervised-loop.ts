@@ -62,7 +62,9 @@ export class SupervisedLoop {
       this.#pause.reset()
       this.#next(waitMs)
     } catch (error) {
-      this.#logger.warn(`${this.#task.name} failed; it is repeated`, { error })
+      if (this.#pause.isFresh) {
+        this.#logger.warn(`${this.#task.name} failed; it is repeated`, { error })
+      }
       if (this.#users > 0) this.#pause.before(() => void this.#run())
     }
     this.#running = false
