@@ -30,6 +30,13 @@ export function toStoreError(error: unknown): unknown {
       options,
     )
   }
+  if (code === '42501') {
+    return new JobsError(
+      'JOBS_STORE_UNAVAILABLE',
+      `the role lacks a privilege: ${error.message}; cgk-worker doctor says which it needs`,
+      options,
+    )
+  }
   if (TIMEOUTS.has(code)) {
     return new JobsError(
       'JOBS_STORE_TIMEOUT',

@@ -20,11 +20,16 @@ export interface Check {
   ) => Promise<Omit<StoreFinding, 'check'> | null>
 }
 
-/** Runs every check. One that fails is a finding of its own and stops no other. */
+/**
+ * Runs every check. One that fails is a finding of its own and stops no other.
+ *
+ * @throws `DbError` where the database lets nobody look at anything.
+ */
 export async function examine(
   examined: Examined,
   options?: CallOptions,
 ): Promise<readonly StoreFinding[]> {
+  await examined.db.query('select 1', [], options)
   const findings: StoreFinding[] = []
   for (const { name, look } of [...serverChecks, ...schemaChecks]) {
     const finding = await look(examined, options).catch(failed)

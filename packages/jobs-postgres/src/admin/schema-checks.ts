@@ -3,6 +3,10 @@ import type { Check } from './examine.ts'
 
 const MANY_DEAD_ROWS = 100_000
 
+/** What a worker does to tables itself; the rest is done by functions, with the rights of their owner. */
+const TABLE_PRIVILEGES = `('migration', 'select'), ('queue', 'select'), ('job_group', 'select'),
+  ('schedule', 'select'), ('schedule', 'delete')`
+
 /** What concerns the store's own schema. */
 export const schemaChecks: readonly Check[] = [
   {
@@ -36,12 +40,15 @@ export const schemaChecks: readonly Check[] = [
     look: async ({ db, schema }, options) => {
       const rows = await db.query<{ missing: string }>(
         `with s as (select oid from pg_catalog.pg_namespace where nspname = $1)
-         select 'usage of the schema' as missing from s where not has_schema_privilege(s.oid, 'usage')
+         select 'create on the database' as missing
+         where not exists (select from s) and not has_database_privilege(current_database(), 'create')
          union all
-         select privilege || ' on ' || c.relname
-         from s join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relkind in ('r', 'p'),
-           unnest(array['select', 'insert', 'update', 'delete']) as privilege
-         where c.relname <> 'migration' and not has_table_privilege(c.oid, privilege)
+         select 'usage of the schema' from s where not has_schema_privilege(s.oid, 'usage')
+         union all
+         select needed.privilege || ' on ' || c.relname
+         from s join pg_catalog.pg_class c on c.relnamespace = s.oid
+         join (values ${TABLE_PRIVILEGES}) as needed (relation, privilege) on needed.relation = c.relname
+         where not has_table_privilege(c.oid, needed.privilege)
          union all
          select 'execute on ' || p.proname
          from s join pg_catalog.pg_proc p on p.pronamespace = s.oid
@@ -55,7 +62,8 @@ export const schemaChecks: readonly Check[] = [
       return {
         level: 'error',
         message: `missing: ${shown}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`,
-        advice: 'grant the role what a worker needs; a producer needs less',
+        advice:
+          'grant the role what a worker needs (docs/postgres.md, Roles); a producer needs less',
       }
     },
   },
