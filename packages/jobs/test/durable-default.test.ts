@@ -141,6 +141,30 @@ describe('without a word about a store', () => {
     expect(await ended).toEqual({ code: 0, lines: ['left 0'], errors: '' })
   })
 
+  test('kill -9 in the midst of enqueuing and running loses nothing of what was acknowledged', async () => {
+    for (let round = 1; round <= 3; round += 1) {
+      const victim = run(`
+        const rounds = createJobQueue({ name: 'rounds' })
+        processJobs({ queue: rounds, handlers: new Map([['work', async () => ({ success: true })]]) }).start()
+        for (let n = 0; ; n++) {
+          const jobId = '${round}-' + n
+          await rounds.enqueue('work', { n }, { jobId })
+          console.log('acknowledged ' + jobId)
+        }
+      `)
+      await victim.printed(`acknowledged ${round}-${50 * round}`)
+      await victim.kill()
+      const { lines } = await victim.ended
+      const ids = lines.map((line) => line.replace('acknowledged ', ''))
+      const witness = await run(`
+        const rounds = createJobQueue({ name: 'rounds' })
+        const jobs = await Promise.all(${JSON.stringify(ids)}.map((id) => rounds.getJob(id)))
+        console.log(jobs.filter((job) => job === null).length, 'lost')
+      `).ended
+      expect(witness).toEqual({ code: 0, lines: ['0 lost'], errors: '' })
+    }
+  })
+
   test('a second process is refused, told why, and let in when the first is gone', async () => {
     const SECOND = `
       await queue.counts().then(
