@@ -21,7 +21,7 @@ Exit codes:
   1    failure: a hook threw, the file could not be read to its end, every line was bad;
        migrate status: something is pending; doctor: something does not work
   2    wrong usage or configuration; nothing was started
-  4    a store was unreachable at the start
+  4    a store cannot be used; run waits for one that is only down
   5    partial: some lines of the file were bad
   130  ended at once by a second SIGINT; enqueue: stopped by SIGINT
   143  the same by SIGTERM`

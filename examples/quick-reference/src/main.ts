@@ -1,3 +1,3 @@
-// A producer and a processor in one process: both find the process-wide store, here the memory store.
+// A producer and a processor in one process: both find the process-wide store.
 import './process.ts'
 import './enqueue.ts'
