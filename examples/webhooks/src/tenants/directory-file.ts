@@ -7,6 +7,9 @@ export const OUTSIDE_API = 'outside-api'
 /** How often the outside API may be called for one shop. */
 export const apiRate = { limit: 1000, period: 1000, burst: 100 }
 
+/** When the outside API is left alone for a moment: a machine under load makes calls look slow. */
+const breaker = { failures: 10, cooldown: 2000 }
+
 /**
  * Writes the directory of tenants that the worker follows: weights, limits and who is suspended. The
  * file is replaced whole, so that nobody reads half of it.
@@ -16,7 +19,7 @@ export async function writeDirectory(path: string, suspended: readonly string[])
     id: slug,
     status: suspended.includes(slug) ? 'suspended' : 'active',
     weight: weights[plan],
-    limiters: { [OUTSIDE_API]: { rate: apiRate } },
+    limiters: { [OUTSIDE_API]: { rate: apiRate, breaker } },
   }))
   const draft = `${path}.new`
   await writeFile(draft, `${JSON.stringify(tenants, null, 2)}\n`)
