@@ -71,7 +71,9 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('a store on %s', (kind
     const store = open('manual')
     const refusal = await refusalOf(store.counts({ queue: QUEUE }))
     expect(refusal).toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE', retryable: true })
-    expect(refusal.message).toMatch(/is of version 0, .* needs version \d+: run cgk-worker migrate up/)
+    expect(refusal.message).toMatch(
+      /is of version 0, .* needs version \d+: run cgk-worker migrate up/,
+    )
     expect(await hasSchema()).toBe(false)
 
     await createJobsMigrator(db, schema).up()
