@@ -160,16 +160,16 @@ async function writeProject(packages: readonly Package[]): Promise<void> {
   await writeFile(join(project, 'main.mjs'), JOBS_PROGRAM)
 }
 
-/** One job through the front door; the process must then end by itself, without process.exit. */
+/** One job through the front door, on the default store; the process must then end by itself, without process.exit. */
 const JOBS_PROGRAM = `
 import * as jobs from '@cgk/jobs'
 
 const { createJobQueue, processJobs } = jobs
 if (createJobQueue !== undefined && processJobs !== undefined) {
   const late = setTimeout(() => {
-    console.error('The job was not completed within 20 s.')
+    console.error('The job was not completed within 60 s.')
     process.exit(1)
-  }, 20_000)
+  }, 60_000)
   const queue = createJobQueue({ name: 'default' })
   const { promise, resolve, reject } = Promise.withResolvers()
   const handlers = new Map()
