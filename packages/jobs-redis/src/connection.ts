@@ -1,6 +1,13 @@
 import { isJobsError } from '@cgk/jobs-core'
 import { ErrorReply } from '@redis/client'
-import { closedError, connectionError, isDemoted, replyError, timeoutError } from './errors.ts'
+import {
+  closedError,
+  connectionError,
+  isDemoted,
+  notReachedError,
+  replyError,
+  timeoutError,
+} from './errors.ts'
 import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
 
 /** How long a server may be silent while it owes an answer, before its connection is given up. */
@@ -92,7 +99,7 @@ export class Connection {
     } catch (error) {
       if (this.#isClosed) throw closedError()
       if (isJobsError(error)) throw error
-      throw error instanceof ErrorReply ? replyError(error) : connectionError(error)
+      throw error instanceof ErrorReply ? replyError(error) : notReachedError(error)
     }
   }
 

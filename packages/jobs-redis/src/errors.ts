@@ -15,6 +15,15 @@ export function timeoutError(signal: AbortSignal): JobsError {
   )
 }
 
+/** A server that no connection could be made to; nothing was sent. */
+export function notReachedError(cause: unknown): JobsError {
+  const reason = withoutAddress(cause)
+  return new JobsError('JOBS_STORE_UNAVAILABLE', `Redis was not reached: ${reason.message}`, {
+    retryable: true,
+    cause: reason,
+  })
+}
+
 /** A server that did not answer, or that hung up. */
 export function connectionError(cause: unknown): JobsError {
   return new JobsError(
