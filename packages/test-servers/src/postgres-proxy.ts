@@ -78,6 +78,7 @@ export class PostgresProxy implements AsyncDisposable {
   #join(client: Socket, upstream: Socket): void {
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket)
+      socket.setNoDelay(true)
       socket.on('error', () => {}) // 'close' follows.
       socket.on('close', () => this.#sockets.delete(socket))
     }
