@@ -73,6 +73,24 @@ describe.each(SERVERS)('connections to %s', (kind) => {
     }
   })
 
+  test('are read committed, whatever the database says', async () => {
+    const [row] = await database.connect().query('select current_database() as name')
+    const name = String(row!['name'])
+    const setDefault = `alter database ${name} set default_transaction_isolation`
+    await database.connect().query(`${setDefault} = 'serializable'`)
+    try {
+      const level = `select current_setting('transaction_isolation') as level`
+      const expected = [{ level: 'read committed' }]
+      await using direct = connectPostgres({ url: database.url })
+      expect(await direct.query(level)).toEqual(expected)
+      expect(await direct.transaction((tx) => tx.query(level))).toEqual(expected)
+      await using pooled = connectPostgres({ url: database.url, pooler: 'transaction' })
+      expect(await pooled.transaction((tx) => tx.query(level))).toEqual(expected)
+    } finally {
+      await database.connect().query(`${setDefault} = default`)
+    }
+  })
+
   test('through a pooler carry nothing from one transaction to the next', async () => {
     await using db = connectPostgres({
       url: database.url,

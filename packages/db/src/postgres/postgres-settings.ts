@@ -88,6 +88,9 @@ export function readSettings(options: PostgresOptions): PostgresSettings {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
   }
   const name = { application_name: options.applicationName ?? 'cgk' }
+  // Whatever is the default of the database or the role: SQL that locks and then looks needs to see what was
+  // committed before it had the lock.
+  const isolation = { default_transaction_isolation: 'read committed' }
   const settings = {
     connectTimeoutMs: count(options, 'connectTimeoutMs', 5000, 1),
     statementTimeoutMs,
@@ -97,7 +100,11 @@ export function readSettings(options: PostgresOptions): PostgresSettings {
   const direct: ConnectionSettings = {
     ...settings,
     url: directUrl ?? url,
-    client: { ...(directUrl === undefined && server), connection: { ...name, ...limits }, prepare },
+    client: {
+      ...(directUrl === undefined && server),
+      connection: { ...name, ...limits, ...isolation },
+      prepare,
+    },
     isPooled: false,
     transactionSetUp: undefined,
   }
@@ -107,9 +114,10 @@ export function readSettings(options: PostgresOptions): PostgresSettings {
     client: { ...server, connection: name, prepare },
     isPooled: true,
     // A pooler refuses to start a session with these, and a plain SET would be left to the next.
-    transactionSetUp: Object.entries(limits)
-      .map(([limit, ms]) => `set local ${limit} = ${ms}`)
-      .join('; '),
+    transactionSetUp: [
+      'set transaction isolation level read committed',
+      ...Object.entries(limits).map(([limit, ms]) => `set local ${limit} = ${ms}`),
+    ].join('; '),
   }
   const behindPooler = pooler !== undefined
   return {

@@ -57,6 +57,22 @@ export const serverChecks: readonly Check[] = [
     },
   },
   {
+    name: 'isolation',
+    look: async ({ db }, options) => {
+      const { level } = await one<{ level: string }>(
+        db,
+        `select current_setting('transaction_isolation') as level`,
+        options,
+      )
+      if (level === 'read committed') return { level: 'ok', message: level }
+      return {
+        level: 'error',
+        message: `transactions are ${level} by default: calls that meet each other fail`,
+        advice: `alter role … set default_transaction_isolation = 'read committed', and let the pooler connect anew`,
+      }
+    },
+  },
+  {
     name: 'durability',
     look: async ({ db }, options) => {
       if (db.kind === 'pglite') {
