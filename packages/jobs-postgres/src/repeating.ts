@@ -1,8 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isDbError } from '@cgk/db'
 
-/** How often a call that was the victim of a deadlock, and did nothing, is made again. */
-const DEADLOCK_REPEATS = 3
+/** Serialization failure and deadlock: the server rolled the call back for the sake of another. */
+const VICTIMS: ReadonlySet<string> = new Set(['40001', '40P01'])
+
+/** How often such a call is made again. */
+const VICTIM_REPEATS = 3
 
 /**
  * How often a call is made again that met an id or a key in somebody's open transaction and did nothing (see
@@ -17,13 +20,13 @@ export async function repeating<T>(
   call: () => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  let [deadlocks, locks] = [0, 0]
+  let [sacrifices, locks] = [0, 0]
   for (;;) {
     try {
       return await call()
     } catch (error) {
-      if (isDbError(error, '40P01') && deadlocks < DEADLOCK_REPEATS) {
-        deadlocks += 1
+      if (isDbError(error) && VICTIMS.has(error.code) && sacrifices < VICTIM_REPEATS) {
+        sacrifices += 1
         continue
       }
       if (!isDbError(error, '55P03') || locks === LOCK_REPEATS || signal?.aborted === true) {
