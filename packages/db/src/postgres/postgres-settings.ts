@@ -90,7 +90,7 @@ export function readSettings(options: PostgresOptions): PostgresSettings {
   const name = { application_name: options.applicationName ?? 'cgk' }
   // Whatever is the default of the database or the role: SQL that locks and then looks needs to see what was
   // committed before it had the lock.
-  const isolation = { default_transaction_isolation: 'read committed' }
+  const isolation = { default_transaction_isolation: 'read committed' as const }
   const settings = {
     connectTimeoutMs: count(options, 'connectTimeoutMs', 5000, 1),
     statementTimeoutMs,
