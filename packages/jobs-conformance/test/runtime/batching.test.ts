@@ -103,6 +103,71 @@ describe('calls that are made while the store is busy travel together', () => {
   })
 })
 
+describe('calls that the store is slow to answer', () => {
+  /** A store whose `enqueue` waits for a gate where a job has an id, and the payloads that it was sent. */
+  function slowStore() {
+    const gates: (() => void)[] = []
+    const { store, requests } = listeningStore(
+      faultyStore(memory(), (operation, proceed, jobs) => {
+        if (operation !== 'enqueue') return undefined
+        if ((jobs as NewJob[]).every(({ jobId }) => jobId === undefined)) return undefined
+        const { promise, resolve } = Promise.withResolvers<void>()
+        gates.push(resolve)
+        return promise.then(proceed)
+      }),
+    )
+    const queue = new SimulatedProcess(time, store).queue()
+    const sent = () =>
+      requests<NewJob[]>('enqueue').map((jobs) => jobs.map(({ payload }) => payload))
+    return { queue, gates, sent }
+  }
+
+  test('are overtaken by the next after 100 ms, which then travel together', async () => {
+    const { queue, gates, sent } = slowStore()
+    const slow = queue.enqueue('job', 0, { jobId: 'held' })
+    await time.settle()
+    const others = [1, 2].map((n) => queue.enqueue('job', n))
+    await time.advance(99)
+    expect(sent()).toEqual([['0']])
+    await time.advance(1)
+    expect(sent()).toEqual([['0'], ['1', '2']])
+    await Promise.all(others)
+    gates[0]!()
+    expect(await slow).toMatchObject({ id: 'held' })
+    await queue.enqueue('job', 3)
+  })
+
+  test('are at most four at once; when one is answered the next goes out', async () => {
+    const { queue, gates, sent } = slowStore()
+    const calls: Promise<unknown>[] = []
+    for (let n = 0; n < 6; n += 1) {
+      calls.push(queue.enqueue('job', n, { jobId: `held-${n}` }))
+      await time.advance(1_000 / 6)
+    }
+    expect(sent()).toEqual([['0'], ['1'], ['2'], ['3']])
+    gates[2]!()
+    await time.settle()
+    expect(sent()).toEqual([['0'], ['1'], ['2'], ['3'], ['4', '5']])
+    for (const open of gates) open()
+    await Promise.all(calls)
+  })
+
+  test('and have an ordering key are overtaken by none that has one', async () => {
+    const { queue, gates, sent } = slowStore()
+    const options = { orderingKey: 'line' }
+    const first = queue.enqueue('job', 0, { ...options, jobId: 'held' })
+    await time.settle()
+    const second = queue.enqueue('job', 1, options)
+    const other = queue.enqueue('job', 2)
+    await time.advance(1_000)
+    await other
+    expect(sent()).toEqual([['0'], ['2']])
+    gates[0]!()
+    await Promise.all([first, second])
+    expect(sent()).toEqual([['0'], ['2'], ['1']])
+  })
+})
+
 describe('a bad job fails its own caller alone', () => {
   test('where it is refused before it is sent', async () => {
     const queue = new SimulatedProcess(time, memory()).queue()

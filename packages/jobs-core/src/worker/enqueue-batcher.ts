@@ -1,4 +1,5 @@
 import type { FullBacklog, JobsError } from '../errors.ts'
+import type { Timers } from '../runtime/ports.ts'
 import type { TurnTaker } from './turn-taker.ts'
 import { backlogFull, type EnqueueResult, type NewJob } from '../storage/new-job.ts'
 
@@ -11,23 +12,37 @@ interface Call {
 /** Calls beyond this many jobs wait for the next batch; one call is never split. */
 const BATCH_JOBS = 1_000
 
+/** How long the next batch waits for the one before it. */
+const PATIENCE_MS = 100
+
+const BATCHES_AT_ONCE = 4
+
 /**
  * Natural batching of enqueue calls: what arrives while a batch is under way travels with the next,
- * and calls of one tick travel together. One batch at a time, so that jobs are stored in the order in
- * which they were enqueued. No timers: an idle store is called at once.
+ * and calls of one tick travel together. An idle store is called at once.
+ *
+ * One batch at a time, so that jobs are stored in the order in which they were enqueued. But one that is
+ * not answered soon is overtaken: it may wait for the transaction of somebody who uses one of its ids. Jobs
+ * with an ordering key overtake none that have one.
  */
 export class EnqueueBatcher {
   readonly #send: (jobs: readonly NewJob[]) => Promise<readonly EnqueueResult[]>
   readonly #turns: TurnTaker
+  readonly #timers: Timers
+  readonly #underWay = new Set<Promise<void>>()
+  /** Whether a batch under way has jobs with an ordering key. */
+  #orderIsKept = false
   #waiting: Call[] = []
   #busy = false
 
   constructor(
     send: (jobs: readonly NewJob[]) => Promise<readonly EnqueueResult[]>,
     turns: TurnTaker,
+    timers: Timers,
   ) {
     this.#send = send
     this.#turns = turns
+    this.#timers = timers
   }
 
   /** Resolves when these jobs are stored, all or none of them. */
@@ -43,22 +58,50 @@ export class EnqueueBatcher {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       if (this.#turns.isOver()) await this.#turns.next()
-      await this.#sendBatch(this.#takeBatch())
+      const batch = this.#takeBatch()
+      if (batch.length === 0) await Promise.race(this.#underWay)
+      else await this.#untilAnsweredOrSlow(batch)
     }
     this.#busy = false
   }
 
-  #takeBatch(): Call[] {
+  #takeBatch(): readonly Call[] {
+    const candidates = this.#orderIsKept
+      ? this.#waiting.filter((call) => !hasOrderingKey(call))
+      : this.#waiting
     let count = 0
     let jobs = 0
-    for (const call of this.#waiting) {
+    for (const call of candidates) {
       if (count > 0 && jobs + call.jobs.length > BATCH_JOBS) break
       count += 1
       jobs += call.jobs.length
     }
-    const batch = this.#waiting
-    this.#waiting = batch.splice(count)
+    const batch = candidates.slice(0, count)
+    if (candidates === this.#waiting) {
+      this.#waiting = this.#waiting.slice(count)
+    } else {
+      const taken = new Set(batch)
+      this.#waiting = this.#waiting.filter((call) => !taken.has(call))
+    }
     return batch
+  }
+
+  async #untilAnsweredOrSlow(batch: readonly Call[]): Promise<void> {
+    const keepsOrder = batch.some(hasOrderingKey)
+    if (keepsOrder) this.#orderIsKept = true
+    const answered = this.#sendBatch(batch).then(() => {
+      this.#underWay.delete(answered)
+      if (keepsOrder) this.#orderIsKept = false
+    })
+    this.#underWay.add(answered)
+    if (this.#underWay.size === BATCHES_AT_ONCE) return Promise.race(this.#underWay)
+    await new Promise<void>((resolve) => {
+      const cancel = this.#timers.after(PATIENCE_MS, resolve, { background: true })
+      void answered.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   async #sendBatch(batch: readonly Call[]): Promise<void> {
@@ -118,6 +161,10 @@ export class EnqueueBatcher {
     if (fitting.length === batch.length) await this.#sendHalves(batch)
     else if (fitting.length > 0) await this.#sendBatch(fitting)
   }
+}
+
+function hasOrderingKey({ jobs }: Call): boolean {
+  return jobs.some(({ orderingKey }) => orderingKey !== undefined)
 }
 
 /** How many jobs of a call are in that backlog's queue and tenant. */

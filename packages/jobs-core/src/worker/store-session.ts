@@ -55,6 +55,7 @@ export class StoreSession {
     this.enqueuer = new EnqueueBatcher(
       (jobs) => this.call('enqueue', (options) => store.enqueue(jobs, options)),
       this.turns,
+      ports.timers,
     )
     this.settler = new Settler(
       (settlements, claim) =>
