@@ -234,11 +234,42 @@ begin
     into holders, has_vanished, conflict
     from found f;
     exit when not has_vanished;
+    perform forget_vanished(p_jobs, p_blocks);
   end loop;
   if conflict is not null then
     raise exception 'a job id belongs to another job' using errcode = 'CGK01', detail = conflict::text;
   end if;
   return holders;
+end $$;
+
+-- Frees the ids and unique keys of these jobs that belong to jobs which are nowhere, as after a restore of some tables
+-- without the others: who looks for the holder again and again would never find it. p_blocks are the ids of jobs that
+-- are yet to be stored.
+create function forget_vanished(p_jobs jsonb, p_blocks bigint[] default '{}') returns void
+language plpgsql volatile as $$
+declare
+  vanished named;
+begin
+  for vanished in
+    select n.* from jsonb_array_elements(p_jobs) e (job)
+    cross join lateral (values (1, e.job ->> 'jobId'), (2, e.job -> 'unique' ->> 'key')) k (kind, key)
+    cross join lateral (
+      select x.* from named x
+      where x.queue = (select q.id from queue q where q.name = e.job ->> 'queue')
+        and x.tenant = coalesce(e.job ->> 'tenantId', '') and x.kind = k.kind and x.key = k.key offset 0
+    ) n
+    where n.holder / 4096 * 4096 <> all(p_blocks)
+      and not exists (select from job j where j.id = n.holder)
+      and not exists (select from ended e where e.id = n.holder)
+  loop
+    if vanished.kind = 2 then
+      perform free_unique_key(vanished.queue, vanished.tenant, vanished.key, vanished.holder, now_ms(), true);
+    else
+      delete from named n
+      where n.queue = vanished.queue and n.tenant = vanished.tenant and n.kind = 1 and n.key = vanished.key
+        and n.holder = vanished.holder;
+    end if;
+  end loop;
 end $$;
 
 -- The row of the job whose id, which the store made, a producer chose for another.
@@ -359,7 +390,8 @@ begin
       end if;
       return results;
     exception
-      when sqlstate 'CGK05' then -- again
+      when sqlstate 'CGK05' then
+        perform forget_vanished(p_jobs); -- and again
       when sqlstate 'CGK04' then
         get stacked diagnostics refused = pg_exception_detail;
         return jsonb_build_object('full', refused::jsonb);

@@ -111,4 +111,25 @@ describe('jobs that come in', () => {
     expect(refusals).toHaveLength(11)
     expect(refusals.every((error: unknown) => isJobsError(error, 'JOBS_BACKLOG_FULL'))).toBe(true)
   })
+
+  test('an id or a unique key of a job that is nowhere is free', async () => {
+    const unique = { key: 'key', ifTaken: 'keep' } as const
+    const given = [
+      newJob({ jobId: 'id' }),
+      newJob({ unique }),
+      newJob({ jobId: 'other', unique: { ...unique, key: 'other' } }),
+    ]
+    await enqueue(context, given)
+    // As after a restore of some tables without the others.
+    await context.db.query(`truncate ${SCHEMA}.job`)
+    expect(await enqueue(context, given)).toMatchObject([
+      { status: 'enqueued', id: 'id' },
+      { status: 'enqueued' },
+      { status: 'enqueued', id: 'other' },
+    ])
+    expect(await enqueue(context, [newJob({ jobId: 'id' })])).toMatchObject([
+      { status: 'existing' },
+    ])
+    expect(await enqueue(context, [newJob({ unique })])).toMatchObject([{ status: 'existing' }])
+  })
 })
