@@ -12,7 +12,7 @@ export class PostgresProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   /** Those that were open when they were silenced. */
   readonly #silent = new Set<Socket>()
-  readonly #cuts: { readonly command: string; readonly done: () => void }[] = []
+  readonly #cuts: { readonly command: string; spared: number; readonly done: () => void }[] = []
   #cutAtNextReply = false
   #isSilentToAll = false
   connections = 0
@@ -56,11 +56,12 @@ export class PostgresProxy implements AsyncDisposable {
    *
    * @param command - `COMMIT`, or what committed by itself: the first word of the tag that ends the
    * answer, as `INSERT`, `UPDATE` or `SELECT`
+   * @param spared - how many such commands go by before
    * @returns when it has happened
    */
-  cutAfter(command: string): Promise<void> {
+  cutAfter(command: string, spared = 0): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#cuts.push({ command, done: resolve })
+    this.#cuts.push({ command, spared, done: resolve })
     return promise
   }
 
@@ -104,6 +105,7 @@ export class PostgresProxy implements AsyncDisposable {
     }
     const index = this.#cuts.findIndex(({ command }) => committed.includes(command))
     if (index === -1) return false
+    if (this.#cuts[index]!.spared-- > 0) return false
     for (const { done } of this.#cuts.splice(index, 1)) done()
     return true
   }

@@ -102,24 +102,31 @@ test('a claim whose answer is lost is given back at once, as if it had not been 
   )
 })
 
-test('of settlements and a claim whose answers are lost, those stand and this is given back', async () => {
-  await store.enqueue(newJobs(2, 'done'))
-  const settlements = (await claimAll()).map((job) => complete(job))
-  await store.enqueue(newJobs(2, 'next'))
-  const isCut = proxy.cutAfter('SELECT')
-  await expect(cut.settle({ settlements, claim: claimRequest() })).rejects.toMatchObject(LOST)
-  await isCut
-  await vi.waitFor(async () => {
-    const counts = await store.counts({ queue: QUEUE })
-    expect(counts).toMatchObject({ pending: 2, running: 0, completed: 2 })
-  }, PATIENCE)
-  const again = await cut.settle({ settlements, claim: claimRequest() })
-  expect(again.results).toEqual(['settled', 'settled'])
-  expect(again.claimed!.jobs.map(({ id, lostLeases }) => [id, lostLeases])).toEqual([
-    ['next-0', 0],
-    ['next-1', 0],
-  ])
-})
+test.each([
+  ['settlement', 0],
+  ['claim', 1],
+  ['claimed jobs', 2],
+])(
+  'of settlements and a claim, where the answer is lost from the %s on, those stand and this is given back',
+  async (_, spared) => {
+    await store.enqueue(newJobs(2, 'done'))
+    const settlements = (await claimAll()).map((job) => complete(job))
+    await store.enqueue(newJobs(2, 'next'))
+    const isCut = proxy.cutAfter('SELECT', spared)
+    await expect(cut.settle({ settlements, claim: claimRequest() })).rejects.toMatchObject(LOST)
+    await isCut
+    await vi.waitFor(async () => {
+      const counts = await store.counts({ queue: QUEUE })
+      expect(counts).toMatchObject({ pending: 2, running: 0, completed: 2 })
+    }, PATIENCE)
+    const again = await cut.settle({ settlements, claim: claimRequest() })
+    expect(again.results).toEqual(['settled', 'settled'])
+    expect(again.claimed!.jobs.map(({ id, lostLeases }) => [id, lostLeases])).toEqual([
+      ['next-0', 0],
+      ['next-1', 0],
+    ])
+  },
+)
 
 test('a heartbeat whose answer is lost has renewed the lease, and is repeated', async () => {
   await store.enqueue(newJobs(1, 'job'))
@@ -138,6 +145,10 @@ test('a commit of a handler’s whose answer is lost is looked up, and neither m
     store: cut,
     runtime: createRuntime(undefined, SILENT),
   })
+  const events: string[] = []
+  for (const type of ['completed', 'attemptFailed', 'leaseLost'] as const) {
+    queue.on(type, () => events.push(type))
+  }
   let isCut: Promise<void> | undefined
   const processor = processJobs({
     queue,
@@ -165,6 +176,7 @@ test('a commit of a handler’s whose answer is lost is looked up, and neither m
   await isCut
   // A later settlement of the worker's would have been refused.
   await processor.stop()
+  expect(events).toEqual(['completed'])
   expect(await db.query('select job from payment')).toEqual([{ job: 'job-0' }])
 })
 
