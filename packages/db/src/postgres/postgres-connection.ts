@@ -36,6 +36,7 @@ export class PostgresConnection {
   readonly #pending = new Set<(error: DbError) => void>()
   #socket: Socket | undefined
   #connectTimer: NodeJS.Timeout | undefined
+  #connectingSince = 0
   #running: unknown
   #turn = 0
   #failure: DbError | undefined
@@ -134,7 +135,15 @@ export class PostgresConnection {
   /** Gives the connection up: what is under way rejects, and the server is asked to cancel it. */
   abandon(error: DbError): void {
     if (this.#failure !== undefined) return
-    const backend = this.#connectTimer === undefined ? backendOf(this.#running) : undefined
+    const isConnecting = this.#connectTimer !== undefined
+    // Whose calls have about as much time as connecting would otherwise never come to the next host.
+    if (
+      isConnecting &&
+      performance.now() - this.#connectingSince >= this.#settings.connectTimeoutMs / 2
+    ) {
+      this.leaveHost()
+    }
+    const backend = isConnecting ? undefined : backendOf(this.#running)
     const hangUp = this.#end(error)
     if (backend === undefined) return hangUp()
     // A pooler forgets what a client was doing as soon as that has hung up.
@@ -210,6 +219,7 @@ export class PostgresConnection {
     const { connectTimeoutMs } = this.#settings
     const turn = this.#address.turn
     this.#turn = turn
+    this.#connectingSince = performance.now()
     this.#connectTimer = setTimeout(() => {
       this.#address.leave(turn)
       this.#fail(notReached(`no answer within ${connectTimeoutMs} ms`))
