@@ -2,6 +2,9 @@ import { JobsError } from '@cgk/jobs-core'
 import type { Db } from '@cgk/db'
 import { createJobsMigrator } from './migrations.ts'
 
+/** How long the server may take to say what is there. An embedded database is never silent, only busy. */
+const ANSWER_MS = 5_000
+
 /**
  * Makes sure that the schema is of the version of this package.
  *
@@ -15,7 +18,9 @@ export async function checkSchema(
   migrate: 'auto' | 'manual',
 ): Promise<void> {
   const migrator = createJobsMigrator(db, schema)
-  const { version, wanted, isOlder, isNewer, drifted } = await migrator.status()
+  const { version, wanted, isOlder, isNewer, drifted } = await migrator.status(
+    db.kind === 'postgres' ? { signal: AbortSignal.timeout(ANSWER_MS) } : {},
+  )
   if (drifted.length > 0) {
     throw new JobsError(
       'JOBS_STORE_UNAVAILABLE',

@@ -3,6 +3,9 @@ import type { Db } from '@cgk/db'
 const FIRST_LOOK_MS = 10
 const LAST_LOOK_MS = 500
 
+/** How long a look may take, which closing waits for. */
+const ANSWER_MS = 2_000
+
 /**
  * Tells when transactions of others have been committed. No driver tells it, so the server is asked, seldomer
  * the longer it takes.
@@ -60,6 +63,7 @@ export class CommitWatch {
         `select w.xid, pg_xact_status(w.xid::xid8) as status from unnest($1::text[]) as w (xid)
          where pg_xact_status(w.xid::xid8) is distinct from 'in progress'`,
         [[...this.#watched.keys()]],
+        { signal: AbortSignal.timeout(ANSWER_MS) },
       )
       for (const { xid, status } of ended) {
         const callbacks = this.#watched.get(xid) ?? []

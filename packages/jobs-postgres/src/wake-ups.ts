@@ -12,6 +12,9 @@ const SPACING_MS = 20
 
 const LISTEN_AGAIN_MS = 1000
 
+/** How long a hint may take, which closing waits for. */
+const ANSWER_MS = 2_000
+
 /** Where hints are sent to and come from. */
 interface Channel {
   readonly db: Db
@@ -102,7 +105,8 @@ export class WakeUps {
 
   async #notify(hint: string): Promise<void> {
     const { db, schema } = await this.#open()
-    await db.query(`select ${schema}.hint($1)`, [hint])
+    const signal = AbortSignal.timeout(ANSWER_MS)
+    await db.query(`select ${schema}.hint($1)`, [hint], { signal })
   }
 
   async #listen(): Promise<void> {
@@ -110,6 +114,8 @@ export class WakeUps {
       const { db, schema } = await this.#open()
       const rows = await db.query<{ readonly channel: string }>(
         `select ${schema}.hint_channel() as channel`,
+        [],
+        { signal: AbortSignal.timeout(ANSWER_MS) },
       )
       const stop = await db.listen(rows[0]!.channel, {
         onNotify: (hint) => this.#hear(hint),
