@@ -45,11 +45,14 @@ create function gate_is_used_up(g gate, p_has_work boolean) returns boolean lang
 return p_has_work and not (g).paused and gate_is_full(g);
 
 create function find_gate(p_queue int, p_level int, p_tenant text, p_limiter text, p_key text) returns gate
-language sql stable
-begin atomic
-  select * from gate
-  where queue = p_queue and level = p_level and tenant = p_tenant and limiter = p_limiter and key = p_key;
-end;
+language plpgsql stable as $$
+declare
+  g gate;
+begin
+  select * into g from gate x
+  where x.queue = p_queue and x.level = p_level and x.tenant = p_tenant and x.limiter = p_limiter and x.key = p_key;
+  return g;
+end $$;
 
 -- Whether the end of a lease may let another job start. A full queue does not note what waits for it.
 create function awaits_ends(p_queue int) returns boolean language plpgsql stable as $$

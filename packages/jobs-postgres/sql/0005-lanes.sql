@@ -6,15 +6,19 @@ create type run as (
   tenant text collate "C", rank int, admission bigint, turn int, first bigint, last bigint
 );
 
-create function find_lane(p_queue int, p_tenant text) returns lane language sql stable
-begin atomic
-  select * from lane where queue = p_queue and tenant = p_tenant order by ver desc limit 1;
-end;
+create function find_lane(p_queue int, p_tenant text) returns lane language plpgsql stable as $$
+declare
+  l lane;
+begin
+  select * into l from lane x where x.queue = p_queue and x.tenant = p_tenant order by x.ver desc limit 1;
+  return l;
+end $$;
 
 -- Whether something of a lane that is governed may start but for the limits of tenant and queue.
-create function has_open(p_queue int, p_tenant text, p_suspect boolean) returns boolean language sql stable
-begin atomic
-  select exists (
+create function has_open(p_queue int, p_tenant text, p_suspect boolean) returns boolean language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return exists (
     select from governed
     where queue = p_queue and tenant = p_tenant and limiter = '' and suspect = p_suspect and state = 1 and open
   ) or exists (
@@ -25,7 +29,7 @@ begin atomic
     ) r
     where g.queue = p_queue and g.tenant = p_tenant and g.open
   );
-end;
+end $$;
 
 -- Makes the lanes there are not, as what was said of their tenants has it.
 create function ensure_lanes(p_queue int, p_tenants text[], p_v bigint, p_now bigint) returns void

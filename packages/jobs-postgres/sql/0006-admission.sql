@@ -45,13 +45,16 @@ declare
   upto_now pg_snapshot := coalesce(t.upto, snapshot_of_others());
   since xid8 := pg_snapshot_xmax(t.snap);
   -- Those that were yet to commit then.
-  late xid8[] := array(select x from pg_snapshot_xip(t.snap) x where t.at_xid is null or x >= t.at_xid);
+  late xid8[];
   from_xid xid8 := since;
   from_seq bigint := -1;
 begin
   if t.at_xid >= since then
     from_xid := t.at_xid;
     from_seq := t.at_seq;
+  end if;
+  if pg_snapshot_xmin(t.snap) < since then
+    late := array(select x from pg_snapshot_xip(t.snap) x where t.at_xid is null or x >= t.at_xid);
   end if;
   mails := array(
     select m from (
