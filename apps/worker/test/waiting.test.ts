@@ -155,12 +155,13 @@ describe('a schema of another version', () => {
     expect(migration.exitCode).toBe(0)
     expect(await worker.exitCode()).toBe(0)
     expect(worker.printed).toEqual(['greeted'])
-    expect(saidBy(worker)).toEqual([
-      expect.stringMatching(
-        /: schema jobs is of version 0, and this program needs version \d+: run cgk-worker migrate up; tried again until it can$/,
-      ),
-      ...STARTED,
-    ])
+    const said = saidBy(worker)
+    expect(said[0]).toMatch(
+      /: schema jobs is of version 0, and this program needs version \d+: run cgk-worker migrate up; tried again until it can$/,
+    )
+    expect(said.slice(-STARTED.length)).toEqual(STARTED)
+    // Versions in between may be seen as well, each once.
+    expect(new Set(said).size).toBe(said.length)
   })
 
   test('that is newer is waited for', async () => {
