@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
 
 // Processes take a while to start where many tests run at once.
-vi.setConfig({ hookTimeout: 90_000, testTimeout: 90_000 })
+vi.setConfig({ hookTimeout: 180_000, testTimeout: 180_000 })
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
