@@ -155,11 +155,24 @@ language plpgsql volatile as $$
 declare
   made job := job_of(p_id, p_queue, p_job, unique_run_at(p_job, p_now, p_now), p_now, null, null);
 begin
-  insert into named (queue, tenant, kind, key, holder, burst_at, held_until)
-  values (
-    p_queue, p_tenant, 2, made.unique_key, p_id, p_now, p_now + (p_job -> 'unique' ->> 'windowMs')::bigint);
+  perform hold_unique_key(
+    p_queue, p_tenant, made.unique_key, p_id, p_now, p_now + (p_job -> 'unique' ->> 'windowMs')::bigint);
   perform store_job(made, p_now);
   return enqueued_result(p_id, made.job_id, p_now, made.run_at);
+end $$;
+
+-- Makes somebody the holder of a key that was free a moment ago. Where the transaction of a caller has just committed
+-- that took it meanwhile, the whole call begins anew.
+create function hold_unique_key(
+  p_queue int, p_tenant text, p_key text, p_holder bigint, p_now bigint, p_held_until bigint
+) returns void language plpgsql volatile as $$
+begin
+  insert into named (queue, tenant, kind, key, holder, burst_at, held_until)
+  values (p_queue, p_tenant, 2, p_key, p_holder, p_now, p_held_until)
+  on conflict do nothing;
+  if not found then
+    raise exception 'somebody has just taken the unique key' using errcode = '40001';
+  end if;
 end $$;
 
 create function add_successor(p_id bigint, p_queue int, p_job jsonb, p_now bigint) returns jsonb
@@ -285,7 +298,7 @@ declare
   hold named := find_unique_key(p_queue, p_tenant, p_key, p_now);
 begin
   if hold.holder is null then
-    insert into named (queue, tenant, kind, key, holder, burst_at) values (p_queue, p_tenant, 2, p_key, p_job, p_now);
+    perform hold_unique_key(p_queue, p_tenant, p_key, p_job, p_now, null);
   elsif hold.holder <> p_job then
     return hold.holder;
   else

@@ -153,13 +153,13 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('a store on %s', (kind
     const hint = async (name: string, text: string) =>
       await db.query(`select ${quoteSchema(name)}.hint($1)`, [text])
     await vi.waitFor(async () => {
-      await hint(schema, 'ready a queue')
+      await hint(schema, 'ready somebody a queue')
       expect(heard).not.toEqual([])
     })
 
     heard.length = 0
-    await hint(neighbour.schema, 'ready theirs')
-    await hint(schema, 'changed ours')
+    await hint(neighbour.schema, 'ready somebody theirs')
+    await hint(schema, 'changed somebody ours')
     await vi.waitFor(() => expect(heard.at(-1)).toEqual({ queue: 'ours', reason: 'changed' }))
     expect(heard.filter(({ queue }) => queue === 'theirs')).toEqual([])
   })
