@@ -3,7 +3,7 @@ import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
-import { listeningStore } from './store-with.ts'
+import { listeningStore, storeWith } from './store-with.ts'
 
 let time: ManualTime
 let process: SimulatedProcess
@@ -165,5 +165,35 @@ describe('jobs with an ordering key', () => {
     await time.advance(60_000)
     await time.advance(1_000)
     expect(await other.counts()).toMatchObject({ completed: 20 })
+  })
+})
+
+describe('a store that settles slower than it hands out', () => {
+  test('is asked for no more while some thousands of attempts are yet to be settled', async () => {
+    const inner = createMemoryStore({ clock: time.clock })
+    let isStuck = true
+    const freed = Promise.withResolvers<void>()
+    const slow = new SimulatedProcess(
+      time,
+      storeWith(inner, {
+        async settle(request) {
+          if (isStuck && request.claim === undefined) await freed.promise
+          return inner.settle(request)
+        },
+      }),
+    )
+    queue = slow.queue()
+    await enqueue(10_000, () => 0)
+    const quick: JobHandler<number> = () => ({ success: true })
+    slow.start({ queue, handlers: new Map([['job', quick]]), maxConcurrency: 5 })
+    await time.settle()
+    const { running, pending } = await queue.counts()
+    expect(running).toBeGreaterThanOrEqual(2_000)
+    expect(pending).toBeGreaterThan(5_000)
+
+    isStuck = false
+    freed.resolve()
+    await time.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 10_000 })
   })
 })

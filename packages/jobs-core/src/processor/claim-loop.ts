@@ -12,6 +12,12 @@ import type { Slots } from './slots.ts'
 /** Jobs that wait this long for a slot go back, so that another worker can have them. */
 const LONGEST_WAIT_MS = 100
 
+/**
+ * While so many attempts that have ended are yet to be settled, claims wait: leases of a store that settles slower than
+ * it hands out would expire in here.
+ */
+const MOST_UNSETTLED = 2_000
+
 /** What a claim loop is made of. */
 export interface ClaimLoopConfig {
   readonly queue: string
@@ -84,6 +90,10 @@ export class ClaimLoop {
     return this.#lastClaimAt
   }
 
+  get #isBehind(): boolean {
+    return this.#held.size - this.#running - this.prefetched >= MOST_UNSETTLED
+  }
+
   /** Every job of this loop that is not settled yet. */
   get held(): readonly Attempt[] {
     return this.#held.toArray()
@@ -144,6 +154,7 @@ export class ClaimLoop {
   /** An attempt has been settled. */
   ended(attempt: Attempt): void {
     const { suspects } = this.#config.runtime
+    const wasBehind = this.#isBehind
     this.#held.delete(attempt)
     suspects.letGo()
     const pass = this.#suspects.get(attempt)
@@ -157,6 +168,8 @@ export class ClaimLoop {
     if (isTied(attempt)) this.#hinted = true
     if (this.#awaitsRelease || isTied(attempt)) {
       this.#dry = false
+      this.#pump()
+    } else if (wasBehind && !this.#isBehind) {
       this.#pump()
     }
     this.#tellIfEmptied()
@@ -172,7 +185,7 @@ export class ClaimLoop {
       this.#pumping = false
     }
     this.#sayNeed()
-    if (!this.#active || this.#claiming || this.#pause.active) return
+    if (!this.#active || this.#claiming || this.#pause.active || this.#isBehind) return
     const { suspects } = this.#config.runtime
     const wantsSuspect = this.#hasSuspects && this.#config.slots.free > 0
     const pass = wantsSuspect ? suspects.tryEnter() : null
@@ -182,7 +195,8 @@ export class ClaimLoop {
 
   #sayNeed(): void {
     const { slots } = this.#config
-    const mayClaim = this.#active && !this.#pause.active && (!this.#dry || this.#hasSuspects)
+    const mayClaim =
+      this.#active && !this.#pause.active && !this.#isBehind && (!this.#dry || this.#hasSuspects)
     if (mayClaim || this.prefetched > 0) slots.ask(this.prefetched)
     else slots.rest()
   }
