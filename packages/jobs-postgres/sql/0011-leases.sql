@@ -224,6 +224,7 @@ set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_at bigint := now_ms();
   tokens uuid[];
+  lease_rows tid[];
   queue_numbers int[];
   queue_number int;
   held lease;
@@ -248,10 +249,14 @@ begin
   foreach queue_number in array queue_numbers loop
     perform share_leases(queue_number);
   end loop;
-  perform 1 from lease l where l.token = any(tokens) order by l.token, l.part for update;
+  -- What somebody has locked he settles or extends, or is about to commit, which may take him as long as it takes: it
+  -- is looked at again next time, and claims do not wait for it.
+  lease_rows := array(
+    select x.ctid from lease x where x.token = any(tokens) and x.expires_at <= now_at
+    order by x.token, x.part for update skip locked);
+  perform wait_briefly();
   declare
-    held_ids bigint[] := array(
-      select u.id from lease l, unnest(l.ids) as u (id) where l.token = any(tokens) and l.expires_at <= now_at);
+    held_ids bigint[] := array(select u.id from lease l, unnest(l.ids) as u (id) where l.ctid = any(lease_rows));
   begin
     perform 1 from job x where x.id = any(held_ids) order by x.id for update;
     perform lock_ends(held_ids);
@@ -261,8 +266,7 @@ begin
     perform admit(queue_number, now_at);
   end loop;
   for held in
-    select * from lease l where l.token = any(tokens) and l.expires_at <= now_at
-    order by l.expires_at, l.token, l.part
+    select * from lease l where l.ctid = any(lease_rows) order by l.expires_at, l.token, l.part
   loop
     taken := 0;
     for nth in 1 .. cardinality(held.ids) loop

@@ -1,7 +1,9 @@
 import { complete, type JobRecord } from '@cgk/jobs-core'
+import { connectPostgres } from '@cgk/db'
 import { createTestDatabase } from '@cgk/test-servers'
 import { expect, test, vi } from 'vitest'
 import { createPostgresStore } from '../../src/index.ts'
+import { completeAttempt } from '../../src/operations/complete-attempt.ts'
 import { claimRequest, newJobs, PATIENCE, recordsOf, untilIdle } from './support/jobs.ts'
 import { WorkerProcess } from './support/worker-process.ts'
 
@@ -62,5 +64,42 @@ test('a settlement with a lease that was taken back is lost, before and after th
   expect(await settleStale()).toEqual(lost)
   expect(await recordsOf(store, ['job-0'])).toMatchObject([
     { state: 'completed', result: '"done"', worker: 'other', attempts: 1, lostLeases: 1 },
+  ])
+})
+
+test('a worker stopped in the middle of a commit keeps its own job, and holds up no other', async () => {
+  await using database = await createTestDatabase('local')
+  await using db = connectPostgres({ url: database.url })
+  await using stack = new AsyncDisposableStack()
+  const store = createPostgresStore({ url: database.url })
+  stack.defer(() => store.close())
+  await store.enqueue(newJobs(4, 'job'))
+  const expiring = await store.claim(claimRequest({ slots: 2, leaseMs: 1 }))
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  const { promise: over, resolve: end } = Promise.withResolvers<void>()
+  // As the server sees it: the transaction is open, and nothing more comes.
+  const transaction = db.transaction(async (tx) => {
+    await completeAttempt('jobs', tx, complete(expiring.jobs[0]!))
+    stop()
+    await over
+    throw new Error('the worker never came back')
+  })
+  await stopped
+
+  const inTime = () => ({ signal: AbortSignal.timeout(3_000) })
+  const [upkeep, { jobs }] = await Promise.all([
+    store.maintain({ limit: 10 }, inTime()),
+    store.claim(claimRequest({ slots: 1 }), inTime()),
+  ])
+  expect(jobs.map(({ id }) => id)).toEqual(['job-2'])
+  await store.settle({ settlements: [complete(jobs[0]!)] }, inTime())
+  expect(upkeep).toMatchObject({ reclaimed: 0 })
+
+  end()
+  await expect(transaction).rejects.toThrow('never came back')
+  expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 2 })
+  expect(await recordsOf(store, ['job-0', 'job-1'])).toMatchObject([
+    { state: 'pending', lostLeases: 1 },
+    { state: 'pending', lostLeases: 1 },
   ])
 })
