@@ -89,3 +89,16 @@ test('a worker that is started before the database tells of it, and works when i
   expect(worker.begun).toEqual(expect.arrayContaining(['work-0', 'work-1', 'work-2']))
   expect(worker.isRunning).toBe(true)
 })
+
+test('a worker whose schema is older tells of it, and works when somebody has migrated it', async () => {
+  const options = { url: server.url, schema: 'older' }
+  await using worker = new WorkerProcess({
+    name: 'worker',
+    store: { ...options, migrate: 'manual' },
+  })
+  await vi.waitFor(() => expect(worker.told.join('\n')).toContain('run the migrations'), PATIENCE)
+  const store = createPostgresStore(options)
+  stack.defer(() => store.close())
+  await store.enqueue(newJobs(1, 'job'))
+  await vi.waitFor(() => expect(worker.begun).toEqual(['job-0']), PATIENCE)
+})

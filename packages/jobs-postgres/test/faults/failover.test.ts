@@ -1,3 +1,4 @@
+import { createJobQueue, createRuntime } from '@cgk/jobs-core'
 import { connectPostgres } from '@cgk/db'
 import { createTestPair, type PostgresPair } from '@cgk/test-servers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -66,6 +67,25 @@ test('when the primary is gone for ever, workers and producers go on at the stan
   expect(worker.isRunning).toBe(true)
   const records = await recordsOf(store, producer.acknowledged)
   expect(records.filter((record) => record?.state !== 'completed')).toEqual([])
+})
+
+test('a primary that says nothing any more is left for the standby that is promoted', async () => {
+  const url = hosts(pair.primary.url, pair.standby.url)
+  const store = open(url)
+  await store.ping()
+  const runtime = createRuntime(undefined, { warn() {}, error() {} })
+  const queue = createJobQueue({ name: QUEUE, store, runtime })
+  await using worker = new WorkerProcess({ name: 'worker', store: { url } })
+  await queue.enqueue('work', { ms: 0 }, { jobId: 'before' })
+  await vi.waitFor(() => expect(worker.begun).toEqual(['before']), PATIENCE)
+  await untilIdle(store)
+  await untilFollowed()
+
+  await pair.primary.pause()
+  await pair.standby.promote()
+  await untilDone(() => queue.enqueue('work', { ms: 0 }, { jobId: 'after' }))
+  await vi.waitFor(() => expect(worker.begun).toEqual(['before', 'after']), PATIENCE)
+  await untilIdle(store)
 })
 
 test('a call that meets a server that only reads is refused with a retryable error, and its repeat finds the other', async () => {
