@@ -60,8 +60,12 @@ export class CommitWatch {
         readonly xid: string
         readonly status: string | null
       }>(
-        `select w.xid, pg_xact_status(w.xid::xid8) as status from unnest($1::text[]) as w (xid)
-         where pg_xact_status(w.xid::xid8) is distinct from 'in progress'`,
+        // After a failover one may be yet to come, and the server refuses to speak of such.
+        `select w.xid, w.status from (
+           select x.xid, case when x.xid::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+             then pg_xact_status(x.xid::xid8) else 'in progress' end as status
+           from unnest($1::text[]) as x (xid)
+         ) w where w.status is distinct from 'in progress'`,
         [[...this.#watched.keys()]],
         { signal: AbortSignal.timeout(ANSWER_MS) },
       )
