@@ -106,6 +106,8 @@ export class ServerBroker {
     const url = new URL((await server).url)
     const name = `cgk_test_${randomBytes(6).toString('hex')}`
     await execute(url.href, `create database ${name}`)
+    // Nobody pulls the plug of this server, and waiting for its disk is most of the time that tests take.
+    await execute(url.href, `alter database ${name} set synchronous_commit = off`)
     this.#databases.set(name, kind)
     url.pathname = `/${name}`
     return url.href
