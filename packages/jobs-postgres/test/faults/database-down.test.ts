@@ -37,12 +37,12 @@ interface Refusal {
   readonly tookMs: number
 }
 
-/** What a producer's call rejects with, and how long that takes. */
+/** What a producer's call rejects with, and how long that takes. Whether the job was made for all that is unknown. */
 async function refusal(store: JobStore): Promise<Refusal> {
   const runtime = createRuntime(undefined, { warn() {}, error() {} })
   const queue = createJobQueue({ name: QUEUE, store, runtime })
   const begun = performance.now()
-  const error = await queue.enqueue('work', { ms: 0 }, { jobId: 'job' }).then(
+  const error = await queue.enqueue('work', { ms: 0 }, { jobId: 'job-0' }).then(
     () => expect.unreachable('it should have been refused'),
     (reason: unknown) => reason,
   )
@@ -96,7 +96,7 @@ test('a worker whose schema is older tells of it, and works when somebody has mi
     name: 'worker',
     store: { ...options, migrate: 'manual' },
   })
-  await vi.waitFor(() => expect(worker.told.join('\n')).toContain('run the migrations'), PATIENCE)
+  await vi.waitFor(() => expect(worker.told.join('\n')).toContain('is of version 0'), PATIENCE)
   const store = createPostgresStore(options)
   stack.defer(() => store.close())
   await store.enqueue(newJobs(1, 'job'))
