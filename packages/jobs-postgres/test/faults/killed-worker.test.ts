@@ -15,13 +15,22 @@ describe('a worker that is killed under load', () => {
     const options = { url: database.url }
     const store = createPostgresStore(options)
     await store.ping()
-    const producer = new Producer(store, { ms: 20 })
+    // More than one worker can do, so that both have their hands full.
+    const producer = new Producer(store, { ms: 70 })
     await using killed = new WorkerProcess({ name: 'killed', store: options, maxConcurrency: 8 })
     await using other = new WorkerProcess({ name: 'other', store: options, maxConcurrency: 8 })
     await vi.waitFor(() => {
       expect(Math.min(killed.begun.length, other.begun.length)).toBeGreaterThan(100)
     }, PATIENCE)
 
+    // Stopped first, to see that it holds jobs.
+    await vi.waitFor(async () => {
+      killed.signal('SIGSTOP')
+      const last = await recordsOf(store, killed.begun.slice(-20))
+      if (last.some((record) => record?.state === 'running')) return
+      killed.signal('SIGCONT')
+      throw new Error('it held nothing')
+    }, PATIENCE)
     await killed.kill()
     const before = other.begun.length
     await vi.waitFor(() => expect(other.begun.length).toBeGreaterThan(before + 100), PATIENCE)

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { JobStore, NewJob } from '@cgk/jobs-core'
 import { newJobs, untilDone } from './jobs.ts'
 
-/** Fewer jobs than one worker can do. */
+/** Between two calls: 200 jobs a second at most. */
 const PAUSE_MS = 25
 
 /** Enqueues jobs, one call after the other, each repeated until it is answered, until it is stopped. */
