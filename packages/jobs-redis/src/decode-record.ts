@@ -71,6 +71,11 @@ export function madeId(series: string, createdAt: number, serial: number): strin
   return `job_${createdAt.toString(36)}_${series}${serial.toString(16).padStart(10, '0')}`
 }
 
+/** The token of a plain job: its claim, its serial, and the random digits of the claim. */
+export function plainToken(claim: number | string, serial: number, nonce: string): string {
+  return `${claim}-${serial}.${nonce}`
+}
+
 /** The record of a job; log, failures and effects only where the reply has them. */
 export function decodeRecord(from: IdSeries, reply: JobReply): JobRecord {
   return decode(from, reply, JSON.parse(reply[2]) as State)
@@ -82,24 +87,43 @@ export function decodeClaimed(from: IdSeries, reply: JobReply): ClaimedJob {
   return { ...decode(from, reply, state), token: state.tk! }
 }
 
+/** What plain jobs of one claim have in common; see `lua/plain-jobs.ts`. */
+export interface PlainClaim extends IdSeries {
+  readonly claim: number
+  readonly nonce: string
+  readonly worker: string
+  readonly claimedAt: number
+}
+
+/** A plain job as a claim hands it out. */
+export function decodePlain(from: PlainClaim, serial: number, body: string): ClaimedJob {
+  const { claim, nonce, worker: wk, claimedAt } = from
+  const ru = Number(body.slice(0, body.indexOf('\n')))
+  const state: State = { st: 4, up: claimedAt, ru, sa: claimedAt, at: 1, ge: 1, wk }
+  return {
+    ...decode(from, [serial, body, ''], state),
+    token: plainToken(claim, serial, nonce),
+  }
+}
+
 function decode(
   { queue, series }: IdSeries,
   [serial, body, , coldText]: JobReply,
   state: State,
 ): JobRecord {
-  const nameAt = body.indexOf('\n') + 1
-  const tenantAt = body.indexOf('\n', nameAt) + 1
-  const extrasAt = body.indexOf('\n', tenantAt) + 1
-  const payloadAt = body.indexOf('\n', extrasAt) + 1
-  const createdAt = Number(body.slice(0, nameAt - 1))
-  const extrasText = body.slice(extrasAt, payloadAt - 1)
+  const extrasAt = body.indexOf('\n') + 1
+  const tenantAt = body.indexOf('\n', extrasAt) + 1
+  const nameAt = body.indexOf('\n', tenantAt) + 1
+  const payloadAt = body.indexOf('\n', nameAt) + 1
+  const createdAt = Number(body.slice(0, extrasAt - 1))
+  const extrasText = body.slice(extrasAt, tenantAt - 1)
   const extras = extrasText === '' ? NO_EXTRAS : (JSON.parse(extrasText) as Extras)
   const cold = coldText ? (JSON.parse(coldText) as Cold) : NO_COLD
   return {
     queue,
-    tenantId: body.slice(tenantAt, extrasAt - 1) || null,
+    tenantId: body.slice(tenantAt, nameAt - 1) || null,
     id: extras.i ?? state.i ?? madeId(series, createdAt, serial),
-    name: body.slice(nameAt, tenantAt - 1),
+    name: body.slice(nameAt, payloadAt - 1),
     payload: body.slice(payloadAt),
     metadata: extras.metadata ?? null,
     priority: extras.p ?? 0,

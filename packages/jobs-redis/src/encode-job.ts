@@ -14,7 +14,7 @@ export interface EncodedJob {
 /** @param links - how the job takes part in groups. */
 export function encodeJob(job: NewJob, links?: GroupLinks): EncodedJob {
   const extras = extrasOf(job, links)
-  const tail = [job.name, tenantText(job.tenantId), extras ?? '', job.payload].join('\n')
+  const tail = `${extras ?? ''}\n${tenantText(job.tenantId)}\n${job.name}\n${job.payload}`
   return { input: inputOf(job), tail }
 }
 

@@ -42,6 +42,8 @@ export type FunctionName =
 const FILES = [
   parts.line,
   parts.ready,
+  parts.marks,
+  parts.claims,
   parts.jobs,
   parts.cold,
   parts.allowance,

@@ -36,10 +36,10 @@ afterAll(async () => {
 })
 
 async function claimAs(random: string): Promise<number> {
-  const args = [...claimArguments(request), '0']
+  const args = [...claimArguments(request), '', '0', '0']
   const reply = await caller.call('settle', [QUEUE], args, { random })
-  const [, , [jobs]] = reply as readonly [unknown, unknown, ClaimReply]
-  return jobs.length
+  const [, , , [jobs]] = reply as readonly [unknown, unknown, unknown, ClaimReply]
+  return jobs.length / 2
 }
 
 test('a claim that was given up is undone, and one that arrives afterwards takes nothing', async () => {

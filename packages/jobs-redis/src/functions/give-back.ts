@@ -9,8 +9,7 @@ redis.register_function{function_name = '{giveBack}', flags = { 'allow-oom' }, c
   begin(keys[1], args)
   local nonce = args[HEAD + 1]
   Leasing.revoke(nonce)
-  local serials = call('ZRANGE', C.base .. 'leases', 0, -1)
-  for index, serial in ipairs(serials) do serials[index] = tonumber(serial) end
+  local serials = Leases.serials(nonce)
   Jobs.preload(serials)
   local given = 0
   for _, serial in ipairs(serials) do
@@ -24,7 +23,7 @@ redis.register_function{function_name = '{giveBack}', flags = { 'allow-oom' }, c
       given = given + 1
     end
   end
-  if given > 0 then finish(args) end
+  if not C.isNew then finish(args) end
   return given
 end}
 `

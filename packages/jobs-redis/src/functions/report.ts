@@ -22,7 +22,7 @@ redis.register_function{function_name = '{report}', flags = { 'allow-oom' }, cal
     end
     answers[#answers + 1] = isCurrent and 1 or 0
   end
-  Jobs.flush()
+  if not C.isNew then finish(args) end
   return answers
 end}
 `

@@ -13,7 +13,7 @@ import { lua } from '../lua/lua.ts'
  */
 export const schedules: string = lua`
 redis.register_function('{putSchedule}', function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local field, put = args[HEAD + 1], cjson.decode(args[HEAD + 3])
   local expected = args[HEAD + 2] ~= '' and cjson.decode(args[HEAD + 2])
   local row = Schedules.find(field)
@@ -117,7 +117,7 @@ redis.register_function('{advanceSchedules}', function(keys, args)
 end)
 
 redis.register_function{function_name = '{removeSchedules}', flags = { 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
+  beginReading(keys[1], args)
   local answers = {}
   for at = HEAD + 1, #args do
     call('ZREM', C.base .. 'ticks', args[at])

@@ -1,8 +1,10 @@
 import { lua } from '../lua/lua.ts'
 
 /**
- * Ends attempts and claims, either or both. `ARGV` after the head: six of the claim (slots, prefetch,
- * leaseMs, worker, suspects) of which the first is empty for none, a count, and so many settlements:
+ * Ends attempts and claims, either or both. `ARGV` after the head: five of the claim (slots, prefetch,
+ * leaseMs, worker, suspects) of which the first is empty for none; then plain jobs that were completed: the
+ * series of their ids, a count, and so many runs that share no job: tenant, claim, nonce, creation, first
+ * serial, how many, and r where as many results follow; then a count, and so many settlements of any kind:
  * tenant, id, token, and a code that says what follows. Its first letter is the outcome (c complete,
  * r retry, l release, f fail); d discards, y says that the error is retryable, and for each of t m p h f
  * an argument follows: text, delay, pause of the limiter, headers, and a count with so many follow-ups.
@@ -15,7 +17,6 @@ local function readSettlement(args, at)
   local settlement = { tenant = args[at], id = args[at + 1], token = args[at + 2], followUps = {} }
   local outcome = { kind = KINDS[string.sub(code, 1, 1)] }
   settlement.outcome = outcome
-  settlement.isPlain = code == 'c' or code == 'ct'
   at = at + 4
   for index = 2, #code do
     local letter = string.sub(code, index, index)
@@ -43,19 +44,36 @@ local function readClaim(args, at)
   }
 end
 
+local function readRun(args, at)
+  local run = {
+    tenant = args[at], claim = tonumber(args[at + 1]), nonce = args[at + 2], created = tonumber(args[at + 3]),
+    first = tonumber(args[at + 4]), count = tonumber(args[at + 5]),
+  }
+  local hasResults = args[at + 6] == 'r'
+  at = at + 7
+  if not hasResults then return run, at end
+  run.results = {}
+  for index = 1, run.count do run.results[index] = args[at + index - 1] end
+  return run, at + run.count
+end
+
 redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, callback = function(keys, args)
   begin(keys[1], args)
   local request = readClaim(args, HEAD + 1)
-  local settlements, ids, at = {}, {}, HEAD + 7
-  for index = 1, tonumber(args[HEAD + 6]) do
+  local series, runs, at = args[HEAD + 6], {}, HEAD + 8
+  for index = 1, tonumber(args[HEAD + 7]) do runs[index], at = readRun(args, at) end
+  local settlements, ids, count = {}, {}, tonumber(args[at])
+  at = at + 1
+  for index = 1, count do
     settlements[index], at = readSettlement(args, at)
     ids[index] = settlements[index].id
   end
+  local completed = #runs > 0 and Leasing.complete(runs, series) or {}
   Jobs.preloadIds(ids)
   local results = {}
   for index, settlement in ipairs(settlements) do results[index] = Leasing.settle(settlement) end
   local claimed = request and Leasing.claim(request) or {}
   if not C.isNew then finish(args) end
-  return { results, C.queue.series, claimed }
+  return { completed, results, C.queue.series, claimed }
 end}
 `

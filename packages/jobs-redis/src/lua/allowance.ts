@@ -76,15 +76,15 @@ function Allowance.apply(allowance, effective)
   if not breaker then close(allowance) end
 end
 
-function Allowance.take(allowance)
-  allowance.leased = leasedOf(allowance) + 1
+function Allowance.take(allowance, count)
+  allowance.leased = leasedOf(allowance) + (count or 1)
   if allowance.interval then
     allowance.nextTurn = math.max(allowance.nextTurn or 0, C.now * 1000) + allowance.interval
   end
 end
 
-function Allowance.giveBack(allowance)
-  allowance.leased = allowance.leased - 1
+function Allowance.giveBack(allowance, count)
+  allowance.leased = allowance.leased - (count or 1)
 end
 
 -- Nothing starts before that instant.

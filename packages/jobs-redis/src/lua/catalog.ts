@@ -30,38 +30,47 @@ end
 -- So many jobs are sorted in one call; where more could be meant, all jobs are looked at in their order.
 local MOST_SORTED = 50000
 
--- Where the jobs of those standings are; nothing where they may be among those that wait, or too many.
-local function shelvesOf(standings)
-  if not standings then return end
-  local sets, size = {}, 0
+-- Whether jobs of those standings are few enough, and not among those that wait.
+local function areApart(standings)
+  if not standings then return false end
+  local size = 0
   for standing in pairs(standings) do
-    if standing < RUNNING then return end
-    if standing == RUNNING then sets['leases'] = 'ZRANGE'
-    else sets['history:' .. standing], sets['loose'] = 'ZRANGE', 'SMEMBERS' end
+    if standing < RUNNING then return false end
+    size = size + C.queue.tally[standing]
   end
-  for name, command in pairs(sets) do
-    size = size + call(command == 'ZRANGE' and 'ZCARD' or 'SCARD', C.base .. name)
+  return size <= MOST_SORTED
+end
+
+local function eachShelf(standings, act)
+  local mayBeLoose = false
+  for standing in pairs(standings) do
+    if standing == RUNNING then
+      act(Leases.serials())
+    else
+      act(History.serials(standing))
+      mayBeLoose = true
+    end
   end
-  if size <= MOST_SORTED then return sets end
+  if mayBeLoose then act(call('SMEMBERS', C.base .. 'loose')) end
 end
 
 local function descending(one, two)
   return one > two
 end
 
--- The serials in those sets below the one given, newest first. A cancelled job that is held is in two.
-local function serialsIn(sets, before)
+-- The serials of those standings below the one given, newest first. A cancelled job that is held is in two
+-- places.
+local function serialsOfStandings(standings, before)
   local serials, isThere = {}, {}
-  for name, command in pairs(sets) do
-    local members = command == 'ZRANGE' and call(command, C.base .. name, 0, -1) or call(command, C.base .. name)
-    for _, member in ipairs(members) do
-      local serial = tonumber(string.match(member, '^%d+'))
+  eachShelf(standings, function(found)
+    for _, text in ipairs(found) do
+      local serial = tonumber(text)
       if serial < before and not isThere[serial] then
         serials[#serials + 1] = serial
         isThere[serial] = true
       end
     end
-  end
+  end)
   table.sort(serials, descending)
   return serials
 end
@@ -70,7 +79,7 @@ end
 local function serialsOf(bucket, before)
   local serials = {}
   for _, field in ipairs(call('HKEYS', C.base .. 'body:' .. bucket)) do
-    local serial = tonumber(field)
+    local serial = tonumber(bucket) * BUCKET + tonumber(field)
     if serial < before then serials[#serials + 1] = serial end
   end
   table.sort(serials, descending)
@@ -103,15 +112,16 @@ end
 function Catalog.list(filter, before, limit, most)
   filter.standings, filter.names = setOf(filter.standings), setOf(filter.names)
   local search = { filter = filter, found = {}, looked = 0, limit = limit, most = most }
-  local sets = shelvesOf(filter.standings)
-  if sets then return search.found, look(search, serialsIn(sets, before)) end
+  if areApart(filter.standings) then
+    return search.found, look(search, serialsOfStandings(filter.standings, before))
+  end
   while true do
-    local highest = before == INFINITY and '+inf' or math.floor((before - 1) / 512)
+    local highest = before == INFINITY and '+inf' or bucketOf(before - 1)
     local bucket = call('ZREVRANGEBYSCORE', C.base .. 'bodies', highest, '-inf', 'LIMIT', 0, 1)[1]
     if not bucket then return search.found, nil end
     local stoppedAt = look(search, serialsOf(bucket, before))
     if stoppedAt then return search.found, stoppedAt end
-    before = tonumber(bucket) * 512
+    before = tonumber(bucket) * BUCKET
   end
 end
 

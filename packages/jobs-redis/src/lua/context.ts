@@ -13,6 +13,21 @@ local C
 -- How a job stands; the place of each in a tally.
 local PENDING, SCHEDULED, RETRYING, RUNNING, COMPLETED, FAILED, CANCELLED = 1, 2, 3, 4, 5, 6, 7
 
+-- Bodies, states, results and marks of so many jobs lie together.
+local BUCKET = 512
+
+-- What a job is called in them, by its place from 1.
+local FIELDS = {}
+for place = 1, BUCKET do FIELDS[place] = (place - 1) .. '' end
+
+local function bucketOf(serial)
+  return math.floor(serial / BUCKET)
+end
+
+local function fieldOf(serial)
+  return FIELDS[serial % BUCKET + 1]
+end
+
 -- A number in all its digits. Most are asked for more than once in a row.
 local lastNumber, lastDigits
 local function digits(number)
@@ -50,6 +65,7 @@ end
 
 -- What a call is made of; each has a file of its own.
 local Context, Records, Line, Ready, Jobs, PlainJobs, Cold = {}, {}, {}, {}, {}, {}, {}
+local Marks, Claims = {}, {}
 local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
@@ -72,7 +88,8 @@ function Context.open(base, now)
   C = {
     base = base, now = now, queue = queue, isNew = not packed,
     jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
-    raw = {}, rawStates = {}, rawGone = {}, over = {}, leased = {}, shelved = {},
+    bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {},
+    over = {}, leased = {}, shelved = {},
   }
 end
 

@@ -27,7 +27,7 @@ function Enqueuer.read(args, from, count)
 end
 
 local function nameAndPayload(tail)
-  local name, payloadAt = string.match(tail, '^([^\n]*)\n[^\n]*\n[^\n]*\n()')
+  local name, payloadAt = string.match(tail, '^[^\n]*\n[^\n]*\n([^\n]*)\n()')
   return name, string.sub(tail, payloadAt)
 end
 
@@ -77,14 +77,14 @@ local function writePlain(inputs, from, to, results)
   local created, buckets = digits(C.now) .. '\n', {}
   for place = from, to do
     local serial = results[place]
-    local bucket = math.floor(serial / 512)
+    local bucket = bucketOf(serial)
     local list = buckets[bucket]
     if not list then
       list = {}
       buckets[bucket] = list
     end
-    C.jobs[serial], C.raw[serial] = nil, nil
-    list[#list + 1] = digits(serial)
+    C.jobs[serial], C.bodies[serial] = nil, nil
+    list[#list + 1] = fieldOf(serial)
     list[#list + 1] = created .. inputs[place].tail
   end
   for bucket, list in pairs(buckets) do Jobs.writeBodies(bucket, list) end

@@ -131,21 +131,24 @@ end
 -- The turns of the next 'count' jobs, as far as simple lanes have them: 'members' are as many lanes, so
 -- that no other can be first among them.
 local function turnsAhead(members, count)
-  local heap, turns = {}, {}
+  local heap, turns, tenants = {}, {}, {}
   for index = 1, #members, 2 do
     local member = members[index]
     heap[#heap + 1] = { time = tonumber(members[index + 1]), member = member, taken = 0, given = 0 }
+    tenants[#tenants + 1] = string.sub(member, 7)
   end
+  Lane.preload(tenants)
   local size = #heap
   while #turns < count and size > 0 do
     local entry = heap[1]
     local lane = entry.lane or Lane.find(string.sub(entry.member, 7))
     if not isSimple(lane) then break end
     entry.lane = lane
-    C.queue.time = entry.time
-    entry.time = entry.time + turnOf(lane)
-    entry.taken = entry.taken + 1
-    turns[#turns + 1] = entry
+    local turn, taken = turnOf(lane), size == 1 and math.min(count - #turns, lane.ready - entry.taken) or 1
+    C.queue.time = entry.time + (taken - 1) * turn
+    entry.time = entry.time + taken * turn
+    entry.taken = entry.taken + taken
+    for at = #turns + 1, #turns + taken do turns[at] = entry end
     if entry.taken == lane.ready then
       heap[1] = heap[size]
       heap[size] = nil
@@ -194,14 +197,15 @@ function FairOrder.take(count)
   if #members == 0 then return end
   local lane = Lane.find(string.sub(members[1], 7))
   if not isSimple(lane) then return takeOne(lane) end
-  Lane.preload(members)
   return nil, takeTurns(turnsAhead(members, count))
 end
 
 -- Takes up to 'count' jobs that neither a limit nor a key governs: their serials and lanes. Lanes that
 -- have no such job are passed over and lose nothing by it.
 function FairOrder.takeUngoverned(count)
-  local serials, lanes, passed = {}, {}, {}
+  local members = call('ZRANGE', fairKey(), 0, math.min(count, MOST_LANES), 'WITHSCORES')
+  local serials, lanes = takeTurns(turnsAhead(members, count))
+  local passed = {}
   while #serials < count and #passed < MOST_PASSED do
     local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
     if #first == 0 then break end

@@ -4,14 +4,14 @@ import { lua } from './lua.ts'
  * Jobs: what was enqueued is a body, written once; what became of it is a state, and one that was never
  * claimed and waits for nothing has none. Log, failures and effects are apart, because few have them.
  *
- * A body is text in lines: creation, name, tenant, extras, payload. Bodies are fields of hashes of 512.
+ * A body is text in lines: creation, extras, tenant, name, payload. Bodies are fields of hashes of 512, and
+ * so are states, and the results of jobs that have marks.
  */
 export const jobs: string = lua`
-local BUCKET = 512
 local NO_EXTRAS = {}
 
-local function bucketOf(serial)
-  return digits(math.floor(serial / BUCKET))
+local function keyOf(part, bucket)
+  return C.base .. part .. ':' .. digits(bucket)
 end
 
 local function bodyOf(created, tail)
@@ -21,7 +21,7 @@ end
 -- Extras: p priority, i id, u unique key, o ordering key, c concurrency key, n its limit, l limiter,
 -- m member of, b callback of, s schedule; the others are for readers alone.
 local function decodeTail(job, body, from)
-  local name, tenant, extras, payloadAt = string.match(body, '^([^\n]*)\n([^\n]*)\n([^\n]*)\n()', from)
+  local extras, tenant, name, payloadAt = string.match(body, '^([^\n]*)\n([^\n]*)\n([^\n]*)\n()', from)
   job.name, job.tenant, job.payloadAt = name, tenant, payloadAt
   job.extras = extras == '' and NO_EXTRAS or cjson.decode(extras)
 end
@@ -47,12 +47,31 @@ function Jobs.stateText(job)
   return encodeState(job.state)
 end
 
+-- The state of a job that has a mark. The claim stays with the job until the mark is taken away.
+local function adoptMark(job, number, created, endedAt)
+  local claim, serial = Claims.find(number), job.serial
+  local isHeld = endedAt == 0
+  job.claim, job.isHeld = number, isHeld
+  job.state = {
+    st = isHeld and RUNNING or COMPLETED, h = isHeld and 'l' or 'e', ls = isHeld and 'held' or 'settled',
+    at = 1, ge = 1, sa = claim.at, up = isHeld and claim.at or endedAt, wk = claim.worker,
+    tk = Claims.token(number, serial), ru = created, ad = serial,
+  }
+  if isHeld then return end
+  job.state.en = endedAt
+  job.state.rs = call('HGET', keyOf('result', bucketOf(serial)), fieldOf(serial)) or nil
+end
+
 local function adopt(serial, body, state)
   local job = { serial = serial }
   decodeBody(job, body)
+  local claim, created, endedAt
+  if not state then claim, created, endedAt = Marks.decode(Marks.read(serial, 1)) end
   if state then
     job.state = cjson.decode(state)
     job.state.ru = tonumber(job.state.ru)
+  elseif claim then
+    adoptMark(job, claim, created, endedAt)
   else
     job.isFresh = true
     job.state = { st = PENDING, h = 'r', up = job.created, ru = job.created, at = 0, ad = serial, ge = 1 }
@@ -74,15 +93,15 @@ end
 function Jobs.load(serial)
   local job = C.jobs[serial]
   if job ~= nil then return job or nil end
-  local raw = C.raw[serial]
-  if raw then return adopt(serial, raw[1], raw[2]) end
-  local bucket, field = bucketOf(serial), digits(serial)
-  local body = call('HGET', C.base .. 'body:' .. bucket, field)
+  local body = C.bodies[serial]
+  if body then return adopt(serial, body, C.states[serial]) end
+  local bucket, field = bucketOf(serial), fieldOf(serial)
+  body = call('HGET', keyOf('body', bucket), field)
   if not body then
     C.jobs[serial] = false
     return
   end
-  return adopt(serial, body, call('HGET', C.base .. 'state:' .. bucket, field))
+  return adopt(serial, body, call('HGET', keyOf('state', bucket), field))
 end
 
 -- Ended jobs that are not in history, because a worker, a key or a group still has them.
@@ -105,21 +124,24 @@ end
 
 -- Reads the texts of many at once, so that a batch costs a command a bucket.
 function Jobs.preload(serials)
-  local buckets = {}
+  local buckets, bodies = {}, C.bodies
   for _, serial in ipairs(serials) do
-    if C.jobs[serial] == nil and C.raw[serial] == nil then
-      local list = listIn(buckets, math.floor(serial / BUCKET))
-      list[#list + 1] = digits(serial)
-      C.raw[serial] = false
+    if C.jobs[serial] == nil and bodies[serial] == nil then
+      local list = listIn(buckets, bucketOf(serial))
+      list[#list + 1] = serial
+      bodies[serial] = false
     end
   end
-  for bucket, fields in pairs(buckets) do
-    local bodies = call('HMGET', C.base .. 'body:' .. digits(bucket), unpack(fields))
-    local states = call('HMGET', C.base .. 'state:' .. digits(bucket), unpack(fields))
-    for index, field in ipairs(fields) do
-      local serial = tonumber(field)
-      if bodies[index] then C.raw[serial] = { bodies[index], states[index] } end
-      if not bodies[index] then C.jobs[serial] = false end
+  for bucket, list in pairs(buckets) do
+    local fields = {}
+    for index, serial in ipairs(list) do fields[index] = fieldOf(serial) end
+    local found = call('HMGET', keyOf('body', bucket), unpack(fields))
+    local hasStates = call('EXISTS', keyOf('state', bucket)) == 1
+    local states = hasStates and call('HMGET', keyOf('state', bucket), unpack(fields))
+    for index, serial in ipairs(list) do
+      bodies[serial] = found[index]
+      if states then C.states[serial] = states[index] end
+      if not found[index] then C.jobs[serial] = false end
     end
   end
 end
@@ -128,31 +150,46 @@ function Jobs.touch(job)
   C.dirtyJobs[job] = true
 end
 
--- A job of which only the texts are known; nothing where it was loaded, or is not there.
-function Jobs.rawOf(serial)
-  return C.jobs[serial] == nil and C.raw[serial] or nil
-end
-
--- Notes another state of such a job.
-function Jobs.writeRaw(serial, body, state)
-  C.raw[serial] = { body, state }
-  local list = listIn(C.rawStates, math.floor(serial / BUCKET))
-  list[#list + 1] = digits(serial)
-  list[#list + 1] = state
-end
-
-local function flushRaw()
-  for bucket, list in pairs(C.rawStates) do
-    callWith('HSET', C.base .. 'state:' .. digits(bucket), list)
+-- Keeps the results of jobs that have marks and follow one another.
+function Jobs.writeResults(first, results)
+  local buckets = {}
+  for index, result in ipairs(results) do
+    local serial = first + index - 1
+    local list = listIn(buckets, bucketOf(serial))
+    list[#list + 1] = fieldOf(serial)
+    list[#list + 1] = result
   end
-  C.rawStates = {}
+  for bucket, list in pairs(buckets) do call('HSET', keyOf('result', bucket), unpack(list)) end
 end
 
--- Deletes such a job.
-function Jobs.deleteRaw(serial)
-  C.jobs[serial] = false
-  local list = listIn(C.rawGone, math.floor(serial / BUCKET))
-  list[#list + 1] = digits(serial)
+local function deleteFields(bucket, fields)
+  for _, part in ipairs({ 'body', 'state', 'result' }) do callWith('HDEL', keyOf(part, bucket), fields) end
+  if call('EXISTS', keyOf('body', bucket)) == 1 then return end
+  call('ZREM', C.base .. 'bodies', digits(bucket))
+  Marks.drop(bucket)
+end
+
+-- Deletes jobs that follow one another and have marks. The marks go with those of the whole bucket.
+function Jobs.deletePlain(first, count)
+  Marks.eachBucket(first, count, function(bucket, offset, inBucket)
+    local list = listIn(C.gone, bucket)
+    for place = offset + 1, offset + inBucket do list[#list + 1] = FIELDS[place] end
+  end)
+end
+
+-- What becomes of a job that has a mark now goes into a state; a lease that it holds becomes its own.
+local function takeMark(job)
+  local number = job.claim
+  if not number then return end
+  job.claim = nil
+  if job.isHeld then
+    Claims.letGo(number, 1)
+    if job.state.ls == 'held' and C.leased[job.serial] == nil then
+      C.leased[job.serial] = Claims.find(number).expiresAt
+    end
+  end
+  Claims.forget(number, 1)
+  Marks.clear(job.serial)
 end
 
 -- Gives a job another body, at the creation it had. The id that its producer chose goes into the state.
@@ -194,19 +231,18 @@ local function noteWaiting(job)
 end
 
 function Jobs.flush()
-  -- What of these was loaded since and changed is among the others.
-  flushRaw()
-  local bodies, states, gone, cold = {}, {}, C.rawGone, {}
-  C.rawGone = {}
+  local bodies, states, gone, cold = {}, {}, C.gone, {}
+  C.gone = {}
   for job in pairs(C.dirtyJobs) do
-    local bucket, field = math.floor(job.serial / BUCKET), digits(job.serial)
+    local bucket, field = bucketOf(job.serial), fieldOf(job.serial)
+    takeMark(job)
     if job.isDeleted then
       if not job.isNew then
         local list = listIn(gone, bucket)
         list[#list + 1] = field
         noteWaiting(job)
         noteLoose(job)
-        if job.state.x then cold[#cold + 1] = field end
+        if job.state.x then cold[#cold + 1] = digits(job.serial) end
       end
     else
       if job.isNew or job.isRewritten then
@@ -227,21 +263,15 @@ function Jobs.flush()
   end
   C.dirtyJobs = {}
   for bucket, list in pairs(bodies) do Jobs.writeBodies(bucket, list) end
-  for bucket, list in pairs(states) do callWith('HSET', C.base .. 'state:' .. digits(bucket), list) end
-  for bucket, list in pairs(gone) do
-    local name = digits(bucket)
-    callWith('HDEL', C.base .. 'body:' .. name, list)
-    callWith('HDEL', C.base .. 'state:' .. name, list)
-    if call('EXISTS', C.base .. 'body:' .. name) == 0 then
-      call('ZREM', C.base .. 'bodies', name)
-    end
-  end
+  for bucket, list in pairs(states) do callWith('HSET', keyOf('state', bucket), list) end
+  Marks.flush()
+  for bucket, list in pairs(gone) do deleteFields(bucket, list) end
   callWith('HDEL', C.base .. 'cold', cold)
 end
 
 function Jobs.writeBodies(bucket, fieldsAndBodies)
+  callWith('HSET', keyOf('body', bucket), fieldsAndBodies)
   local name = digits(bucket)
-  callWith('HSET', C.base .. 'body:' .. name, fieldsAndBodies)
   call('ZADD', C.base .. 'bodies', name, name)
 end
 
@@ -261,9 +291,13 @@ local function base36(number)
 end
 
 -- The serial is most of the random part of an id that is made here, so that no index is needed.
-function Jobs.madeId(created, serial)
-  return 'job_' .. base36(created) .. '_' .. C.queue.series
+function Jobs.idIn(series, created, serial)
+  return 'job_' .. base36(created) .. '_' .. series
     .. string.format('%03x%07x', math.floor(serial / 268435456), serial % 268435456)
+end
+
+function Jobs.madeId(created, serial)
+  return Jobs.idIn(C.queue.series, created, serial)
 end
 
 function Jobs.chosenId(job)

@@ -23,23 +23,32 @@ function Lane.find(tenant)
   return adopt(tenant, call('HGET', C.base .. 'lanes', tenant))
 end
 
--- Reads the lanes of members of the fair order, each of which is followed by its time.
-function Lane.preload(members)
-  local tenants = {}
-  for index = 1, #members, 2 do
-    local tenant = string.sub(members[index], 7)
-    if C.lanes[tenant] == nil then tenants[#tenants + 1] = tenant end
+-- Reads lanes at once, so that many cost one command.
+function Lane.preload(tenants)
+  local unread = {}
+  for _, tenant in ipairs(tenants) do
+    if C.lanes[tenant] == nil then
+      unread[#unread + 1] = tenant
+      C.lanes[tenant] = false
+    end
   end
-  if #tenants == 0 then return end
-  local records = call('HMGET', C.base .. 'lanes', unpack(tenants))
-  for index, tenant in ipairs(tenants) do adopt(tenant, records[index]) end
+  for from = 1, #unread, CHUNK do
+    local to = math.min(#unread, from + CHUNK - 1)
+    local records = call('HMGET', C.base .. 'lanes', unpack(unread, from, to))
+    for index = from, to do adopt(unread[index], records[index - from + 1]) end
+  end
 end
 
 -- The tenant's lane, made if there is none.
 function Lane.of(tenant)
   local lane = Lane.find(tenant)
   if lane then return lane end
-  lane = { tenant = tenant, allowance = {}, tally = { 0, 0, 0, 0, 0, 0, 0 }, ready = 0, size = 0, time = 0 }
+  local queue = C.queue
+  queue.lanes = (queue.lanes or 0) + 1
+  lane = {
+    tenant = tenant, number = queue.lanes, allowance = {}, tally = { 0, 0, 0, 0, 0, 0, 0 }, ready = 0, size = 0,
+    time = 0,
+  }
   C.lanes[tenant] = lane
   if C.queue.limits > 0 then Queue.applyTo(lane) end
   return lane

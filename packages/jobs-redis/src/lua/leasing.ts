@@ -29,23 +29,19 @@ function Leasing.revoke(nonce)
   call('SET', C.base .. 'revoked:' .. nonce, '', 'PX', REVOKED_FOR)
 end
 
--- The jobs, when more can be claimed ('' for never), whether a release is awaited, whether suspects wait.
+-- The jobs, when more can be claimed ('' for never), whether a release is awaited, whether suspects wait,
+-- the time and the claim of plain jobs. A plain job is its serial and its body.
 function Leasing.claim(request)
   Hints.decide()
   if C.isNew or C.queue.allowance.paused then
-    return { {}, told(INFINITY), 0, 0 }
+    return { {}, told(INFINITY), 0, 0, '', 0 }
   end
   Queue.promote()
   Limits.applyStale(MOST_STALE)
-  if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0 } end
+  if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0, '', 0 } end
   local claimed = {}
   local take = function(job) claimed[#claimed + 1] = grant(job, request) end
-  local takeRun = function(serials, lanes)
-    for index, serial in ipairs(serials) do
-      local reply = PlainJobs.grant(serial, lanes[index], request)
-      claimed[#claimed + 1] = reply or grant(Jobs.load(serial), request)
-    end
-  end
+  local takeRun = function(serials, lanes) PlainJobs.grant(serials, lanes, request, claimed, grant) end
   if not request.suspects then
     Dispatch.takeReady(request.slots, take, takeRun)
     if request.prefetch > 0 and Dispatch.hasReady() then Dispatch.takeUngoverned(request.prefetch, takeRun) end
@@ -57,7 +53,9 @@ function Leasing.claim(request)
   local hasMore = Dispatch.hasReady() or (request.suspects and hasSuspects)
   local awaitsRelease = Dispatch.awaitsRelease()
   local nextDue = told(hasMore and C.now or Queue.nextDueAt())
-  return { claimed, nextDue, awaitsRelease and 1 or 0, hasSuspects and 1 or 0 }
+  return {
+    claimed, nextDue, awaitsRelease and 1 or 0, hasSuspects and 1 or 0, digits(C.now), request.claim or 0,
+  }
 end
 
 -- What an attempt tells of what is behind its limiter.
@@ -78,7 +76,6 @@ end
 
 -- What is answered: the stage of the lease, 'lost', or the place of a follow-up and whose id it has.
 function Leasing.settle(settlement)
-  if PlainJobs.complete(settlement) then return 'settled' end
   local job = Jobs.find(settlement.tenant, settlement.id)
   local state = job and job.state
   if not job or state.tk ~= settlement.token or not state.ls then return 'lost' end
@@ -119,10 +116,33 @@ function Leasing.settle(settlement)
   return 'settled'
 end
 
+-- Ends runs of plain jobs with success; of each whether all were as it says. The others of a run go the
+-- long way.
+function Leasing.complete(runs, series)
+  Queue.promote()
+  local answers = PlainJobs.complete(runs)
+  for index, run in ipairs(runs) do
+    if answers[index] then
+      answers[index] = 1
+    else
+      local ofJobs = {}
+      for at = 1, run.count do
+        local serial = run.first + at - 1
+        ofJobs[at] = Leasing.settle({
+          tenant = run.tenant, id = Jobs.idIn(series, run.created, serial), followUps = {},
+          token = digits(run.claim) .. '-' .. digits(serial) .. '.' .. run.nonce,
+          outcome = { kind = 'complete', text = run.results and run.results[at] },
+        })
+      end
+      answers[index] = ofJobs
+    end
+  end
+  return answers
+end
+
 -- Takes back expired leases, the one that expired first first.
 function Leasing.reclaim(limit)
   local serials = Leases.expired(limit)
-  for index, serial in ipairs(serials) do serials[index] = tonumber(serial) end
   Jobs.preload(serials)
   for _, serial in ipairs(serials) do
     local job = Jobs.load(serial)

@@ -1,2 +1,5 @@
 /** Marks a text as Lua, and takes its backslashes as they are. */
-export const lua: (strings: TemplateStringsArray) => string = String.raw
+export const lua: (
+  strings: TemplateStringsArray,
+  ...values: readonly (string | number)[]
+) => string = String.raw

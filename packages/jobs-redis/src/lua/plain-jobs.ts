@@ -2,87 +2,117 @@ import { lua } from './lua.ts'
 
 /**
  * The short way of the jobs that most are: nothing binds or governs them, their first attempt is granted
- * and completes. Their states are texts of one form, written and read without a table between; a state of
- * any other form goes the long way.
+ * and completes. They have marks instead of states, and go together where they follow one another. Whatever
+ * else happens to one takes its mark away and goes the long way.
  */
 export const plainJobs: string = lua`
--- A state after its first claim. What follows is the epoch of the token and the rest.
-local function stateHead(worker)
-  local now = digits(C.now)
-  return '{"st":4,"h":"l","at":1,"ge":1,"ls":"held","up":' .. now .. ',"sa":' .. now
-    .. ',"wk":' .. cjson.encode(worker) .. ',"tk":"'
-end
+-- The creation of a job that none of its extras binds: they are empty, or begin with a space.
+local UNBOUND = '^(%d+)\n[\n ]'
 
--- The instant of the claim, the worker as JSON, the token, the start it was due for, the admission.
-local HELD = '^{"st":4,"h":"l","at":1,"ge":1,"ls":"held","up":%d+,"sa":(%d+),"wk":(".-"),"tk":"([^"]+)","ru":(%d+),"ad":(%d+)}$'
-
--- The creation, the tenant, and what the extras begin with: a space where none of them binds the job.
-local BODY = '^(%d+)\n[^\n]*\n([^\n]*)\n(.)'
-
-local function isUnbound(mark)
-  return mark == '\n' or mark == ' '
-end
-
-local function move(lane, from, to)
+local function move(lane, from, to, number)
   local tally, ofQueue = lane.tally, C.queue.tally
-  tally[from], ofQueue[from] = tally[from] - 1, ofQueue[from] - 1
-  tally[to], ofQueue[to] = tally[to] + 1, ofQueue[to] + 1
+  tally[from], ofQueue[from] = tally[from] - number, ofQueue[from] - number
+  tally[to], ofQueue[to] = tally[to] + number, ofQueue[to] + number
 end
 
--- Leases a job that was not claimed before, and which no limit governs; its reply. Nothing where it is
--- not such a job.
-function PlainJobs.grant(serial, lane, request)
-  local raw = Jobs.rawOf(serial)
-  if not raw or raw[2] then return end
-  request.head = request.head or stateHead(request.worker)
-  local queue = C.queue
-  queue.epoch = queue.epoch + 1
-  local state = request.head .. string.format('%x', queue.epoch) .. '.' .. request.nonce
-    .. '","ru":' .. string.match(raw[1], '^%d+') .. ',"ad":' .. digits(serial) .. '}'
-  Jobs.writeRaw(serial, raw[1], state)
-  C.leased[serial] = C.now + request.leaseMs
-  Allowance.take(queue.allowance)
-  Allowance.take(lane.allowance)
-  move(lane, PENDING, RUNNING)
+local function lease(request, run)
+  local lane = run.lane
+  request.claim = request.claim or Claims.begin(request)
+  Claims.take(request.claim, run.first, run.count)
+  Marks.write(run.first, run.count, Marks.of(request.claim, lane, run.created, 0))
+  Allowance.take(C.queue.allowance, run.count)
+  Allowance.take(lane.allowance, run.count)
+  move(lane, PENDING, RUNNING, run.count)
   Lane.touch(lane)
-  return { serial, raw[1], state, '' }
 end
 
--- Completes the first attempt of a job that nothing binds or governs; whether it was such a one.
-function PlainJobs.complete(settlement)
-  if not settlement.isPlain or not Allowance.isFree(C.queue.allowance) then return false end
-  local serial = Jobs.serialIn(settlement.id)
-  local raw = serial and Jobs.rawOf(serial)
-  if not raw or not raw[2] then return false end
-  local startedAt, worker, token, runAt, admission = string.match(raw[2], HELD)
-  if token ~= settlement.token then return false end
-  local created, tenant, mark = string.match(raw[1], BODY)
-  if not isUnbound(mark) or tenant ~= settlement.tenant then return false end
-  if Jobs.madeId(tonumber(created), serial) ~= settlement.id then return false end
-  local lane = Lane.of(tenant)
-  if not Allowance.isFree(lane.allowance) then return false end
-  Queue.promote()
-  local now, result = digits(C.now), settlement.outcome.text
-  local state = '{"st":5,"h":"e","at":1,"ge":1,"ls":"settled","up":' .. now .. ',"en":' .. now
-    .. ',"sa":' .. startedAt .. ',"wk":' .. worker .. ',"tk":"' .. token .. '","ru":' .. runAt
-    .. ',"ad":' .. admission .. (result and ',"rs":' .. cjson.encode(result) or '') .. '}'
-  Jobs.writeRaw(serial, raw[1], state)
-  C.leased[serial] = false
-  Allowance.giveBack(C.queue.allowance)
-  Allowance.giveBack(lane.allowance)
-  move(lane, RUNNING, COMPLETED)
-  Lane.touch(lane)
-  History.shelve(COMPLETED, serial, C.now, tenant, true)
-  return true
+-- Leases jobs that were taken out of lanes and which no limit governs, and appends what the claim answers:
+-- the serial and the body of a plain one, and whatever 'grant' makes of any other.
+function PlainJobs.grant(serials, lanes, request, claimed, grant)
+  local bodies, states, jobs = C.bodies, C.states, C.jobs
+  local lastText, created
+  local run
+  for index = 1, #serials do
+    local serial, lane = serials[index], lanes[index]
+    local body = bodies[serial]
+    local text = body and not states[serial] and jobs[serial] == nil and string.match(body, UNBOUND)
+    if text then
+      if text ~= lastText then lastText, created = text, tonumber(text) end
+      if run and run.lane == lane and run.created == created and run.first + run.count == serial then
+        run.count = run.count + 1
+      else
+        if run then lease(request, run) end
+        run = { lane = lane, created = created, first = serial, count = 1 }
+      end
+      local at = #claimed
+      claimed[at + 1], claimed[at + 2] = serial, body
+    else
+      claimed[#claimed + 1] = grant(Jobs.load(serial), request)
+    end
+  end
+  if run then lease(request, run) end
 end
 
--- Deletes an ended job that nothing binds and of which nothing is kept elsewhere.
-function PlainJobs.forget(serial, tenant, standing)
-  local lane = Lane.of(tenant)
-  lane.size = lane.size - 1
-  lane.tally[standing] = lane.tally[standing] - 1
-  C.queue.tally[standing] = C.queue.tally[standing] - 1
+-- Completes those of the runs that are leased as they say, of lanes that nothing limits; of each whether.
+-- No job is in two of them.
+function PlainJobs.complete(runs)
+  local firsts, counts, isDone = {}, {}, {}
+  for index, run in ipairs(runs) do firsts[index], counts[index] = run.first, run.count end
+  Marks.preload(firsts, counts)
+  local isQueueFree = Allowance.isFree(C.queue.allowance)
+  for index, run in ipairs(runs) do
+    local claim, lane, count = Claims.find(run.claim), Lane.find(run.tenant), run.count
+    isDone[index] = false
+    if isQueueFree and claim and claim.nonce == run.nonce and lane and Allowance.isFree(lane.allowance)
+      and Marks.read(run.first, count) == string.rep(Marks.of(run.claim, lane, run.created, 0), count) then
+      Marks.write(run.first, count, Marks.of(run.claim, lane, run.created, C.now))
+      Claims.letGo(run.claim, count)
+      Allowance.giveBack(C.queue.allowance, count)
+      Allowance.giveBack(lane.allowance, count)
+      move(lane, RUNNING, COMPLETED, count)
+      Lane.touch(lane)
+      History.shelveRun(run.first, count, run.tenant)
+      if run.results then Jobs.writeResults(run.first, run.results) end
+      isDone[index] = true
+    end
+  end
+  Marks.flush()
+  return isDone
+end
+
+-- Deletes up to 'most' jobs of a run that ended together, but for those that have lost their marks since;
+-- how many there were, and how many were looked at.
+function PlainJobs.forget(first, count, lane, endedAt, most)
+  local marks = Marks.read(first, count)
+  local deleted, looked = 0, 0
+  local from, claim
+  local firstClaim, _, firstEnd = Marks.decode(Marks.at(marks, 1))
+  if firstEnd == endedAt and marks == string.rep(Marks.at(marks, 1), count) then
+    deleted = math.min(count, most)
+    from, looked, claim = first, deleted, firstClaim
+  end
+  local function deleteUpTo(serial)
+    if not from then return end
+    Jobs.deletePlain(from, serial - from)
+    Claims.forget(claim, serial - from)
+    from = nil
+  end
+  while looked < count and deleted < most do
+    local serial = first + looked
+    local itsClaim, _, itsEnd = Marks.decode(Marks.at(marks, looked + 1))
+    if itsClaim and itsEnd == endedAt then
+      from, claim = from or serial, itsClaim
+      deleted = deleted + 1
+    else
+      deleteUpTo(serial)
+    end
+    looked = looked + 1
+  end
+  deleteUpTo(first + looked)
+  lane.size = lane.size - deleted
+  lane.tally[COMPLETED] = lane.tally[COMPLETED] - deleted
+  C.queue.tally[COMPLETED] = C.queue.tally[COMPLETED] - deleted
   Lane.touch(lane)
-  Jobs.deleteRaw(serial)
+  return deleted, looked
 end
 `

@@ -1,5 +1,11 @@
-import type { ClaimRequest, ClaimResult } from '@cgk/jobs-core'
-import { decodeClaimed, type JobReply } from '../decode-record.ts'
+import type { ClaimedJob, ClaimRequest, ClaimResult } from '@cgk/jobs-core'
+import {
+  decodeClaimed,
+  decodePlain,
+  type IdSeries,
+  type JobReply,
+  type PlainClaim,
+} from '../decode-record.ts'
 
 /** Five arguments, the first of which is empty where nothing is claimed. */
 export function claimArguments(claim: ClaimRequest | undefined): string[] {
@@ -8,17 +14,33 @@ export function claimArguments(claim: ClaimRequest | undefined): string[] {
   return [String(slots), String(prefetch), String(leaseMs), worker, suspects ? '1' : '']
 }
 
-/** The jobs, when more can be claimed, whether a release is awaited, whether suspects wait. */
-export type ClaimReply = readonly [readonly JobReply[], string, number, number]
+/**
+ * The jobs (of plain ones the serial and then the body), when more can be claimed, whether a release is
+ * awaited, whether suspects wait, the time, and the claim of plain jobs.
+ */
+export type ClaimReply = readonly [
+  jobs: readonly (number | string | JobReply)[],
+  nextDueInMs: string,
+  awaitsRelease: number,
+  hasSuspects: number,
+  now: string,
+  claim: number,
+]
 
 export function toClaimResult(
-  queue: string,
-  series: string,
-  [jobs, nextDueInMs, awaitsRelease, hasSuspects]: ClaimReply,
+  from: IdSeries & Pick<PlainClaim, 'worker' | 'nonce'>,
+  [replies, nextDueInMs, awaitsRelease, hasSuspects, now, claim]: ClaimReply,
 ): ClaimResult {
-  const from = { queue, series }
+  const { queue, series, worker, nonce } = from
+  const plain: PlainClaim = { queue, series, worker, nonce, claim, claimedAt: Number(now) }
+  const jobs: ClaimedJob[] = []
+  for (let at = 0; at < replies.length; at++) {
+    const reply = replies[at]!
+    if (typeof reply === 'number') jobs.push(decodePlain(plain, reply, replies[++at] as string))
+    else jobs.push(decodeClaimed(from, reply as JobReply))
+  }
   return {
-    jobs: jobs.map((job) => decodeClaimed(from, job)),
+    jobs,
     nextDueInMs: nextDueInMs === '' ? null : Number(nextDueInMs),
     awaitsRelease: awaitsRelease === 1,
     hasSuspects: hasSuspects === 1,

@@ -9,11 +9,16 @@ import type {
 import { jobArguments, tenantText } from '../encode-job.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { GiveBack } from '../give-back.ts'
+import { runArguments, splitSettlements } from '../plain-runs.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
 
+type ResultReply = Extract<SettleResult, string> | readonly [number, string]
+
+/** Of runs of plain jobs: 1 where all were settled, else the result of each. */
 type Reply = readonly [
-  readonly (Extract<SettleResult, string> | readonly [number, string])[],
+  readonly (1 | readonly ResultReply[])[],
+  readonly ResultReply[],
   string,
   ClaimReply | readonly [],
 ]
@@ -46,9 +51,9 @@ export async function settle(
     partsOf(settlements, claim).map(async ({ queue, places }) => {
       const ofPart = places.map((place) => settlements[place]!)
       const isLast = claim?.queue === queue
-      const reply = await settleIn(tools, queue, ofPart, isLast ? claim : undefined, options)
-      for (const [at, place] of places.entries()) results[place] = toSettleResult(reply[0][at]!)
-      if (isLast) claimed = toClaimResult(queue, reply[1], reply[2] as ClaimReply)
+      const answer = await settleIn(tools, queue, ofPart, isLast ? claim : undefined, options)
+      for (const [at, place] of places.entries()) results[place] = answer.results[at]!
+      claimed = answer.claimed ?? claimed
     }),
   )
   return { results, claimed }
@@ -60,22 +65,37 @@ async function settleIn(
   settlements: readonly Settlement[],
   claim: ClaimRequest | undefined,
   options: CallOptions = {},
-): Promise<Reply> {
+): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
+  const { runs, others } = splitSettlements(settlements)
   const args = [
     ...claimArguments(claim),
-    String(settlements.length),
-    ...settlements.flatMap(settlementArguments),
+    ...runArguments(runs, settlements),
+    String(others.length),
+    ...others.flatMap((place) => settlementArguments(settlements[place]!)),
   ]
-  if (claim === undefined) return (await caller.call('settle', [queue], args, options)) as Reply
+  const toResults = ([ofRuns, ofOthers]: Reply): readonly SettleResult[] => {
+    const results: SettleResult[] = []
+    for (const [index, { places }] of runs.entries()) {
+      const reply = ofRuns[index]!
+      for (const [at, place] of places.entries()) {
+        results[place] = reply === 1 ? 'settled' : toSettleResult(reply[at]!)
+      }
+    }
+    for (const [index, place] of others.entries()) results[place] = toSettleResult(ofOthers[index]!)
+    return results
+  }
+  if (claim === undefined) {
+    const reply = (await caller.call('settle', [queue], args, options)) as Reply
+    return { results: toResults(reply), claimed: null }
+  }
   const nonce = random.hex(16)
   let isSent = false
   const onSent = (): void => void (isSent = true)
   try {
-    return (await caller.call('settle', [queue], args, {
-      ...options,
-      random: nonce,
-      onSent,
-    })) as Reply
+    const sent = { ...options, random: nonce, onSent }
+    const reply = (await caller.call('settle', [queue], args, sent)) as Reply
+    const from = { queue, series: reply[2], worker: claim.worker, nonce }
+    return { results: toResults(reply), claimed: toClaimResult(from, reply[3] as ClaimReply) }
   } catch (error) {
     if (isSent) giveBack.claimOf(queue, nonce, claim.leaseMs)
     throw error
@@ -123,7 +143,7 @@ function settlementArguments(settlement: Settlement): string[] {
   return [tenantText(lease.tenantId), lease.id, lease.token, code, ...values]
 }
 
-function toSettleResult(reply: Reply[0][number]): SettleResult {
+function toSettleResult(reply: ResultReply): SettleResult {
   if (typeof reply === 'string') return reply
   return { status: 'conflict', index: reply[0], holderName: reply[1] }
 }

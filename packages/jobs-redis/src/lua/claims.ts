@@ -1,0 +1,113 @@
+import { lua } from './lua.ts'
+
+/**
+ * The claims that plain jobs were leased by: what the leases of one claim have in common is kept once.
+ *
+ * Fields: nonce, worker and instant of the claim, expiresAt, how many of its leases are held, and how many
+ * marks name it. It is among the leases as long as some are held; which jobs they were of, a text beside
+ * it says in ranges.
+ */
+export const claims: string = lua`
+local RUN = '>I6I4'
+
+-- What it is called among the leases.
+local function memberOf(number)
+  return 'c' .. digits(number)
+end
+
+-- The number in the name of a lease; nothing in that of a job.
+function Claims.numberIn(member)
+  return string.byte(member) == 99 and tonumber(string.sub(member, 2)) or nil
+end
+
+function Claims.find(number)
+  return Records.find('claims', digits(number))
+end
+
+local function touched(number)
+  local claim = Claims.find(number)
+  C.claims[number] = true
+  Records.touch('claims', digits(number))
+  return claim
+end
+
+-- Begins a claim; its number.
+function Claims.begin(request)
+  local queue = C.queue
+  queue.epoch = queue.epoch + 1
+  local expiresAt = C.now + request.leaseMs
+  Records.put('claims', digits(queue.epoch), {
+    nonce = request.nonce, worker = request.worker, at = C.now, expiresAt = expiresAt, held = 0, marks = 0,
+  })
+  C.leased[memberOf(queue.epoch)] = expiresAt
+  return queue.epoch
+end
+
+-- Leases jobs that follow one another.
+function Claims.take(number, first, count)
+  local claim = touched(number)
+  claim.held, claim.marks = claim.held + count, claim.marks + count
+  claim.runs = claim.runs or {}
+  claim.runs[#claim.runs + 1] = struct.pack(RUN, first, count)
+end
+
+-- Leases have ended.
+function Claims.letGo(number, count)
+  local claim = touched(number)
+  claim.held = claim.held - count
+end
+
+-- Marks that name it are gone.
+function Claims.forget(number, count)
+  local claim = touched(number)
+  claim.marks = claim.marks - count
+end
+
+-- Never shortens the leases.
+function Claims.extend(number, expiresAt)
+  local claim = touched(number)
+  claim.expiresAt = math.max(claim.expiresAt, expiresAt)
+  C.leased[memberOf(number)] = claim.expiresAt
+end
+
+function Claims.token(number, serial)
+  return digits(number) .. '-' .. digits(serial) .. '.' .. Claims.find(number).nonce
+end
+
+-- The serials of up to 'most' jobs that it still holds.
+function Claims.held(number, most)
+  local serials, runs = {}, call('HGET', C.base .. 'claimed', digits(number)) or ''
+  for at = 1, #runs, 10 do
+    local first, count = struct.unpack(RUN, runs, at)
+    local marks = Marks.read(first, count)
+    for index = 1, count do
+      local claim, _, endedAt = Marks.decode(Marks.at(marks, index))
+      if claim == number and endedAt == 0 then
+        serials[#serials + 1] = first + index - 1
+        if #serials == most then return serials end
+      end
+    end
+  end
+  return serials
+end
+
+-- To be called before the leases and the records are written.
+function Claims.flush()
+  local claimed, ended = {}, {}
+  for number in pairs(C.claims) do
+    local claim, field = Claims.find(number), digits(number)
+    if claim.held == 0 then
+      C.leased[memberOf(number)] = false
+      ended[#ended + 1] = field
+    elseif claim.runs then
+      claimed[#claimed + 1] = field
+      claimed[#claimed + 1] = table.concat(claim.runs)
+    end
+    claim.runs = nil
+    if claim.marks == 0 then Records.delete('claims', field) end
+  end
+  C.claims = {}
+  callWith('HSET', C.base .. 'claimed', claimed)
+  callWith('HDEL', C.base .. 'claimed', ended)
+end
+`
