@@ -20,20 +20,20 @@ afterAll(() => redis[Symbol.asyncDispose]())
 /** Moves the virtual times of a queue on as years of claims would. */
 const AGE = `
   local base, by = KEYS[1], tonumber(ARGV[1])
-  local queue = cmsgpack.unpack(redis.call('GET', base .. 'queue'))
-  queue.time = queue.time + by
-  redis.call('SET', base .. 'queue', cmsgpack.pack(queue))
+  local function aged(record)
+    return struct.pack('>d', struct.unpack('>d', record) + by) .. string.sub(record, 9)
+  end
+  local queue = aged(redis.call('GET', base .. 'queue'))
+  redis.call('SET', base .. 'queue', queue)
   local lanes = redis.call('HGETALL', base .. 'lanes')
   for index = 1, #lanes, 2 do
-    local lane = cmsgpack.unpack(lanes[index + 1])
-    lane.time = lane.time + by
-    redis.call('HSET', base .. 'lanes', lanes[index], cmsgpack.pack(lane))
+    redis.call('HSET', base .. 'lanes', lanes[index], aged(lanes[index + 1]))
   end
   local members = redis.call('ZRANGE', base .. 'fair', 0, -1, 'WITHSCORES')
   for index = 1, #members, 2 do
     redis.call('ZADD', base .. 'fair', string.format('%.0f', members[index + 1] + by), members[index])
   end
-  return queue.time
+  return struct.unpack('>d', queue)
 `
 
 async function age(prefix: string): Promise<void> {

@@ -25,8 +25,10 @@ function Claims.find(number)
 end
 
 local function touched(number)
-  local claim = Claims.find(number)
-  C.claims[number] = true
+  local claim = C.claims[number]
+  if claim then return claim end
+  claim = Claims.find(number)
+  C.claims[number] = claim
   Records.touch('claims', digits(number))
   return claim
 end
@@ -48,7 +50,13 @@ function Claims.take(number, first, count)
   local claim = touched(number)
   claim.held, claim.marks = claim.held + count, claim.marks + count
   claim.runs = claim.runs or {}
-  claim.runs[#claim.runs + 1] = struct.pack(RUN, first, count)
+  local runs = claim.runs
+  local size = #runs
+  if size > 0 and runs[size - 1] + runs[size] == first then
+    runs[size] = runs[size] + count
+  else
+    runs[size + 1], runs[size + 2] = first, count
+  end
 end
 
 -- Leases have ended.
@@ -91,17 +99,23 @@ function Claims.held(number, most)
   return serials
 end
 
+local function packed(runs)
+  local parts = {}
+  for at = 1, #runs, 2 do parts[#parts + 1] = struct.pack(RUN, runs[at], runs[at + 1]) end
+  return table.concat(parts)
+end
+
 -- To be called before the leases and the records are written.
 function Claims.flush()
   local claimed, ended = {}, {}
-  for number in pairs(C.claims) do
-    local claim, field = Claims.find(number), digits(number)
+  for number, claim in pairs(C.claims) do
+    local field = digits(number)
     if claim.held == 0 then
       C.leased[memberOf(number)] = false
       ended[#ended + 1] = field
     elseif claim.runs then
       claimed[#claimed + 1] = field
-      claimed[#claimed + 1] = table.concat(claim.runs)
+      claimed[#claimed + 1] = packed(claim.runs)
     end
     claim.runs = nil
     if claim.marks == 0 then Records.delete('claims', field) end

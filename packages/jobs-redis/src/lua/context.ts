@@ -78,19 +78,70 @@ function Context.now(given)
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- The head of a queue begins with the virtual time. That of most is of one form, in which a number of
+-- leases is all that its allowance has; any other is a map.
+local MAP = 'm'
+local FORM = '>dc1I6I4I6I6I4I4I4I4dI6I6I4I4I4dI4I4I4I4I4I4I4I4I4I4I4c6'
+
+local function fromForm(packed)
+  local time, _, serial, guessed, activation, epoch, limits, usedUp, alarms, era, rebased, lanes, bucket, delays,
+    fair, alone, restUntil, leased, t1, t2, t3, t4, t5, t6, t7, h5, h6, h7, series = struct.unpack(FORM, packed)
+  return {
+    time = time, serial = serial, guessed = guessed, activation = activation, epoch = epoch, limits = limits,
+    usedUp = usedUp, alarms = alarms, era = era, rebased = rebased, lanes = lanes, bucket = bucket, delays = delays,
+    fair = fair, alone = alone, restUntil = restUntil >= 0 and restUntil or nil,
+    allowance = { leased = leased > 0 and leased or nil }, tally = { t1, t2, t3, t4, t5, t6, t7 },
+    history = { [COMPLETED] = h5, [FAILED] = h6, [CANCELLED] = h7 }, series = series,
+  }
+end
+
+local function isInForm(queue)
+  if queue.isStale then return false end
+  for key in pairs(queue.allowance) do
+    if key ~= 'leased' then return false end
+  end
+  return true
+end
+
+local function packed(queue)
+  if not isInForm(queue) then
+    local record = {}
+    for key, value in pairs(queue) do record[key] = value end
+    record.time = nil
+    return struct.pack('>d', queue.time) .. MAP .. cmsgpack.pack(record)
+  end
+  local t, history = queue.tally, queue.history
+  return struct.pack(FORM, queue.time, 'f', queue.serial, queue.guessed, queue.activation, queue.epoch, queue.limits,
+    queue.usedUp, queue.alarms, queue.era, queue.rebased, queue.lanes, queue.bucket, queue.delays, queue.fair,
+    queue.alone, queue.restUntil or -1, queue.allowance.leased or 0, t[1], t[2], t[3], t[4], t[5], t[6], t[7],
+    history[COMPLETED], history[FAILED], history[CANCELLED], queue.series)
+end
+
+local function unpacked(text)
+  if string.sub(text, 9, 9) ~= MAP then return fromForm(text) end
+  local queue = cmsgpack.unpack(string.sub(text, 10))
+  queue.time = struct.unpack('>d', text)
+  return queue
+end
+
 -- Reads the head of a queue; 'base' is what its keys begin with.
 function Context.open(base, now)
-  local packed = call('GET', base .. 'queue')
-  local queue = packed and cmsgpack.unpack(packed) or {
-    serial = 0, guessed = 0, activation = 0, epoch = 0, limits = 0, usedUp = 0, alarms = 0,
-    time = 0, era = 0, tally = { 0, 0, 0, 0, 0, 0, 0 }, allowance = {},
+  local text = call('GET', base .. 'queue')
+  local queue = text and unpacked(text) or {
+    serial = 0, guessed = 0, activation = 0, epoch = 0, limits = 0, usedUp = 0, alarms = 0, time = 0, era = 0,
+    rebased = 0, lanes = 0, bucket = 0, delays = 0, fair = 0, alone = 0, tally = { 0, 0, 0, 0, 0, 0, 0 },
+    allowance = {}, history = { [COMPLETED] = 0, [FAILED] = 0, [CANCELLED] = 0 },
   }
   C = {
-    base = base, now = now, queue = queue, isNew = not packed,
+    base = base, now = now, queue = queue, isNew = not text,
     jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
     bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {},
-    over = {}, leased = {}, shelved = {},
+    over = {}, leased = {}, shelved = {}, entered = {}, laneTexts = {}, dirtyTexts = {},
   }
+end
+
+function Context.close()
+  call('SET', C.base .. 'queue', packed(C.queue))
 end
 
 -- A record of a hash, read once a call and written at its end if it was marked.

@@ -22,6 +22,7 @@ end
 local function push(job, home)
   job.state.h = home
   Jobs.touch(job)
+  C.queue.delays = C.queue.delays + 1
   call('ZADD', delayKey(home), digits(job.state.ru), delayMember(job))
 end
 
@@ -37,6 +38,7 @@ function Delays.add(job)
 end
 
 function Delays.remove(job, home)
+  C.queue.delays = C.queue.delays - 1
   call('ZREM', delayKey(home), delayMember(job))
 end
 
@@ -55,6 +57,7 @@ function Delays.lull(job)
 end
 
 local function firstOfDelays(home)
+  if C.queue.delays == 0 then return '', INFINITY end
   local first = call('ZRANGE', delayKey(home), 0, 0, 'WITHSCORES')
   if first[1] then return first[1], tonumber(first[2]) end
   return '', INFINITY
@@ -74,6 +77,7 @@ local function takeDue()
     home, member, at = 'z', dormant, dormantAt
   end
   if at > C.now then return end
+  C.queue.delays = C.queue.delays - 1
   call('ZREM', delayKey(home), member)
   local job = Jobs.load(tonumber(member))
   job.state.h = ''

@@ -14,7 +14,7 @@ import { lua } from './lua.ts'
  */
 export const dispatch: string = lua`
 local function hasCandidates()
-  return not FairOrder.isEmpty() or call('EXISTS', C.base .. 'alone') == 1
+  return not FairOrder.isEmpty() or C.queue.alone > 0
 end
 
 local function isQueueOpen()
@@ -30,7 +30,7 @@ function Dispatch.hasReady()
 end
 
 function Dispatch.hasSuspects()
-  return isQueueOpen() and call('EXISTS', C.base .. 'alone') == 1
+  return isQueueOpen() and C.queue.alone > 0
 end
 
 -- Whether a job waits that only the end of a lease can let start.
@@ -50,11 +50,11 @@ function Dispatch.offers(lane)
 end
 
 -- Takes up to 'count' jobs whose turn it is, and calls 'grant' with each as it is taken, or 'grantRun'
--- with the serials and lanes of some that nothing governs.
+-- with the serials of some that nothing governs and those of each lane.
 function Dispatch.takeReady(count, grant, grantRun)
   while count > 0 and isQueueOpen() do
     local isFree = Allowance.isFree(C.queue.allowance)
-    local job, serials, lanes = FairOrder.take(isFree and count or 1)
+    local job, serials, ofLanes = FairOrder.take(isFree and count or 1)
     if job then
       grant(job)
       count = count - 1
@@ -63,7 +63,7 @@ function Dispatch.takeReady(count, grant, grantRun)
     else
       Jobs.preload(serials)
       if isFree then
-        grantRun(serials, lanes)
+        grantRun(serials, ofLanes)
       else
         grant(Jobs.load(serials[1]))
       end
@@ -75,20 +75,22 @@ end
 -- Takes jobs that neither a limit nor a key governs, in their turn.
 function Dispatch.takeUngoverned(count, grantRun)
   if Allowance.isLimited(C.queue.allowance) or not isQueueOpen() then return end
-  local serials, lanes = FairOrder.takeUngoverned(count)
+  local serials, ofLanes = FairOrder.takeUngoverned(count)
   Jobs.preload(serials)
-  grantRun(serials, lanes)
+  grantRun(serials, ofLanes)
 end
 
 -- The lanes of which a suspect may be claimed take turns.
 local function standAlone(lane)
   C.queue.activation = C.queue.activation + 1
+  C.queue.alone = C.queue.alone + 1
   call('ZADD', C.base .. 'alone', digits(C.queue.activation), lane.tenant)
 end
 
 -- Takes the next suspect, the tenants taking turns.
 function Dispatch.takeSuspect()
   if not Dispatch.hasSuspects() then return end
+  C.queue.alone = C.queue.alone - 1
   local lane = Lane.find(call('ZPOPMIN', C.base .. 'alone')[1])
   local job = Lane.takeSuspect(lane)
   lane.isAlone = Lane.hasSuspects(lane) or nil
@@ -246,6 +248,7 @@ function Dispatch.refresh(lane)
     if not lane.isAlone then standAlone(lane) end
     lane.isAlone = true
   elseif lane.isAlone then
+    C.queue.alone = C.queue.alone - 1
     call('ZREM', C.base .. 'alone', lane.tenant)
     lane.isAlone = nil
   end

@@ -94,18 +94,24 @@ end
 -- range, and nobody sees the order among tenants.
 local function enqueuePlain(inputs, from, to, results)
   Queue.promote()
-  local runs, byName = {}, {}
+  local runs, byPriority, tenants = {}, {}, {}
   for place = from, to do
     local input = inputs[place]
-    local name = pair(input.input, input.tenant)
-    local places = byName[name]
+    local byTenant = byPriority[input.input]
+    if not byTenant then
+      byTenant = {}
+      byPriority[input.input] = byTenant
+    end
+    local places = byTenant[input.tenant]
     if not places then
       places = {}
-      byName[name] = places
+      byTenant[input.tenant] = places
       runs[#runs + 1] = places
+      tenants[#tenants + 1] = input.tenant
     end
     places[#places + 1] = place
   end
+  Lane.preload(tenants)
   for _, places in ipairs(runs) do enqueueRun(inputs, places, results) end
   writePlain(inputs, from, to, results)
 end

@@ -29,6 +29,14 @@ local function fairMember(lane)
   return struct.pack('>I6', lane.activation) .. lane.tenant
 end
 
+-- Lanes that a call takes up one after another go into the order together, before anybody looks.
+function FairOrder.flush()
+  local entered = C.entered
+  if #entered == 0 then return end
+  C.entered = {}
+  callWith('ZADD', fairKey(), entered)
+end
+
 -- A lane's virtual time, of which the presents that were set to 0 since it was written are taken. After
 -- two of them nothing is left: no lane is ahead of the present by as much.
 function FairOrder.timeOf(lane)
@@ -53,7 +61,7 @@ function FairOrder.rebase()
 end
 
 function FairOrder.isEmpty()
-  return call('EXISTS', fairKey()) == 0
+  return C.queue.fair == 0
 end
 
 -- Takes up a lane from which something may be claimed; again, nothing happens.
@@ -64,14 +72,19 @@ function FairOrder.enter(lane)
   lane.time = math.max(lane.time, queue.time)
   lane.activation = queue.activation
   lane.fair = true
+  queue.fair = queue.fair + 1
   Lane.touch(lane)
-  call('ZADD', fairKey(), digits(lane.time), fairMember(lane))
+  local entered = C.entered
+  entered[#entered + 1] = digits(lane.time)
+  entered[#entered + 1] = fairMember(lane)
 end
 
 -- Drops a lane from which nothing may be claimed; again, nothing happens.
 function FairOrder.leave(lane)
   if not lane.fair then return end
+  FairOrder.flush()
   call('ZREM', fairKey(), fairMember(lane))
+  C.queue.fair = C.queue.fair - 1
   lane.fair, lane.activation = nil, nil
   Lane.touch(lane)
 end
@@ -114,7 +127,17 @@ local function isBefore(one, two)
   return one.time < two.time or (one.time == two.time and one.member < two.member)
 end
 
--- The first of a heap may have become later than others: puts it where it belongs.
+local function siftUp(heap, size)
+  local at, entry = size, heap[size]
+  while at > 1 do
+    local parent = math.floor(at / 2)
+    if not isBefore(entry, heap[parent]) then break end
+    heap[at] = heap[parent]
+    at = parent
+  end
+  heap[at] = entry
+end
+
 local function siftDown(heap, size)
   local at, entry = 1, heap[1]
   while true do
@@ -128,45 +151,88 @@ local function siftDown(heap, size)
   heap[at] = entry
 end
 
+-- Lanes in the order of their next turns. Those that had none yet come as they were read; of the others each
+-- that is later than all before it is in a line, which among equal weights is each, and the rest is in a
+-- heap.
+local function orderOf(members, tenants)
+  return { members = members, tenants = tenants, at = 1, line = {}, first = 1, last = 0, heap = {}, size = 0 }
+end
+
+local function read(order)
+  local entry, at = order.read, order.at
+  if entry or at > #order.tenants then return entry end
+  entry = { time = tonumber(order.members[2 * at]), member = order.members[2 * at - 1], tenant = order.tenants[at] }
+  entry.taken, entry.given = 0, 0
+  order.read = entry
+  return entry
+end
+
+local function takeFirst(order)
+  local entry, inLine, inHeap = read(order), order.line[order.first], order.heap[1]
+  local isRead = entry ~= nil
+  if inLine and (not entry or isBefore(inLine, entry)) then entry, isRead = inLine, false end
+  if inHeap and (not entry or isBefore(inHeap, entry)) then
+    order.heap[1], order.heap[order.size] = order.heap[order.size], nil
+    order.size = order.size - 1
+    if order.size > 1 then siftDown(order.heap, order.size) end
+    return inHeap
+  end
+  if isRead then order.read, order.at = nil, order.at + 1
+  elseif entry then order.first = order.first + 1 end
+  return entry
+end
+
+local function putBack(order, entry)
+  if order.last < order.first or isBefore(order.line[order.last], entry) then
+    order.last = order.last + 1
+    order.line[order.last] = entry
+    return
+  end
+  order.size = order.size + 1
+  order.heap[order.size] = entry
+  siftUp(order.heap, order.size)
+end
+
+local function isAlone(order)
+  return order.at > #order.tenants and order.last < order.first and order.size == 0
+end
+
 -- The turns of the next 'count' jobs, as far as simple lanes have them: 'members' are as many lanes, so
 -- that no other can be first among them.
 local function turnsAhead(members, count)
-  local heap, turns, tenants = {}, {}, {}
-  for index = 1, #members, 2 do
-    local member = members[index]
-    heap[#heap + 1] = { time = tonumber(members[index + 1]), member = member, taken = 0, given = 0 }
-    tenants[#tenants + 1] = string.sub(member, 7)
-  end
+  local turns, tenants = {}, {}
+  for index = 1, #members, 2 do tenants[#tenants + 1] = string.sub(members[index], 7) end
   Lane.preload(tenants)
-  local size = #heap
-  while #turns < count and size > 0 do
-    local entry = heap[1]
-    local lane = entry.lane or Lane.find(string.sub(entry.member, 7))
-    if not isSimple(lane) then break end
-    entry.lane = lane
-    local turn, taken = turnOf(lane), size == 1 and math.min(count - #turns, lane.ready - entry.taken) or 1
+  local order, number = orderOf(members, tenants), 0
+  while number < count do
+    local entry = takeFirst(order)
+    if not entry then break end
+    local lane = entry.lane
+    if not lane then
+      lane = Lane.find(entry.tenant)
+      if not isSimple(lane) then break end
+      entry.lane, entry.turn = lane, turnOf(lane)
+    end
+    local turn, taken = entry.turn, 1
+    if isAlone(order) then taken = math.min(count - number, lane.ready - entry.taken) end
     C.queue.time = entry.time + (taken - 1) * turn
     entry.time = entry.time + taken * turn
     entry.taken = entry.taken + taken
-    for at = #turns + 1, #turns + taken do turns[at] = entry end
-    if entry.taken == lane.ready then
-      heap[1] = heap[size]
-      heap[size] = nil
-      size = size - 1
-      if size == 0 then break end
-    end
-    siftDown(heap, size)
+    for at = number + 1, number + taken do turns[at] = entry end
+    number = number + taken
+    if entry.taken < lane.ready then putBack(order, entry) end
   end
   return turns
 end
 
--- Takes the jobs of those turns out of their lanes.
+-- Takes the jobs of those turns out of their lanes: the serials in their turn, and those of each lane.
 local function takeTurns(turns)
-  local serials, lanes, added, left = {}, {}, {}, {}
+  local serials, taken, added, left = {}, {}, {}, {}
   for index, entry in ipairs(turns) do
     local lane = entry.lane
     if not entry.serials then
       entry.serials = {}
+      taken[#taken + 1] = entry
       Ready.take(lane, entry.taken, entry.serials)
       lane.time = entry.time
       Lane.touch(lane)
@@ -175,23 +241,25 @@ local function takeTurns(turns)
         added[#added + 1] = entry.member
       else
         left[#left + 1] = entry.member
+        C.queue.fair = C.queue.fair - 1
         lane.fair, lane.activation = nil, nil
       end
     end
     entry.given = entry.given + 1
-    serials[index], lanes[index] = entry.serials[entry.given], lane
+    serials[index] = entry.serials[entry.given]
   end
   callWith('ZADD', fairKey(), added)
   callWith('ZREM', fairKey(), left)
-  return serials, lanes
+  return serials, taken
 end
 
 -- How many lanes one look takes in.
 local MOST_LANES = 1000
 
--- Takes up to 'count' jobs in their turn: the serials and the lanes of jobs that neither a limit nor a key
--- governs, or one job of whatever kind. Nothing where there is none.
+-- Takes up to 'count' jobs in their turn: the serials of jobs that neither a limit nor a key governs, and
+-- those of each lane; or one job of whatever kind. Nothing where there is none.
 function FairOrder.take(count)
+  FairOrder.flush()
   count = math.min(count, MOST_LANES)
   local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
   if #members == 0 then return end
@@ -200,11 +268,13 @@ function FairOrder.take(count)
   return nil, takeTurns(turnsAhead(members, count))
 end
 
--- Takes up to 'count' jobs that neither a limit nor a key governs: their serials and lanes. Lanes that
--- have no such job are passed over and lose nothing by it.
+-- Takes up to 'count' jobs that neither a limit nor a key governs: their serials, and those of each lane.
+-- Lanes that have no such job are passed over and lose nothing by it.
 function FairOrder.takeUngoverned(count)
-  local members = call('ZRANGE', fairKey(), 0, math.min(count, MOST_LANES), 'WITHSCORES')
-  local serials, lanes = takeTurns(turnsAhead(members, count))
+  FairOrder.flush()
+  local ahead = math.min(count, MOST_LANES)
+  local members = call('ZRANGE', fairKey(), 0, ahead, 'WITHSCORES')
+  local serials, taken = takeTurns(turnsAhead(members, ahead))
   local passed = {}
   while #serials < count and #passed < MOST_PASSED do
     local first = call('ZRANGE', fairKey(), 0, 1, 'WITHSCORES')
@@ -215,18 +285,19 @@ function FairOrder.takeUngoverned(count)
       call('ZREM', fairKey(), first[1])
     else
       local turn = turnOf(lane)
-      local taken = math.min(count - #serials, lane.ready, turnsOf(lane, first))
-      Ready.take(lane, taken, serials)
+      local turns, ofLane = math.min(count - #serials, lane.ready, turnsOf(lane, first)), {}
+      Ready.take(lane, turns, ofLane)
+      for _, serial in ipairs(ofLane) do serials[#serials + 1] = serial end
+      taken[#taken + 1] = { lane = lane, serials = ofLane }
       -- Where others were passed over, the present is still theirs: it must not run away from them,
       -- or who comes next would wait until they have caught up.
-      if #passed == 0 then C.queue.time = lane.time + (taken - 1) * turn end
-      lane.time = lane.time + taken * turn
-      for index = #lanes + 1, #serials do lanes[index] = lane end
+      if #passed == 0 then C.queue.time = lane.time + (turns - 1) * turn end
+      lane.time = lane.time + turns * turn
       stay(lane)
     end
   end
   for _, lane in ipairs(passed) do call('ZADD', fairKey(), digits(lane.time), fairMember(lane)) end
-  return serials, lanes
+  return serials, taken
 end
 
 -- Whether a lane that comes back may as well come as a new one: the present has caught up with it,

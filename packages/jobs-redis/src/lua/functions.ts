@@ -29,9 +29,10 @@ local function finish(args)
   Jobs.flush()
   Claims.flush()
   Leases.flush()
+  FairOrder.flush()
   Lane.flush()
   Marks.flush()
   Records.flush()
-  call('SET', C.base .. 'queue', cmsgpack.pack(C.queue))
+  Context.close()
 end
 `

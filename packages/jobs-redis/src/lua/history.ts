@@ -2,8 +2,8 @@ import { lua } from './lua.ts'
 
 /**
  * The ended jobs of one queue that no worker holds: a shelf for each way to end, by the end. A member is
- * the serial, of plain jobs that follow one another and ended together p and how many they are, of any
- * other b, and the tenant. Of a run those count that still have the mark of that end. A call puts and
+ * the serial, a number and the tenant: plain jobs that follow one another and ended together are one, with
+ * their number; any other has 0. Of a run those count that still have the mark of that end. A call puts and
  * takes down what it has at its end.
  */
 export const history: string = lua`
@@ -13,30 +13,32 @@ local function shelfKey(standing)
   return C.base .. 'history:' .. standing
 end
 
-local function memberOf(job)
-  return string.format('%015.0f', job.serial) .. 'b' .. job.tenant
-end
+local MEMBER = '>I6I4'
 
 local function runMember(first, count, tenant)
-  return string.format('%015.0fp%d:', first, count) .. tenant
+  return struct.pack(MEMBER, first, count) .. tenant
 end
 
--- The first serial and the tenant; how many follow it where they are plain.
+local function memberOf(job)
+  return runMember(job.serial, 0, job.tenant)
+end
+
+-- The first serial, the tenant and the number.
 local function parse(member)
-  local first = tonumber(string.sub(member, 1, 15))
-  if string.sub(member, 16, 16) == 'b' then return first, string.sub(member, 17) end
-  local count, tenant = string.match(member, '^(%d+):(.*)$', 17)
-  return first, tenant, tonumber(count)
+  local first, count = struct.unpack(MEMBER, member)
+  return first, string.sub(member, 11), count
 end
 
 local function sizes()
-  C.queue.history = C.queue.history or { [COMPLETED] = 0, [FAILED] = 0, [CANCELLED] = 0 }
   return C.queue.history
 end
 
 local function shelve(standing, endedAt, member, count)
-  C.shelved[standing] = C.shelved[standing] or {}
   local list = C.shelved[standing]
+  if not list then
+    list = {}
+    C.shelved[standing] = list
+  end
   list[#list + 1] = digits(endedAt)
   list[#list + 1] = member
   sizes()[standing] = sizes()[standing] + count
@@ -70,22 +72,21 @@ end
 -- Deletes up to 'most' jobs of members with their ends, which were taken down; how many. What is left of a
 -- run is put back.
 local function forget(standing, members, most)
-  local firsts, counts, lanes, deleted = {}, {}, {}, 0
-  for index = 1, #members, 2 do
-    local first, tenant, count = parse(members[index])
-    if count then firsts[#firsts + 1], counts[#counts + 1], lanes[#lanes + 1] = first, count, tenant end
+  local firsts, counts, tenants, deleted, plain = {}, {}, {}, 0, 0
+  for index = 1, #members / 2 do
+    firsts[index], tenants[index], counts[index] = parse(members[2 * index - 1])
   end
   Marks.preload(firsts, counts)
-  Lane.preload(lanes)
-  for index = 1, #members, 2 do
-    local endedAt = tonumber(members[index + 1])
-    local first, tenant, count = parse(members[index])
+  Lane.preload(tenants)
+  for index, first in ipairs(firsts) do
+    local endedAt, tenant, count = tonumber(members[2 * index]), tenants[index], counts[index]
     if deleted >= most then
-      shelve(standing, endedAt, members[index], 0)
-    elseif count then
-      local gone, looked = PlainJobs.forget(first, count, Lane.of(tenant), endedAt, most - deleted)
+      shelve(standing, endedAt, members[2 * index - 1], 0)
+    elseif count > 0 then
+      local gone, looked = PlainJobs.forget(first, count, endedAt, most - deleted)
+      Lane.forgot(tenant, gone)
+      plain = plain + gone
       deleted = deleted + gone
-      sizes()[standing] = sizes()[standing] - gone
       if looked < count then shelve(standing, endedAt, runMember(first + looked, count - looked, tenant), 0) end
     else
       deleted = deleted + 1
@@ -95,6 +96,8 @@ local function forget(standing, members, most)
       Transitions.forget(job)
     end
   end
+  sizes()[standing] = sizes()[standing] - plain
+  C.queue.tally[COMPLETED] = C.queue.tally[COMPLETED] - plain
   return deleted
 end
 
@@ -147,7 +150,7 @@ function History.serials(standing)
   local serials = {}
   for _, member in ipairs(call('ZRANGE', shelfKey(standing), 0, -1)) do
     local first, _, count = parse(member)
-    for serial = first, first + (count or 1) - 1 do serials[#serials + 1] = serial end
+    for serial = first, first + math.max(count, 1) - 1 do serials[#serials + 1] = serial end
   end
   return serials
 end

@@ -166,15 +166,18 @@ local function deleteFields(bucket, fields)
   for _, part in ipairs({ 'body', 'state', 'result' }) do callWith('HDEL', keyOf(part, bucket), fields) end
   if call('EXISTS', keyOf('body', bucket)) == 1 then return end
   call('ZREM', C.base .. 'bodies', digits(bucket))
+  if C.queue.bucket == bucket + 1 then C.queue.bucket = 0 end
   Marks.drop(bucket)
+end
+
+local function noteGone(bucket, offset, count)
+  local list = listIn(C.gone, bucket)
+  for place = offset + 1, offset + count do list[#list + 1] = FIELDS[place] end
 end
 
 -- Deletes jobs that follow one another and have marks. The marks go with those of the whole bucket.
 function Jobs.deletePlain(first, count)
-  Marks.eachBucket(first, count, function(bucket, offset, inBucket)
-    local list = listIn(C.gone, bucket)
-    for place = offset + 1, offset + inBucket do list[#list + 1] = FIELDS[place] end
-  end)
+  Marks.eachBucket(first, count, noteGone)
 end
 
 -- What becomes of a job that has a mark now goes into a state; a lease that it holds becomes its own.
@@ -271,6 +274,8 @@ end
 
 function Jobs.writeBodies(bucket, fieldsAndBodies)
   callWith('HSET', keyOf('body', bucket), fieldsAndBodies)
+  if C.queue.bucket == bucket + 1 then return end
+  C.queue.bucket = math.max(C.queue.bucket, bucket + 1)
   local name = digits(bucket)
   call('ZADD', C.base .. 'bodies', name, name)
 end

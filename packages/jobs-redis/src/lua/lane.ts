@@ -1,17 +1,54 @@
 import { lua } from './lua.ts'
 
-/** The jobs of one tenant in one queue: a record in a hash of all lanes. The empty name is nobody's. */
+/**
+ * The jobs of one tenant in one queue: a record in a hash of all lanes. The empty name is nobody's.
+ *
+ * A record begins with the virtual time. There may be as many lanes as jobs: what most are made of is of one form,
+ * in which a number of leases is all that their allowance has; any other is a map.
+ */
 export const lane: string = lua`
+local MAP, FORM, FORM_SIZE = 'm', '>dc1I4I4I6I4I4I4I4I4I4I4I4I4', 59
+local NO_JOBS = '${'\\0'.repeat(28)}'
+local IN_FORM = {
+  tenant = true, isDirty = true, time = true, number = true, era = true, fair = true, activation = true,
+  ready = true, ranges = true, tail = true, size = true, tally = true, allowance = true,
+}
+
+local function fromForm(packed)
+  local time, _, number, era, activation, leased, spilled, t1, t2, t3, t4, t5, t6, t7 = struct.unpack(FORM, packed)
+  -- All that a lane may have is named here, so that its table is made in its size.
+  local lane = {
+    time = time, number = number, era = era, ready = spilled, size = t1 + t2 + t3 + t4 + t5 + t6 + t7,
+    tally = { t1, t2, t3, t4, t5, t6, t7 }, allowance = { leased = leased > 0 and leased or nil },
+    fair = activation > 0 or nil, activation = activation > 0 and activation or nil,
+    tenant = nil, ranges = nil, tail = nil, isDirty = nil,
+  }
+  if spilled > 0 then
+    if #packed > FORM_SIZE then lane.tail = Ready.rangeIn(packed, FORM_SIZE + 1) end
+  elseif #packed > FORM_SIZE then
+    lane.ranges = {}
+    for at = FORM_SIZE + 1, #packed, 12 do
+      local range = Ready.rangeIn(packed, at)
+      lane.ranges[#lane.ranges + 1] = range
+      lane.ready = lane.ready + range[3]
+    end
+  end
+  return lane
+end
+
+local function fromMap(packed)
+  local lane = cmsgpack.unpack(string.sub(packed, 10))
+  lane.time = struct.unpack('>d', packed)
+  return lane
+end
+
 local function adopt(tenant, packed)
   if not packed then
     C.lanes[tenant] = false
     return
   end
-  local lane = cmsgpack.unpack(packed)
+  local lane = string.sub(packed, 9, 9) == MAP and fromMap(packed) or fromForm(packed)
   lane.tenant = tenant
-  lane.allowance = lane.allowance or {}
-  lane.tally = lane.tally or { 0, 0, 0, 0, 0, 0, 0 }
-  lane.ready = lane.ready or 0
   lane.time = FairOrder.timeOf(lane)
   C.lanes[tenant] = lane
   return lane
@@ -20,23 +57,75 @@ end
 function Lane.find(tenant)
   local lane = C.lanes[tenant]
   if lane ~= nil then return lane or nil end
-  return adopt(tenant, call('HGET', C.base .. 'lanes', tenant))
+  local text = C.laneTexts[tenant]
+  if text == nil then text = call('HGET', C.base .. 'lanes', tenant) end
+  lane = adopt(tenant, text)
+  if lane then lane.isDirty = C.dirtyTexts[tenant] end
+  return lane
 end
 
 -- Reads lanes at once, so that many cost one command.
 function Lane.preload(tenants)
-  local unread = {}
+  local lanes, texts, unread = C.lanes, C.laneTexts, {}
   for _, tenant in ipairs(tenants) do
-    if C.lanes[tenant] == nil then
+    if lanes[tenant] == nil and texts[tenant] == nil then
       unread[#unread + 1] = tenant
-      C.lanes[tenant] = false
+      texts[tenant] = false
     end
   end
   for from = 1, #unread, CHUNK do
     local to = math.min(#unread, from + CHUNK - 1)
-    local records = call('HMGET', C.base .. 'lanes', unpack(unread, from, to))
-    for index = from, to do adopt(unread[index], records[index - from + 1]) end
+    local found = call('HMGET', C.base .. 'lanes', unpack(unread, from, to))
+    for index = from, to do texts[unread[index]] = found[index - from + 1] end
   end
+end
+
+-- The text of a lane that was preloaded, of which nobody needs more yet, and which nothing limits.
+local function textInForm(tenant)
+  local text = C.lanes[tenant] == nil and C.laneTexts[tenant]
+  return text and string.byte(text, 9) == 102 and text or nil
+end
+
+local function rewrite(tenant, text)
+  C.laneTexts[tenant] = text
+  C.dirtyTexts[tenant] = true
+end
+
+-- The number of a lane that was preloaded and which nothing limits; nothing of any other.
+function Lane.freeNumber(tenant)
+  local text = textInForm(tenant)
+  if text then return (struct.unpack('>I4', text, 10)) end
+  local lane = Lane.find(tenant)
+  return lane and Allowance.isFree(lane.allowance) and lane.number or nil
+end
+
+-- Leased jobs of such a lane were completed.
+function Lane.completed(tenant, count)
+  local text = textInForm(tenant)
+  if text then
+    local leased, running, completed = struct.unpack('>I4', text, 24), struct.unpack('>I4I4', text, 44)
+    rewrite(tenant, string.sub(text, 1, 23) .. struct.pack('>I4', leased - count) .. string.sub(text, 28, 43)
+      .. struct.pack('>I4I4', running - count, completed + count) .. string.sub(text, 52))
+    return
+  end
+  local lane = Lane.find(tenant)
+  Allowance.giveBack(lane.allowance, count)
+  lane.tally[RUNNING], lane.tally[COMPLETED] = lane.tally[RUNNING] - count, lane.tally[COMPLETED] + count
+  Lane.touch(lane)
+end
+
+-- Completed jobs of a lane were deleted.
+function Lane.forgot(tenant, count)
+  local text = textInForm(tenant)
+  if text then
+    local completed = struct.unpack('>I4', text, 48)
+    rewrite(tenant, string.sub(text, 1, 47) .. struct.pack('>I4', completed - count) .. string.sub(text, 52))
+    return
+  end
+  local lane = Lane.find(tenant)
+  lane.size = lane.size - count
+  lane.tally[COMPLETED] = lane.tally[COMPLETED] - count
+  Lane.touch(lane)
 end
 
 -- The tenant's lane, made if there is none.
@@ -44,7 +133,7 @@ function Lane.of(tenant)
   local lane = Lane.find(tenant)
   if lane then return lane end
   local queue = C.queue
-  queue.lanes = (queue.lanes or 0) + 1
+  queue.lanes = queue.lanes + 1
   lane = {
     tenant = tenant, number = queue.lanes, allowance = {}, tally = { 0, 0, 0, 0, 0, 0, 0 }, ready = 0, size = 0,
     time = 0,
@@ -58,28 +147,56 @@ function Lane.touch(lane)
   lane.isDirty = true
 end
 
--- What is as in a new lane is left out: there may be as many lanes as jobs.
-local function packed(lane)
+local function fitsForm(lane)
+  for key in pairs(lane) do
+    if not IN_FORM[key] then return false end
+  end
+  for key in pairs(lane.allowance) do
+    if key ~= 'leased' then return false end
+  end
+  return true
+end
+
+local function inForm(lane)
+  local tally, ranges = lane.tally, lane.ranges
+  local text = struct.pack(FORM, lane.time, 'f', lane.number, C.queue.era, lane.activation or 0,
+    lane.allowance.leased or 0, ranges and 0 or lane.ready, unpack(tally))
+  if not ranges then
+    return lane.ready > 0 and lane.tail and text .. Ready.rangeMember(lane.tail) or text
+  end
+  for _, range in ipairs(ranges) do text = text .. Ready.rangeMember(range) end
+  return text
+end
+
+local function inMap(lane)
   local record = {}
   for key, value in pairs(lane) do record[key] = value end
-  record.tenant, record.isDirty = nil, nil
-  record.era = C.queue.era > 0 and C.queue.era or nil
-  if record.ready == 0 then record.ready = nil end
-  if not next(record.allowance) then record.allowance = nil end
-  return cmsgpack.pack(record)
+  record.tenant, record.isDirty, record.time = nil, nil, nil
+  record.era = C.queue.era
+  return struct.pack('>d', lane.time) .. MAP .. cmsgpack.pack(record)
 end
 
 function Lane.flush()
-  local written = {}
+  local written, emptied = {}, {}
+  for tenant in pairs(C.dirtyTexts) do
+    if C.lanes[tenant] == nil then
+      local text = C.laneTexts[tenant]
+      written[#written + 1] = tenant
+      written[#written + 1] = text
+      if string.sub(text, 32, FORM_SIZE) == NO_JOBS then emptied[#emptied + 1] = tenant end
+    end
+  end
+  C.dirtyTexts = {}
   for tenant, lane in pairs(C.lanes) do
     if lane and lane.isDirty then
-      lane.isDirty = nil
       written[#written + 1] = tenant
-      written[#written + 1] = packed(lane)
-      if lane.size == 0 then call('SADD', C.base .. 'emptied', tenant) end
+      written[#written + 1] = fitsForm(lane) and inForm(lane) or inMap(lane)
+      if lane.size == 0 then emptied[#emptied + 1] = tenant end
+      lane.isDirty = nil
     end
   end
   callWith('HSET', C.base .. 'lanes', written)
+  callWith('SADD', C.base .. 'emptied', emptied)
 end
 
 function Lane.hasReady(lane)

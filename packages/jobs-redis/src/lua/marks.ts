@@ -15,8 +15,8 @@ local function markKey(bucket)
   return C.base .. 'mark:' .. digits(bucket)
 end
 
-function Marks.of(claim, lane, created, endedAt)
-  return struct.pack(FORM, claim, lane.number, created, endedAt)
+function Marks.of(claim, laneNumber, created, endedAt)
+  return struct.pack(FORM, claim, laneNumber, created, endedAt)
 end
 
 -- The claim, the creation and the end; nothing where there is no mark.
@@ -44,12 +44,12 @@ local function readIn(bucket, offset, count)
 end
 
 -- Calls 'act' with each bucket, the offset in it, and how many of the serials are there.
-local function eachBucket(first, count, act)
+local function eachBucket(first, count, act, mark)
   while count > 0 do
     local bucket = math.floor(first / BUCKET)
     local offset = first - bucket * BUCKET
     local inBucket = math.min(count, BUCKET - offset)
-    act(bucket, offset, inBucket)
+    act(bucket, offset, inBucket, mark)
     first, count = first + inBucket, count - inBucket
   end
 end
@@ -59,16 +59,16 @@ Marks.eachBucket = eachBucket
 function Marks.preload(serials, counts)
   Marks.flush()
   local spans = {}
-  for index, serial in ipairs(serials) do
-    eachBucket(serial, counts and counts[index] or 1, function(bucket, offset, count)
-      local span = spans[bucket]
-      if not span then
-        spans[bucket] = { from = offset, to = offset + count }
-      else
-        span.from, span.to = math.min(span.from, offset), math.max(span.to, offset + count)
-      end
-    end)
+  local function widen(bucket, offset, count)
+    local span = spans[bucket]
+    if not span then
+      spans[bucket] = { from = offset, to = offset + count }
+    else
+      if offset < span.from then span.from = offset end
+      if offset + count > span.to then span.to = offset + count end
+    end
   end
+  for index, serial in ipairs(serials) do eachBucket(serial, counts[index], widen) end
   for bucket, span in pairs(spans) do
     span.text = fetch(bucket, span.from, span.to - span.from)
     C.marks[bucket] = span
@@ -85,18 +85,23 @@ function Marks.read(first, count)
   return table.concat(parts)
 end
 
+local function note(bucket, offset, count, mark)
+  local list = C.marked[bucket]
+  if not list then
+    list = { isSorted = true, last = -1 }
+    C.marked[bucket] = list
+  end
+  list.isSorted = list.isSorted and offset > list.last
+  list.last = offset
+  list[#list + 1] = { offset * WIDTH, count == 1 and mark or string.rep(mark, count) }
+end
+
 -- Gives jobs that follow one another the same mark; no job twice before a flush.
 function Marks.write(first, count, mark)
-  eachBucket(first, count, function(bucket, offset, inBucket)
-    local list = C.marked[bucket]
-    if not list then
-      list = { isSorted = true, last = -1 }
-      C.marked[bucket] = list
-    end
-    list.isSorted = list.isSorted and offset > list.last
-    list.last = offset
-    list[#list + 1] = { offset * WIDTH, string.rep(mark, inBucket) }
-  end)
+  local bucket = math.floor(first / BUCKET)
+  local offset = first - bucket * BUCKET
+  if offset + count <= BUCKET then note(bucket, offset, count, mark)
+  else eachBucket(first, count, note, mark) end
 end
 
 function Marks.clear(serial)

@@ -15,104 +15,112 @@ local function move(lane, from, to, number)
   tally[to], ofQueue[to] = tally[to] + number, ofQueue[to] + number
 end
 
-local function lease(request, run)
-  local lane = run.lane
+local function lease(request, lane, created, first, count)
   request.claim = request.claim or Claims.begin(request)
-  Claims.take(request.claim, run.first, run.count)
-  Marks.write(run.first, run.count, Marks.of(request.claim, lane, run.created, 0))
-  Allowance.take(C.queue.allowance, run.count)
-  Allowance.take(lane.allowance, run.count)
-  move(lane, PENDING, RUNNING, run.count)
+  Claims.take(request.claim, first, count)
+  Marks.write(first, count, Marks.of(request.claim, lane.number, created, 0))
+  Allowance.take(C.queue.allowance, count)
+  Allowance.take(lane.allowance, count)
+  move(lane, PENDING, RUNNING, count)
   Lane.touch(lane)
 end
 
--- Leases jobs that were taken out of lanes and which no limit governs, and appends what the claim answers:
--- the serial and the body of a plain one, and whatever 'grant' makes of any other.
-function PlainJobs.grant(serials, lanes, request, claimed, grant)
+-- Leases the plain ones of the jobs that were taken out of a lane, and notes the others.
+local function leaseIn(lane, serials, request, others)
   local bodies, states, jobs = C.bodies, C.states, C.jobs
-  local lastText, created
-  local run
-  for index = 1, #serials do
-    local serial, lane = serials[index], lanes[index]
+  local lastText, created, firstCreated, first, count
+  for _, serial in ipairs(serials) do
     local body = bodies[serial]
     local text = body and not states[serial] and jobs[serial] == nil and string.match(body, UNBOUND)
     if text then
       if text ~= lastText then lastText, created = text, tonumber(text) end
-      if run and run.lane == lane and run.created == created and run.first + run.count == serial then
-        run.count = run.count + 1
+      if first and first + count == serial and firstCreated == created then
+        count = count + 1
       else
-        if run then lease(request, run) end
-        run = { lane = lane, created = created, first = serial, count = 1 }
+        if first then lease(request, lane, firstCreated, first, count) end
+        firstCreated, first, count = created, serial, 1
       end
-      local at = #claimed
-      claimed[at + 1], claimed[at + 2] = serial, body
     else
-      claimed[#claimed + 1] = grant(Jobs.load(serial), request)
+      others[serial] = true
     end
   end
-  if run then lease(request, run) end
+  if first then lease(request, lane, firstCreated, first, count) end
+end
+
+-- Leases jobs that were taken out of lanes and which no limit governs, and appends what the claim answers:
+-- the serial and the body of a plain one, and whatever 'grant' makes of any other.
+function PlainJobs.grant(serials, ofLanes, request, claimed, grant)
+  local bodies, others = C.bodies, {}
+  for _, ofLane in ipairs(ofLanes) do leaseIn(ofLane.lane, ofLane.serials, request, others) end
+  local at = #claimed
+  for _, serial in ipairs(serials) do
+    if others[serial] then
+      claimed[at + 1] = grant(Jobs.load(serial), request)
+      at = at + 1
+    else
+      claimed[at + 1], claimed[at + 2] = serial, bodies[serial]
+      at = at + 2
+    end
+  end
 end
 
 -- Completes those of the runs that are leased as they say, of lanes that nothing limits; of each whether.
 -- No job is in two of them.
 function PlainJobs.complete(runs)
-  local firsts, counts, isDone = {}, {}, {}
-  for index, run in ipairs(runs) do firsts[index], counts[index] = run.first, run.count end
+  local firsts, counts, tenants, isDone = {}, {}, {}, {}
+  for index, run in ipairs(runs) do firsts[index], counts[index], tenants[index] = run.first, run.count, run.tenant end
   Marks.preload(firsts, counts)
-  local isQueueFree = Allowance.isFree(C.queue.allowance)
+  Lane.preload(tenants)
+  local now, isQueueFree, completed = C.now, Allowance.isFree(C.queue.allowance), 0
+  local number, claim
   for index, run in ipairs(runs) do
-    local claim, lane, count = Claims.find(run.claim), Lane.find(run.tenant), run.count
-    isDone[index] = false
-    if isQueueFree and claim and claim.nonce == run.nonce and lane and Allowance.isFree(lane.allowance)
-      and Marks.read(run.first, count) == string.rep(Marks.of(run.claim, lane, run.created, 0), count) then
-      Marks.write(run.first, count, Marks.of(run.claim, lane, run.created, C.now))
-      Claims.letGo(run.claim, count)
-      Allowance.giveBack(C.queue.allowance, count)
-      Allowance.giveBack(lane.allowance, count)
-      move(lane, RUNNING, COMPLETED, count)
-      Lane.touch(lane)
-      History.shelveRun(run.first, count, run.tenant)
-      if run.results then Jobs.writeResults(run.first, run.results) end
-      isDone[index] = true
+    if run.claim ~= number then number, claim = run.claim, Claims.find(run.claim) end
+    local first, count, tenant, isAsSaid = run.first, run.count, run.tenant, false
+    local laneNumber = isQueueFree and claim and claim.nonce == run.nonce and Lane.freeNumber(tenant)
+    if laneNumber then
+      local held = Marks.of(number, laneNumber, run.created, 0)
+      isAsSaid = Marks.read(first, count) == (count == 1 and held or string.rep(held, count))
     end
+    if isAsSaid then
+      Marks.write(first, count, Marks.of(number, laneNumber, run.created, now))
+      Claims.letGo(number, count)
+      Lane.completed(tenant, count)
+      History.shelveRun(first, count, tenant)
+      if run.results then Jobs.writeResults(first, run.results) end
+      completed = completed + count
+    end
+    isDone[index] = isAsSaid
   end
+  local tally = C.queue.tally
+  tally[RUNNING], tally[COMPLETED] = tally[RUNNING] - completed, tally[COMPLETED] + completed
+  if completed > 0 then Allowance.giveBack(C.queue.allowance, completed) end
   Marks.flush()
   return isDone
 end
 
 -- Deletes up to 'most' jobs of a run that ended together, but for those that have lost their marks since;
 -- how many there were, and how many were looked at.
-function PlainJobs.forget(first, count, lane, endedAt, most)
+function PlainJobs.forget(first, count, endedAt, most)
   local marks = Marks.read(first, count)
-  local deleted, looked = 0, 0
-  local from, claim
-  local firstClaim, _, firstEnd = Marks.decode(Marks.at(marks, 1))
-  if firstEnd == endedAt and marks == string.rep(Marks.at(marks, 1), count) then
-    deleted = math.min(count, most)
-    from, looked, claim = first, deleted, firstClaim
+  local mark = count == 1 and marks or Marks.at(marks, 1)
+  local claim, _, itsEnd = Marks.decode(mark)
+  local looked = math.min(count, most)
+  if itsEnd == endedAt and (count == 1 or marks == string.rep(mark, count)) then
+    Jobs.deletePlain(first, looked)
+    Claims.forget(claim, looked)
+    return looked, looked
   end
-  local function deleteUpTo(serial)
-    if not from then return end
-    Jobs.deletePlain(from, serial - from)
-    Claims.forget(claim, serial - from)
-    from = nil
-  end
+  local deleted = 0
+  looked = 0
   while looked < count and deleted < most do
-    local serial = first + looked
-    local itsClaim, _, itsEnd = Marks.decode(Marks.at(marks, looked + 1))
-    if itsClaim and itsEnd == endedAt then
-      from, claim = from or serial, itsClaim
+    claim, _, itsEnd = Marks.decode(Marks.at(marks, looked + 1))
+    if claim and itsEnd == endedAt then
+      Jobs.deletePlain(first + looked, 1)
+      Claims.forget(claim, 1)
       deleted = deleted + 1
-    else
-      deleteUpTo(serial)
     end
     looked = looked + 1
   end
-  deleteUpTo(first + looked)
-  lane.size = lane.size - deleted
-  lane.tally[COMPLETED] = lane.tally[COMPLETED] - deleted
-  C.queue.tally[COMPLETED] = C.queue.tally[COMPLETED] - deleted
-  Lane.touch(lane)
   return deleted, looked
 end
 `
