@@ -107,6 +107,7 @@ end
 
 -- To be called before the leases and the records are written.
 function Claims.flush()
+  if not next(C.claims) then return end
   local claimed, ended = {}, {}
   for number, claim in pairs(C.claims) do
     local field = digits(number)

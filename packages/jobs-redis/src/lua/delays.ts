@@ -86,6 +86,7 @@ end
 
 -- Makes ready what has come due.
 function Delays.promote()
+  if C.queue.delays == 0 then return end
   for _ = 1, MOST_PROMOTED do
     local job = takeDue()
     if not job then return end

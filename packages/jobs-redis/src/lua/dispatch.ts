@@ -21,6 +21,8 @@ local function isQueueOpen()
   return Openings.isOpen(C.queue.allowance)
 end
 
+Dispatch.isOpen = isQueueOpen
+
 local function isCandidate(lane)
   return lane.fair or lane.isAlone or false
 end

@@ -60,12 +60,19 @@ end
 -- Takes up plain jobs of one tenant and priority, and notes the serial of each in 'results'.
 local function enqueueRun(inputs, places, results)
   local first = inputs[places[1]]
-  local lane, number, serial = Lane.of(first.tenant), #places, C.queue.serial + 1
-  C.queue.serial = C.queue.serial + number
-  Queue.add(lane, number)
-  Ready.pushRange(lane, tonumber(first.input), serial, number)
-  if not lane.fair then Dispatch.refresh(lane) end
-  Hints.ready(Dispatch.offers(lane))
+  local queue, number, priority = C.queue, #places, tonumber(first.input)
+  local serial = queue.serial + 1
+  queue.serial = queue.serial + number
+  if Lane.append(first.tenant, priority, serial, number) then
+    queue.tally[PENDING] = queue.tally[PENDING] + number
+    Hints.ready(Dispatch.isOpen())
+  else
+    local lane = Lane.of(first.tenant)
+    Queue.add(lane, number)
+    Ready.pushRange(lane, priority, serial, number)
+    if not lane.fair then Dispatch.refresh(lane) end
+    Hints.ready(Dispatch.offers(lane))
+  end
   for _, place in ipairs(places) do
     results[place] = serial
     serial = serial + 1

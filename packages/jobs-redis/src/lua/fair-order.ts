@@ -259,10 +259,10 @@ local MOST_LANES = 1000
 -- Takes up to 'count' jobs in their turn: the serials of jobs that neither a limit nor a key governs, and
 -- those of each lane; or one job of whatever kind. Nothing where there is none.
 function FairOrder.take(count)
+  if FairOrder.isEmpty() then return end
   FairOrder.flush()
   count = math.min(count, MOST_LANES)
   local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
-  if #members == 0 then return end
   local lane = Lane.find(string.sub(members[1], 7))
   if not isSimple(lane) then return takeOne(lane) end
   return nil, takeTurns(turnsAhead(members, count))

@@ -234,6 +234,7 @@ local function noteWaiting(job)
 end
 
 function Jobs.flush()
+  if not next(C.dirtyJobs) and not next(C.gone) then return end
   local bodies, states, gone, cold = {}, {}, C.gone, {}
   C.gone = {}
   for job in pairs(C.dirtyJobs) do

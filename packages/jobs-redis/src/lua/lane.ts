@@ -91,6 +91,26 @@ local function rewrite(tenant, text)
   C.dirtyTexts[tenant] = true
 end
 
+-- Adds ready jobs to such a lane behind those that it offers already; whether that was all there is to do.
+function Lane.append(tenant, priority, serial, count)
+  local text = textInForm(tenant)
+  if not text or #text == FORM_SIZE then return false end
+  local activation, _, spilled, pending = struct.unpack('>I6I4I4I4', text, 18)
+  if activation == 0 or spilled > 0 then return false end
+  local last = Ready.rangeIn(text, #text - 11)
+  local added
+  if last[1] == priority and last[2] + last[3] == serial then
+    last[3] = last[3] + count
+    added = string.sub(text, 36, -13) .. Ready.rangeMember(last)
+  elseif last[1] >= priority and #text < FORM_SIZE + 12 * Ready.MOST_RANGES then
+    added = string.sub(text, 36) .. Ready.rangeMember({ priority, serial, count })
+  else
+    return false
+  end
+  rewrite(tenant, string.sub(text, 1, 31) .. struct.pack('>I4', pending + count) .. added)
+  return true
+end
+
 -- The number of a lane that was preloaded and which nothing limits; nothing of any other.
 function Lane.freeNumber(tenant)
   local text = textInForm(tenant)

@@ -37,6 +37,7 @@ function Leases.finish(job, stage)
 end
 
 function Leases.flush()
+  if not next(C.leased) then return end
   local granted, ended = {}, {}
   for name, expiresAt in pairs(C.leased) do
     local member = type(name) == 'number' and digits(name) or name

@@ -113,6 +113,7 @@ local function isFirst(one, two)
 end
 
 function Marks.flush()
+  if not next(C.marked) then return end
   for bucket, list in pairs(C.marked) do
     if not list.isSorted then table.sort(list, isFirst) end
     local key, at, to, parts = markKey(bucket), nil, nil, {}

@@ -7,6 +7,7 @@ import { lua } from './lua.ts'
  */
 export const ready: string = lua`
 local RANGE, MOST_RANGES = '>I2I6I4', 8
+Ready.MOST_RANGES = MOST_RANGES
 
 local function readyKey(lane)
   return C.base .. 'ready:' .. lane.tenant
