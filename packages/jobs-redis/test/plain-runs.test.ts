@@ -1,0 +1,77 @@
+import { complete } from '@cgk/jobs-core'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { redisHarness } from './redis-harness.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 60_000 })
+
+const QUEUE = 'orders'
+const LEASE_MS = 30_000
+const request = {
+  queue: QUEUE,
+  slots: 5,
+  prefetch: 0,
+  leaseMs: LEASE_MS,
+  worker: 'w',
+  suspects: false,
+}
+const job = { queue: QUEUE, tenantId: 'acme', name: 'send', payload: '{}', priority: 0 }
+
+let redis: TestRedis
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
+const harness = redisHarness(() => redis)
+
+test('a heartbeat for one job of a claim holds no other', async () => {
+  const { store, advance, close } = await harness.open()
+  await store.enqueue([job, job, job])
+  const { jobs } = await store.claim(request)
+  await advance(LEASE_MS - 1)
+  expect(await store.extend({ leases: [jobs[1]!], leaseMs: LEASE_MS })).toEqual(['held'])
+  await advance(1)
+  expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 2 })
+  const { results } = await store.settle({ settlements: jobs.map((lease) => complete(lease)) })
+  expect(results).toEqual(['lost', 'settled', 'lost'])
+  await close()
+})
+
+test('a heartbeat for all jobs of a claim holds all, and them alone', async () => {
+  const { store, advance, close } = await harness.open()
+  await store.enqueue([job, job, job])
+  const { jobs } = await store.claim(request)
+  await store.settle({ settlements: [complete(jobs[0]!)] })
+  await advance(LEASE_MS - 1)
+  await store.extend({ leases: jobs.slice(1), leaseMs: LEASE_MS })
+  await advance(LEASE_MS - 1)
+  expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 0 })
+  await advance(1)
+  expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 2 })
+  await close()
+})
+
+test('of jobs that were completed together each keeps its result, and one may be removed', async () => {
+  const { store, close } = await harness.open({
+    history: { completed: { maxCount: 3, maxAgeMs: Infinity } },
+  })
+  await store.enqueue([job, job, job])
+  const { jobs } = await store.claim(request)
+  await store.settle({ settlements: jobs.map((lease, at) => complete(lease, String(at))) })
+  await store.remove([jobs[1]!])
+  expect((await store.get(jobs)).map((record) => record?.result)).toEqual(['0', undefined, '2'])
+
+  await store.enqueue([job, job])
+  const { jobs: others } = await store.claim(request)
+  await store.settle({ settlements: others.map((lease) => complete(lease)) })
+  expect((await store.get([...jobs, ...others])).map((record) => record?.state)).toEqual([
+    undefined,
+    undefined,
+    'completed',
+    'completed',
+    'completed',
+  ])
+  expect(await store.counts({ queue: QUEUE, tenantId: 'acme' })).toMatchObject({ completed: 3 })
+  await close()
+})
