@@ -26,30 +26,32 @@ afterAll(() => redis[Symbol.asyncDispose]())
 const harness = redisHarness(() => redis)
 
 test('a heartbeat for one job of a claim holds no other', async () => {
-  const { store, advance, close } = await harness.open()
+  const open = await harness.open()
+  const { store } = open
   await store.enqueue([job, job, job])
   const { jobs } = await store.claim(request)
-  await advance(LEASE_MS - 1)
+  await open.advance(LEASE_MS - 1)
   expect(await store.extend({ leases: [jobs[1]!], leaseMs: LEASE_MS })).toEqual(['held'])
-  await advance(1)
+  await open.advance(1)
   expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 2 })
   const { results } = await store.settle({ settlements: jobs.map((lease) => complete(lease)) })
   expect(results).toEqual(['lost', 'settled', 'lost'])
-  await close()
+  await open.close()
 })
 
 test('a heartbeat for all jobs of a claim holds all, and them alone', async () => {
-  const { store, advance, close } = await harness.open()
+  const open = await harness.open()
+  const { store } = open
   await store.enqueue([job, job, job])
   const { jobs } = await store.claim(request)
   await store.settle({ settlements: [complete(jobs[0]!)] })
-  await advance(LEASE_MS - 1)
+  await open.advance(LEASE_MS - 1)
   await store.extend({ leases: jobs.slice(1), leaseMs: LEASE_MS })
-  await advance(LEASE_MS - 1)
+  await open.advance(LEASE_MS - 1)
   expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 0 })
-  await advance(1)
+  await open.advance(1)
   expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 2 })
-  await close()
+  await open.close()
 })
 
 test('of jobs that were completed together each keeps its result, and one may be removed', async () => {
@@ -73,5 +75,5 @@ test('of jobs that were completed together each keeps its result, and one may be
     'completed',
   ])
   expect(await store.counts({ queue: QUEUE, tenantId: 'acme' })).toMatchObject({ completed: 3 })
-  await close()
+  await open.close()
 })
