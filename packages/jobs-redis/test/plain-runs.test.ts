@@ -55,9 +55,10 @@ test('a heartbeat for all jobs of a claim holds all, and them alone', async () =
 })
 
 test('of jobs that were completed together each keeps its result, and one may be removed', async () => {
-  const { store, close } = await harness.open({
+  const open = await harness.open({
     history: { completed: { maxCount: 3, maxAgeMs: Infinity } },
   })
+  const { store } = open
   await store.enqueue([job, job, job])
   const { jobs } = await store.claim(request)
   await store.settle({ settlements: jobs.map((lease, at) => complete(lease, String(at))) })
