@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client'
-import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serverAccount } from './account.ts'
@@ -9,22 +9,16 @@ import { ServerProcess } from './server-process.ts'
 /** A Redis server of our own in a temporary folder, which a test may kill, pause and start again. */
 export class RedisInstance implements AsyncDisposable {
   readonly url: string
-  readonly #program: string
+  readonly port: number
   readonly #folder: string
-  readonly #port: number
-  readonly #settings: readonly string[]
+  readonly #command: readonly string[]
   #server: ServerProcess | undefined
+  #isPaused = false
 
-  private constructor(
-    program: string,
-    folder: string,
-    port: number,
-    settings: Readonly<Record<string, string>>,
-  ) {
-    this.#program = program
+  private constructor(folder: string, port: number, command: readonly string[]) {
     this.#folder = folder
-    this.#port = port
-    this.#settings = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+    this.port = port
+    this.#command = command
     this.url = `redis://127.0.0.1:${port}`
   }
 
@@ -36,19 +30,42 @@ export class RedisInstance implements AsyncDisposable {
     program: string,
     settings: Readonly<Record<string, string>> = {},
   ): Promise<RedisInstance> {
-    const folder = await mkdtemp(join(tmpdir(), 'cgk-redis-'))
-    const account = serverAccount()
-    if (account !== undefined) await chown(folder, account.uid, account.gid)
-    const instance = new RedisInstance(program, folder, await freePort(), settings)
+    const folder = await newFolder()
+    const port = await freePort()
+    const usual = { port: String(port), bind: '127.0.0.1', dir: folder, save: '' }
+    const options = Object.entries({ ...usual, ...settings }).flatMap(([name, value]) => [
+      `--${name}`,
+      value,
+    ])
+    const instance = new RedisInstance(folder, port, [program, ...options])
     await instance.start()
     return instance
   }
 
+  /**
+   * @param program - `redis-server` or `valkey-server`
+   * @param config - the lines of its sentinel.conf but for those that say where it is
+   */
+  static async startSentinel(program: string, config: readonly string[]): Promise<RedisInstance> {
+    const folder = await newFolder()
+    const port = await freePort()
+    const file = join(folder, 'sentinel.conf')
+    const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...config]
+    await writeFile(file, lines.join('\n'))
+    await own(file)
+    const instance = new RedisInstance(folder, port, [program, file, '--sentinel'])
+    await instance.start()
+    return instance
+  }
+
+  /** Whether it answers: it was neither killed nor paused. */
+  get isRunning(): boolean {
+    return this.#server !== undefined && !this.#isPaused
+  }
+
   /** Starts it again where it was, on the same port, after {@link RedisInstance.kill}. */
   async start(): Promise<void> {
-    const own = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#folder]
-    const command = [this.#program, ...own, '--save', '', ...this.#settings]
-    this.#server = await ServerProcess.start(this.#folder, command, () => this.#isReady())
+    this.#server = await ServerProcess.start(this.#folder, this.#command, () => this.#isReady())
   }
 
   /** Ends it with SIGKILL, paused or not, and resolves when it has gone. */
@@ -56,17 +73,32 @@ export class RedisInstance implements AsyncDisposable {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
+    this.#isPaused = false
     server.kill('SIGKILL')
     await server.ended()
   }
 
   /** Nothing in it goes on, and its connections stay open, until {@link RedisInstance.resume}. */
   pause(): void {
+    this.#isPaused = true
     this.#server?.kill('SIGSTOP')
   }
 
   resume(): void {
+    this.#isPaused = false
     this.#server?.kill('SIGCONT')
+  }
+
+  /** Runs one command on it, as its operator would. */
+  async command(...args: readonly string[]): Promise<unknown> {
+    const client = createClient({ url: this.url, socket: { reconnectStrategy: false } })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return await client.sendCommand([...args])
+    } finally {
+      client.destroy()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,17 +107,24 @@ export class RedisInstance implements AsyncDisposable {
   }
 
   async #isReady(): Promise<boolean> {
-    const client = createClient({ url: this.url, socket: { reconnectStrategy: false } })
-    client.on('error', () => {})
     try {
-      await client.connect()
       // While it reads its data it answers with an error.
-      await client.ping()
+      await this.command('PING')
       return true
     } catch {
       return false
-    } finally {
-      if (client.isOpen) client.destroy()
     }
   }
+}
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'cgk-redis-'))
+  await own(folder)
+  return folder
+}
+
+/** Lets the account that servers run as write there. */
+async function own(path: string): Promise<void> {
+  const account = serverAccount()
+  if (account !== undefined) await chown(path, account.uid, account.gid)
 }

@@ -1,5 +1,7 @@
 import { askBroker, pathOf, type Skip } from './broker-client.ts'
+import { RedisCluster } from './redis-cluster.ts'
 import { RedisInstance } from './redis-instance.ts'
+import { RedisSentinel } from './redis-sentinel.ts'
 
 /** A part of a Redis server for a test file. */
 export interface TestRedis extends AsyncDisposable {
@@ -31,4 +33,20 @@ export async function createTestRedisInstance(
   settings?: Readonly<Record<string, string>>,
 ): Promise<RedisInstance> {
   return RedisInstance.start(await pathOf('redis-server', skip), settings)
+}
+
+/** Starts a Redis Cluster in the same way: three masters, each with a replica. */
+export async function createTestRedisCluster(
+  skip: Skip,
+  settings?: Readonly<Record<string, string>>,
+): Promise<RedisCluster> {
+  return RedisCluster.start(await pathOf('redis-server', skip), settings)
+}
+
+/** Starts a Redis server in the same way, with a replica and three Sentinels. */
+export async function createTestRedisSentinel(
+  skip: Skip,
+  settings?: Readonly<Record<string, string>>,
+): Promise<RedisSentinel> {
+  return RedisSentinel.start(await pathOf('redis-server', skip), settings)
 }

@@ -1,6 +1,11 @@
 import { createClient } from '@redis/client'
 import { expect, test } from 'vitest'
-import { createTestRedis, createTestRedisInstance } from '../src/index.ts'
+import {
+  createTestRedis,
+  createTestRedisCluster,
+  createTestRedisInstance,
+  createTestRedisSentinel,
+} from '../src/index.ts'
 
 async function connect(url: string) {
   return createClient({ url, socket: { reconnectStrategy: false } })
@@ -51,6 +56,33 @@ test('a server that is paused says nothing until it goes on', async ({ skip }) =
   instance.resume()
   await answer
   client.destroy()
+}, 120_000)
+
+test('a slot of a cluster moves with its keys, and a replica takes the place of a master that was killed', async ({
+  skip,
+}) => {
+  await using cluster = await createTestRedisCluster(skip)
+  const before = await cluster.masterOf('key')
+  await before.command('SET', 'key', 'kept')
+  await cluster.moveSlotOf('key')
+  const after = await cluster.masterOf('key')
+  expect(after).not.toBe(before)
+  expect(await after.command('GET', 'key')).toBe('kept')
+  expect(await after.command('WAIT', '1', '5000')).toBe(1)
+
+  await after.kill()
+  await expect.poll(() => cluster.masterOf('key'), { timeout: 20_000 }).not.toBe(after)
+  expect(await (await cluster.masterOf('key')).command('GET', 'key')).toBe('kept')
+}, 120_000)
+
+test('the sentinels of a server let its replica take its place', async ({ skip }) => {
+  await using servers = await createTestRedisSentinel(skip)
+  await servers.first.command('SET', 'key', 'kept')
+  expect(await servers.first.command('WAIT', '1', '5000')).toBe(1)
+  servers.first.pause()
+  await servers.failedOverTo(servers.second)
+
+  expect(await servers.second.command('GET', 'key')).toBe('kept')
 }, 120_000)
 
 /** Opens a connection that is asked something, unless that takes too long. */
