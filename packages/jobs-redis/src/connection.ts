@@ -1,5 +1,6 @@
 import { isJobsError } from '@cgk/jobs-core'
 import { ErrorReply } from '@redis/client'
+import type { Confirmation } from './durability.ts'
 import {
   closedError,
   connectionError,
@@ -7,8 +8,36 @@ import {
   notReachedError,
   replyError,
   timeoutError,
+  unableToConfirm,
+  unconfirmedError,
 } from './errors.ts'
 import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
+
+/** What may be said of a command that is sent. */
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What decides which server it is for, where there are several. */
+  readonly key: string
+  /** Told once the command may have reached the server. */
+  readonly onSent?: (() => void) | undefined
+  /** What is asked right behind it, on its connection. */
+  readonly confirmations?: readonly Confirmation[]
+}
+
+/** Sends commands to where they belong. It repeats none that may have been run. */
+export interface CommandSender {
+  /** Whether the keys of a command must be of one queue, for others may be on another server. */
+  readonly isCluster: boolean
+  /**
+   * Sends one command.
+   *
+   * @throws `JOBS_STORE_TIMEOUT`, `JOBS_STORE_UNAVAILABLE`, `JOBS_STORE_UNCONFIRMED`, `JOBS_STORE_CLOSED`; the
+   * server's own {@link ErrorReply} as it is.
+   */
+  send(args: readonly string[], options: SendOptions): Promise<unknown>
+  /** What is still owed fails. */
+  close(): void
+}
 
 /** How long a server may be silent while it owes an answer, before its connection is given up. */
 const SILENCE_MS = 10_000
@@ -25,12 +54,13 @@ interface Session {
 }
 
 /**
- * The connection of a store: made at the first call, shared by all, and made anew by the call that follows
- * its loss. It repeats nothing, for whether a write took effect its caller must decide.
+ * The connection of a store to a server: made at the first call, shared by all, and made anew by the call
+ * that follows its loss. It repeats nothing, for whether a write took effect its caller must decide.
  *
  * An idle connection does not hold the process.
  */
-export class Connection {
+export class Connection implements CommandSender {
+  readonly isCluster = false
   readonly #open: OpenClient
   readonly #closing = new AbortController()
   #session: Session | undefined
@@ -40,26 +70,18 @@ export class Connection {
     this.#open = open
   }
 
-  /**
-   * Sends one command.
-   *
-   * @param isSent - told once the command may have reached the server.
-   * @throws `JOBS_STORE_TIMEOUT`, `JOBS_STORE_UNAVAILABLE`, `JOBS_STORE_CLOSED`; the
-   * server's own {@link ErrorReply} as it is.
-   */
   async send(
     args: readonly string[],
-    signal: AbortSignal | undefined,
-    isSent?: () => void,
+    { signal, onSent, confirmations = [] }: Omit<SendOptions, 'key'>,
   ): Promise<unknown> {
     if (this.#isClosed) throw closedError()
     if (signal?.aborted === true) throw timeoutError(signal)
     const session = this.#session ?? (await untilAborted(this.#connect(), signal))
     if (this.#isClosed) throw closedError()
-    isSent?.()
+    onSent?.()
     const before = session.answers
     try {
-      return await untilAborted(this.#ask(session, args), signal)
+      return await untilAborted(this.#ask(session, args, confirmations), signal)
     } catch (error) {
       if (error instanceof ErrorReply) {
         if (isDemoted(error)) this.#drop(session)
@@ -73,7 +95,6 @@ export class Connection {
     }
   }
 
-  /** What is still owed fails. */
   close(): void {
     this.#closing.abort()
     if (this.#session !== undefined) this.#drop(this.#session)
@@ -103,24 +124,32 @@ export class Connection {
     }
   }
 
-  async #ask(session: Session, args: readonly string[]): Promise<unknown> {
+  async #ask(
+    session: Session,
+    args: readonly string[],
+    confirmations: readonly Confirmation[],
+  ): Promise<unknown> {
     const { client } = session
     if (session.owed++ === 0) {
       client.ref()
       session.alarm = setTimeout(() => this.#drop(session), SILENCE_MS)
     }
     try {
-      const reply = await client.sendCommand(args as string[])
+      const answer = client.sendCommand(args as string[])
+      const confirmed = confirm(client, confirmations)
+      const reply = await answer
       session.answers++
       session.alarm?.refresh()
+      await confirmed
       return reply
     } catch (error) {
       if (error instanceof ErrorReply) {
         session.answers++
         throw error
       }
+      // What replicas have left may not be the master any more.
       this.#drop(session)
-      throw connectionError(error)
+      throw isJobsError(error) ? error : connectionError(error)
     } finally {
       if (--session.owed === 0) {
         clearTimeout(session.alarm)
@@ -141,8 +170,21 @@ export class Connection {
   }
 }
 
+/** Refuses unless all confirm what was sent before. */
+function confirm(client: RedisClient, confirmations: readonly Confirmation[]): Promise<unknown> {
+  const asked = confirmations.map(async ({ args, isEnough }) => {
+    const reply = await client.sendCommand(args as string[]).catch((error: unknown) => {
+      throw error instanceof ErrorReply ? unableToConfirm(error) : unconfirmedError(error)
+    })
+    if (!isEnough(reply)) throw unconfirmedError(undefined)
+  })
+  const all = Promise.all(asked)
+  all.catch(() => {}) // The command itself may fail before anybody waits for this.
+  return all
+}
+
 /** The promise, or a refusal as soon as the signal aborts. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(timeoutError(signal))

@@ -39,16 +39,47 @@ const KNOWN: Readonly<Record<string, string>> = {
   LOADING: 'the Redis server is still loading its data',
   BUSY: 'the Redis server is busy with a script',
   READONLY: 'the Redis server is a replica that takes no writes',
+  NOREPLICAS:
+    'the Redis server has fewer replicas than it needs to take writes (min-replicas-to-write)',
+  CLUSTERDOWN: 'the Redis cluster does not work: some of its slots have no node that serves them',
+  MOVED: 'the Redis server is a node of a cluster: name the cluster, as in redis-cluster://host',
   MISCONF: 'the Redis server cannot write its data to disk and takes no writes',
   NOAUTH: 'the Redis server asks for a password: name one in the URL',
   WRONGPASS: 'the Redis server refuses the user name or the password',
   NOPERM: 'the Redis user may not run what the store needs',
 }
 
+/** A write that fewer servers have confirmed than the store was told to wait for. */
+export function unconfirmedError(cause: unknown): JobsError {
+  return new JobsError(
+    'JOBS_STORE_UNCONFIRMED',
+    'the Redis server has carried out the call, but too few replicas or disks have confirmed it in time: whether it outlasts a failover is unknown',
+    { retryable: true, cause },
+  )
+}
+
+/** A server that cannot say what a store was told to wait for. */
+export function unableToConfirm(cause: ErrorReply): JobsError {
+  return new JobsError(
+    'JOBS_INVALID_CONFIG',
+    'the Redis server cannot say what has become of a write: waitAof needs Redis 7.2, and appendonly yes; the call itself was carried out',
+    { cause },
+  )
+}
+
+/** A call about several queues that was carried out in some, and refused in others after all. */
+export function halfDoneError(): JobsError {
+  return new JobsError(
+    'JOBS_STORE_UNAVAILABLE',
+    'another call came between: the jobs of some queues or tenants were stored, those of others were not',
+    { retryable: true },
+  )
+}
+
 /** An error that the server answered with: nothing was written. */
 export function replyError(error: ErrorReply): JobsError {
   const word = /^-?([A-Z]+) /.exec(error.message)?.[1] ?? ''
-  const isRefused = word === 'NOAUTH' || word === 'WRONGPASS' || word === 'NOPERM'
+  const isRefused = ['NOAUTH', 'WRONGPASS', 'NOPERM', 'MOVED'].includes(word)
   return new JobsError(
     'JOBS_STORE_UNAVAILABLE',
     KNOWN[word] ?? 'the Redis server answered with an error',
@@ -61,9 +92,25 @@ export function isUnknownFunction(error: unknown): boolean {
   return error instanceof ErrorReply && /^(ERR )?Function not found/.test(error.message)
 }
 
-/** Whether the connection is to a server that writes cannot go to any more. */
+/** Whether the connection may be to a server that another has taken the place of. */
 export function isDemoted(error: unknown): boolean {
-  return error instanceof ErrorReply && error.message.startsWith('READONLY')
+  return error instanceof ErrorReply && /^(READONLY|NOREPLICAS) /.test(error.message)
+}
+
+/** Whether a node of a cluster may have been replaced by another. */
+export function isOutOfService(error: ErrorReply): boolean {
+  return /^(CLUSTERDOWN|LOADING|READONLY|NOREPLICAS) /.test(error.message)
+}
+
+/** Where a command belongs that a node of a cluster did not run: there, or nowhere as yet. */
+export type Redirection = { readonly slot: number; readonly address: string } | 'later'
+
+/** What a node of a cluster said instead of running a command, if that is why it did not. */
+export function redirectionOf(error: unknown): Redirection | undefined {
+  if (!(error instanceof ErrorReply)) return undefined
+  const [word, slot, address] = error.message.split(' ')
+  if (word === 'MOVED') return { slot: Number(slot), address: address! }
+  return word === 'ASK' || word === 'TRYAGAIN' ? 'later' : undefined
 }
 
 // Node's errors name the address, which is no secret, but nothing of the URL is to be in what is logged.

@@ -1,4 +1,7 @@
+export type { ClusterOptions } from './cluster-connection.ts'
+export type { DurabilityOptions } from './durability.ts'
 export type { HistoryOptions, Retention } from './history.ts'
 export type { ClientSource } from './open-client.ts'
 export { createRedisStore, type RedisStoreOptions } from './redis-store.ts'
+export type { SentinelOptions } from './sentinel.ts'
 export { createStoreFromUrl } from './store-from-url.ts'

@@ -15,6 +15,7 @@ import * as parts from './lua/index.ts'
 /** The names of the functions, as the Lua texts have them in braces. */
 export type FunctionName =
   | 'enqueue'
+  | 'mayEnqueue'
   | 'settle'
   | 'extend'
   | 'report'

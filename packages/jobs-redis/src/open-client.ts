@@ -1,4 +1,3 @@
-import { JobsError } from '@cgk/jobs-core'
 import { createClient, type RedisClientOptions } from '@redis/client'
 import { checkServer } from './server-check.ts'
 
@@ -27,13 +26,8 @@ const CONNECT_TIMEOUT_MS = 5_000
 // The store decides itself when to connect anew, and what becomes of a call that met the loss.
 const OPTIONS = { disableOfflineQueue: true, maintNotifications: 'disabled' } as const
 
-/**
- * How to open connections to the server of a URL or of a client.
- *
- * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for what is no URL of a Redis server.
- */
-export function clientOpener(source: { url?: string; client?: ClientSource }): OpenClient {
-  const make = source.client === undefined ? ofUrl(source.url) : ofClient(source.client)
+/** How to open connections with the clients that the function makes. */
+export function openerOf(make: () => RedisClient): OpenClient {
   return async (onLost, signal) => {
     const client = make()
     const lost = (): void => onLost(client)
@@ -62,31 +56,27 @@ export function destroy(client: RedisClient): void {
   if (client.isOpen) client.destroy()
 }
 
-function ofUrl(url = ''): () => RedisClient {
-  const socket = {
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    reconnectStrategy: false,
-  } satisfies RedisClientOptions['socket']
-  const make = (): RedisClient => createClient({ ...OPTIONS, url, socket })
-  try {
-    if (/^rediss?:$/.test(new URL(url).protocol) && new URL(url).host !== '') {
-      make() // Looks at the rest of the URL, and connects to nothing.
-      return make
-    }
-  } catch {
-    // Neither the URL nor what is thrown about it is for a message: it may hold a password.
-  }
-  throw new JobsError(
-    'JOBS_INVALID_CONFIG',
-    'the Redis store needs a URL of the form redis://host or rediss://host, or a client of node-redis',
-  )
+/** What the store makes of the options for a client of node-redis. */
+export function makeClient({ socket, ...options }: RedisClientOptions): RedisClient {
+  return createClient({
+    ...options,
+    ...OPTIONS,
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...socket,
+      reconnectStrategy: false,
+    } as RedisClientOptions['socket'] & {},
+  })
 }
 
-function ofClient(client: ClientSource): () => RedisClient {
+/** How to open connections to the server of a client. */
+export function openerOfClient(client: ClientSource): OpenClient {
   const { options } = client as { options?: RedisClientOptions }
-  return () =>
-    client.duplicate({
-      ...OPTIONS,
-      socket: { ...options?.socket, reconnectStrategy: false },
-    }) as RedisClient
+  return openerOf(
+    () =>
+      client.duplicate({
+        ...OPTIONS,
+        socket: { ...options?.socket, reconnectStrategy: false },
+      }) as RedisClient,
+  )
 }

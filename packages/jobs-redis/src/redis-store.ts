@@ -34,12 +34,14 @@ import {
   type StoreCapabilities,
   type WakeUp,
 } from '@cgk/jobs-core'
-import { Connection } from './connection.ts'
+import type { ClusterOptions } from './cluster-connection.ts'
+import type { CommandSender } from './connection.ts'
+import { confirmationsOf, type DurabilityOptions } from './durability.ts'
 import { closedError } from './errors.ts'
 import { FunctionsCaller } from './functions-caller.ts'
 import { GiveBack } from './give-back.ts'
 import { resolveHistory, type HistoryOptions } from './history.ts'
-import { clientOpener, type ClientSource } from './open-client.ts'
+import type { ClientSource } from './open-client.ts'
 import { act } from './operations/act.ts'
 import { counts } from './operations/counts.ts'
 import { enqueue } from './operations/enqueue.ts'
@@ -61,6 +63,8 @@ import {
 } from './operations/schedules.ts'
 import { settle } from './operations/settle.ts'
 import { QueueRegistry } from './queue-registry.ts'
+import type { SentinelOptions } from './sentinel.ts'
+import { serversOf, type ServerSource } from './servers.ts'
 import { WakeUps } from './wake-ups.ts'
 
 /** What {@link createRedisStore} takes: where the server is, and what is kept there. */
@@ -76,24 +80,35 @@ export type RedisStoreOptions = {
    * @defaultValue completed jobs 1 hour, failed and cancelled ones 7 days; 10,000 of each per queue
    */
   readonly history?: HistoryOptions
-} & (
-  | {
-      /** `redis://user:password@host:port/database`, or `rediss:` for TLS. */
-      readonly url: string
-      readonly client?: never
-    }
-  | {
-      /**
-       * A client of node-redis (`createClient` of `redis` or `@redis/client`), of which the server, the
-       * credentials and TLS are taken. The store opens connections of its own and never closes this one.
-       */
-      readonly client: ClientSource
-      readonly url?: never
-    }
-)
+} & DurabilityOptions &
+  OneOf<{
+    /**
+     * `redis://user:password@host:port/database`; of a cluster
+     * `redis-cluster://user:password@host:port?node=host:port…`; of a server with Sentinels
+     * `redis-sentinel://user:password@host:port/database?name=name&node=host:port…`, where the hosts are
+     * Sentinels. `rediss` in place of `redis` for TLS.
+     */
+    url: string
+    /**
+     * A client of node-redis (`createClient` of `redis` or `@redis/client`), of which the server, the
+     * credentials and TLS are taken. The store opens connections of its own and never closes this one.
+     */
+    client: ClientSource
+    /** A cluster, as `createCluster` of node-redis takes it. */
+    cluster: ClusterOptions
+    /** A server with Sentinels, as `createSentinel` of node-redis takes it. */
+    sentinel: SentinelOptions
+  }>
+
+/** One of the properties, and none of the others. */
+type OneOf<Options> = {
+  [Name in keyof Options]: { readonly [Given in Name]: Options[Given] } & {
+    readonly [Other in Exclude<keyof Options, Name>]?: never
+  }
+}[keyof Options]
 
 /**
- * Makes a store that keeps its jobs on a Redis server, version 7 or newer, or Valkey.
+ * Makes a store that keeps its jobs on a Redis server or a Redis Cluster, version 7 or newer, or Valkey.
  *
  * It connects at the first call. What survives a crash of the server is what the server's own persistence
  * keeps: everything but the last second with `appendonly yes`. A server whose `maxmemory-policy` evicts
@@ -137,7 +152,7 @@ const DEFAULT_PREFIX = 'cgk:jobs'
 class RedisStore implements JobStore {
   readonly name = 'redis'
   readonly capabilities = CAPABILITIES
-  readonly #connection: Connection
+  readonly #sender: CommandSender
   readonly #caller: FunctionsCaller
   readonly #registry: QueueRegistry
   readonly #giveBack: GiveBack
@@ -154,10 +169,17 @@ class RedisStore implements JobStore {
       )
     }
     const { maxCounts, maxAges } = resolveHistory(history)
-    const open = clientOpener(options)
+    const { sender, open } = serversOf(options as ServerSource)
     this.#maxAges = maxAges
-    this.#connection = new Connection(open)
-    this.#caller = new FunctionsCaller(this.#connection, prefix, systemPorts.random, maxCounts, now)
+    this.#sender = sender
+    this.#caller = new FunctionsCaller(
+      sender,
+      prefix,
+      systemPorts.random,
+      maxCounts,
+      now,
+      confirmationsOf(options),
+    )
     this.#registry = new QueueRegistry(this.#caller)
     this.#giveBack = new GiveBack(this.#caller)
     this.#wakeUps = new WakeUps(open, prefix)
@@ -330,6 +352,6 @@ class RedisStore implements JobStore {
     this.#isClosed = true
     this.#giveBack.close()
     this.#wakeUps.close()
-    this.#connection.close()
+    this.#sender.close()
   }
 }

@@ -1,10 +1,9 @@
 import { EACH_TENANT, systemPorts, type JobStore } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { Connection } from '../src/connection.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
-import { clientOpener } from '../src/open-client.ts'
+import { serversOf } from '../src/servers.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 60_000 })
@@ -47,7 +46,7 @@ test('a pause of each of very many tenants holds once it has resolved, and so do
 
 /** Says something of each tenant, and dies before every tenant's lane was told. */
 async function sayAndDie(limits: object): Promise<void> {
-  const connection = new Connection(clientOpener({ url: redis.url }))
+  const connection = serversOf({ url: redis.url }).sender
   const maxCounts = ['10', '10', '10'] as const
   const caller = new FunctionsCaller(connection, prefix, systemPorts.random, maxCounts, undefined)
   const scope = ['t*', '', JSON.stringify({ tenantId: EACH_TENANT })]

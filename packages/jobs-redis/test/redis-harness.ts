@@ -1,6 +1,6 @@
 import type { StoreHarness } from '@cgk/jobs-conformance'
-import { deleteKeys, type TestRedis } from '@cgk/test-servers'
-import { openRedisStore } from '../src/redis-store.ts'
+import { deleteKeys, type RedisCluster, type TestRedis } from '@cgk/test-servers'
+import { openRedisStore, type RedisStoreOptions } from '../src/redis-store.ts'
 
 /** Far from the server's own time, so that a store that reads that shows. */
 const START = Date.UTC(2040, 0, 1)
@@ -8,13 +8,32 @@ const START = Date.UTC(2040, 0, 1)
 /** Redis stores under prefixes of their own, with a clock that moves only when told. */
 export function redisHarness(redis: () => TestRedis): StoreHarness {
   let opened = 0
+  return harnessOf(() => {
+    const { url, prefix: ofFile } = redis()
+    const prefix = `${ofFile}-${opened++}`
+    return { options: { url, prefix }, empty: () => deleteKeys(url, `{${prefix}`) }
+  })
+}
+
+/** The same on a cluster that goes with all that is in it. */
+export function clusterHarness(cluster: () => RedisCluster): StoreHarness {
+  let opened = 0
+  const harness = harnessOf(() => {
+    const options = { url: cluster().url, prefix: `case-${opened++}` }
+    return { options, empty: () => Promise.resolve() }
+  })
+  return { ...harness, largestBacklog: 10_000 }
+}
+
+function harnessOf(
+  place: () => { readonly options: RedisStoreOptions; readonly empty: () => Promise<void> },
+): StoreHarness {
   return {
     async open({ history } = {}) {
-      const { url, prefix: ofFile } = redis()
-      const prefix = `${ofFile}-${opened++}`
+      const { options, empty } = place()
       let now = START
-      const options = { url, prefix, ...(history !== undefined && { history }) }
-      const open = () => openRedisStore(options, { now: () => now })
+      const open = () =>
+        openRedisStore({ ...options, ...(history && { history }) }, { now: () => now })
       const stores = [open()]
       return {
         store: stores[0]!,
@@ -29,7 +48,7 @@ export function redisHarness(redis: () => TestRedis): StoreHarness {
         now: async () => now,
         async close() {
           for (const store of stores) await store.close()
-          await deleteKeys(url, `{${prefix}`)
+          await empty()
         },
       }
     },

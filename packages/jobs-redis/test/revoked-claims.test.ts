@@ -1,10 +1,10 @@
 import { systemPorts } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Connection } from '../src/connection.ts'
+import type { CommandSender } from '../src/connection.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
-import { clientOpener } from '../src/open-client.ts'
+import { serversOf } from '../src/servers.ts'
 import { claimArguments, type ClaimReply } from '../src/operations/claim.ts'
 
 // Servers and connections take their time where many tests run at once.
@@ -22,11 +22,11 @@ const request = {
 }
 
 let redis: TestRedis
-let connection: Connection
+let connection: CommandSender
 let caller: FunctionsCaller
 beforeAll(async () => {
   redis = await createTestRedis()
-  connection = new Connection(clientOpener({ url: redis.url }))
+  connection = serversOf({ url: redis.url }).sender
   const maxCounts = ['10', '10', '10'] as const
   caller = new FunctionsCaller(connection, redis.prefix, systemPorts.random, maxCounts, undefined)
 }, 600_000)

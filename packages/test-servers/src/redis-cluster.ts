@@ -57,6 +57,17 @@ export class RedisCluster implements AsyncDisposable {
     }
   }
 
+  /** As the Redis store takes it; names two of the nodes. */
+  get url(): string {
+    const [first, second] = this.nodes.map(({ url }) => new URL(url).host)
+    return `redis-cluster://${first}?node=${second}`
+  }
+
+  /** The masters at first. */
+  get masters(): readonly RedisInstance[] {
+    return this.nodes.slice(0, MASTERS)
+  }
+
   /** The master that has the slot of a key, as a node that answers sees it. */
   async masterOf(key: string): Promise<RedisInstance> {
     const slot = await this.#slotOf(key)

@@ -69,6 +69,12 @@ export class RedisSentinel implements AsyncDisposable {
     }
   }
 
+  /** As the Redis store takes it. */
+  get url(): string {
+    const [first, ...others] = this.sentinels.map(({ url }) => new URL(url).host)
+    return `redis-sentinel://${first}?name=${this.name}${others.map((host) => `&node=${host}`).join('')}`
+  }
+
   /** Resolves when the Sentinels have made another server the master. */
   async failedOverTo(server: RedisInstance): Promise<void> {
     await waitUntil('the sentinels have chosen another master', async () => {

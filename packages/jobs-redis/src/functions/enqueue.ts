@@ -5,17 +5,22 @@ import { lua } from '../lua/lua.ts'
  *
  * Answers `['stored', …]` with the results of each queue, or, having stored nothing, with the conflicts
  * (`['conflict', [queue, index, holderName]…]`) or full backlogs (`['full', [queue, index, quota, waiting,
- * more]…]`) of the queues.
+ * more]…]`) of the queues. 'mayEnqueue' takes the same, stores nothing, and answers `['stored']` where enqueue
+ * would store.
  */
 export const enqueue: string = lua`
-redis.register_function('{enqueue}', function(keys, args)
+local function readBatches(keys, args, start)
   local at, batches = HEAD + 1, {}
   for index, base in ipairs(keys) do
-    begin(base, args)
+    start(base, args)
     local inputs
     inputs, at = Enqueuer.read(args, at + 1, tonumber(args[at]))
     batches[index] = { context = C, inputs = inputs }
   end
+  return batches
+end
+
+local function findRefusal(batches)
   local conflicts, full = {}, {}
   for index, batch in ipairs(batches) do
     C = batch.context
@@ -29,6 +34,16 @@ redis.register_function('{enqueue}', function(keys, args)
     if found then full[#full + 1] = { index - 1, unpack(found) } end
   end
   if #full > 0 then return { 'full', full } end
+end
+
+redis.register_function{function_name = '{mayEnqueue}', flags = { 'no-writes' }, callback = function(keys, args)
+  return findRefusal(readBatches(keys, args, beginReading)) or { 'stored' }
+end}
+
+redis.register_function('{enqueue}', function(keys, args)
+  local batches = readBatches(keys, args, begin)
+  local refusal = findRefusal(batches)
+  if refusal then return refusal end
   local results = {}
   for index, batch in ipairs(batches) do
     C = batch.context

@@ -7,6 +7,7 @@ import {
 } from '@cgk/jobs-core'
 import { decodeRecord, madeId, type JobReply } from '../decode-record.ts'
 import { jobArguments } from '../encode-job.ts'
+import { halfDoneError } from '../errors.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 
@@ -26,7 +27,10 @@ type Reply =
   | readonly ['conflict', readonly (readonly [number, number, string])[]]
   | readonly ['full', readonly (readonly [number, number, number, number, number])[]]
 
-/** Stores jobs, of one queue as a rule; of several all or none as well. */
+/**
+ * Stores jobs, of one queue as a rule; of several all or none as well. On a cluster that takes a call a
+ * queue: all are asked whether they would, and then told to.
+ */
 export async function enqueue(
   caller: FunctionsCaller,
   registry: QueueRegistry,
@@ -35,17 +39,29 @@ export async function enqueue(
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
   const batches = batchesOf(jobs)
-  const queues = batches.map(({ queue }) => queue)
-  await registry.add(queues, options)
-  const args = batches.flatMap(({ places }) => [
-    String(places.length),
-    ...jobArguments(places.map((place) => jobs[place]!)),
-  ])
-  const reply = (await caller.call('enqueue', queues, args, options)) as Reply
-  if (reply[0] === 'conflict') throw firstConflict(jobs, batches, reply[1])
-  if (reply[0] === 'full') throw firstFull(jobs, batches, reply[1])
+  await registry.add(
+    batches.map(({ queue }) => queue),
+    options,
+  )
+  const parts = caller.partsOf(batches)
+  const call = async (name: 'enqueue' | 'mayEnqueue'): Promise<readonly Reply[]> => {
+    const calls = parts.map((part) => {
+      const args = part.flatMap(({ places }) => [
+        String(places.length),
+        ...jobArguments(places.map((place) => jobs[place]!)),
+      ])
+      const queues = part.map(({ queue }) => queue)
+      return caller.call(name, queues, args, options) as Promise<Reply>
+    })
+    return Promise.all(calls)
+  }
+  if (parts.length > 1) refuse(jobs, parts, await call('mayEnqueue'))
+  const replies = await call('enqueue')
+  const stored = replies.flatMap((reply) => (reply[0] === 'stored' ? [reply[1]] : []))
+  if (stored.length === 0) refuse(jobs, parts, replies)
+  if (stored.length < parts.length) throw halfDoneError()
   const results: EnqueueResult[] = []
-  for (const [index, [now, series, answers]] of reply[1].entries()) {
+  for (const [index, [now, series, answers]] of stored.flat().entries()) {
     const { queue, places } = batches[index]!
     const from = { queue, now, series }
     for (const [at, place] of places.entries()) {
@@ -92,28 +108,30 @@ function batchesOf(jobs: readonly NewJob[]): readonly Batch[] {
   return [...batches.values()]
 }
 
-function firstConflict(
+/** Throws what the first refusal among the replies says, if there is one. */
+function refuse(
   jobs: readonly NewJob[],
-  batches: readonly Batch[],
-  found: readonly (readonly [number, number, string])[],
-) {
-  const conflicts = found.map(([batch, at, holderName]) => ({
-    place: batches[batch]!.places[at]!,
-    holderName,
-  }))
-  const [first] = conflicts.toSorted((a, b) => a.place - b.place)
-  return idConflict(jobs, first!.place, first!.holderName)
-}
-
-function firstFull(
-  jobs: readonly NewJob[],
-  batches: readonly Batch[],
-  found: readonly (readonly [number, number, number, number, number])[],
-) {
-  const backlogs = found.map(([batch, at, quota, waiting, more]) => ({
-    place: batches[batch]!.places[at]!,
-    room: { quota, waiting, more },
-  }))
-  const [first] = backlogs.toSorted((a, b) => a.place - b.place)
-  return backlogFull(jobs[first!.place]!, first!.room)
+  parts: readonly (readonly Batch[])[],
+  replies: readonly Reply[],
+): void {
+  const conflicts = replies.flatMap((reply, part) =>
+    reply[0] === 'conflict'
+      ? reply[1].map(([batch, at, holderName]) => ({
+          place: parts[part]![batch]!.places[at]!,
+          holderName,
+        }))
+      : [],
+  )
+  const [conflict] = conflicts.toSorted((a, b) => a.place - b.place)
+  if (conflict !== undefined) throw idConflict(jobs, conflict.place, conflict.holderName)
+  const backlogs = replies.flatMap((reply, part) =>
+    reply[0] === 'full'
+      ? reply[1].map(([batch, at, quota, waiting, more]) => ({
+          place: parts[part]![batch]!.places[at]!,
+          room: { quota, waiting, more },
+        }))
+      : [],
+  )
+  const [backlog] = backlogs.toSorted((a, b) => a.place - b.place)
+  if (backlog !== undefined) throw backlogFull(jobs[backlog.place]!, backlog.room)
 }

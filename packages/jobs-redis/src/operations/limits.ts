@@ -11,7 +11,10 @@ import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import { perQueue } from './per-queue.ts'
 
-/** Changes what is said about scopes, of one queue as a rule; of several all or none as well. */
+/**
+ * Changes what is said about scopes, of one queue as a rule; of several all or none as well, but on a
+ * cluster queue by queue.
+ */
 export async function setLimits(
   caller: FunctionsCaller,
   registry: QueueRegistry,
@@ -21,17 +24,21 @@ export async function setLimits(
   if (changes.length === 0) return
   const queues = [...new Set(changes.map(({ scope }) => scope.queue))]
   await registry.add(queues, options)
-  const args = queues.flatMap((queue) => {
-    const ofQueue = changes.filter(({ scope }) => scope.queue === queue)
-    return [String(ofQueue.length), ...ofQueue.flatMap(changeArguments)]
-  })
-  const reply = (await caller.call('setLimits', queues, args, options)) as readonly number[]
-  for (const [index, queue] of queues.entries()) {
-    // Until every tenant's lane keeps to it, a claim might not.
-    for (let left: unknown = reply[index]; left !== 0;) {
-      left = await caller.call('applyLimits', [queue], [], options)
-    }
-  }
+  await Promise.all(
+    caller.partsOf(queues).map(async (part) => {
+      const args = part.flatMap((queue) => {
+        const ofQueue = changes.filter(({ scope }) => scope.queue === queue)
+        return [String(ofQueue.length), ...ofQueue.flatMap(changeArguments)]
+      })
+      const reply = (await caller.call('setLimits', part, args, options)) as readonly number[]
+      for (const [index, queue] of part.entries()) {
+        // Until every tenant's lane keeps to it, a claim might not.
+        for (let left: unknown = reply[index]; left !== 0;) {
+          left = await caller.call('applyLimits', [queue], [], options)
+        }
+      }
+    }),
+  )
 }
 
 /** What was said about scopes, what applies and how they stand. */

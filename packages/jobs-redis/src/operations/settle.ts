@@ -46,29 +46,36 @@ export async function settle(
   const results: SettleResult[] = []
   let claimed: ClaimResult | null = null
   if (claim !== undefined) await tools.registry.add([claim.queue], options)
-  // One connection keeps the order: the claim is behind all settlements.
-  await Promise.all(
+  const nonce = tools.random.hex(16)
+  // On one connection the claim is behind all settlements.
+  const outcomes = await Promise.allSettled(
     partsOf(settlements, claim).map(async ({ queue, places }) => {
       const ofPart = places.map((place) => settlements[place]!)
-      const isLast = claim?.queue === queue
-      const answer = await settleIn(tools, queue, ofPart, isLast ? claim : undefined, options)
+      const claiming = claim?.queue === queue ? { claim, nonce } : undefined
+      const answer = await settleIn(tools, queue, ofPart, claiming, options)
       for (const [at, place] of places.entries()) results[place] = answer.results[at]!
       claimed = answer.claimed ?? claimed
     }),
   )
+  const failure = outcomes.find(({ status }) => status === 'rejected')
+  if (failure?.status === 'rejected') {
+    // Nobody hears of what was claimed beside it.
+    if (claimed !== null) tools.giveBack.claimOf(claim!.queue, nonce, claim!.leaseMs)
+    throw failure.reason
+  }
   return { results, claimed }
 }
 
 async function settleIn(
-  { caller, giveBack, random }: SettleTools,
+  { caller, giveBack }: SettleTools,
   queue: string,
   settlements: readonly Settlement[],
-  claim: ClaimRequest | undefined,
+  claiming: { readonly claim: ClaimRequest; readonly nonce: string } | undefined,
   options: CallOptions = {},
 ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
   const { runs, others } = splitSettlements(settlements)
   const args = [
-    ...claimArguments(claim),
+    ...claimArguments(claiming?.claim),
     ...runArguments(runs, settlements),
     String(others.length),
     ...others.flatMap((place) => settlementArguments(settlements[place]!)),
@@ -84,11 +91,11 @@ async function settleIn(
     for (const [index, place] of others.entries()) results[place] = toSettleResult(ofOthers[index]!)
     return results
   }
-  if (claim === undefined) {
+  if (claiming === undefined) {
     const reply = (await caller.call('settle', [queue], args, options)) as Reply
     return { results: toResults(reply), claimed: null }
   }
-  const nonce = random.hex(16)
+  const { claim, nonce } = claiming
   let isSent = false
   const onSent = (): void => void (isSent = true)
   try {

@@ -1,0 +1,84 @@
+import { JobsError } from '@cgk/jobs-core'
+import type { RedisClientOptions } from '@redis/client'
+import { connectionError } from './errors.ts'
+import { destroy, makeClient, openerOf, type OpenClient } from './open-client.ts'
+
+/** What the store uses of what `createSentinel` of node-redis takes. */
+export interface SentinelOptions {
+  /** What the Sentinels call the server. */
+  readonly name: string
+  /** Where the Sentinels are; several, for some may be down. */
+  readonly sentinelRootNodes: readonly { readonly host: string; readonly port: number }[]
+  /** Credentials and TLS of the servers. */
+  readonly nodeClientOptions?: RedisClientOptions
+  /** Credentials and TLS of the Sentinels. */
+  readonly sentinelClientOptions?: RedisClientOptions
+}
+
+/** How long a Sentinel may take to answer. */
+const ANSWER_MS = 1_000
+
+/** The part of what a Sentinel says of a server that tells which it is. */
+interface Master {
+  readonly ip: string
+  readonly port: string
+  /** Grows with every failover. */
+  readonly 'config-epoch': string
+}
+
+/**
+ * How to open connections to the server that Sentinels have made the master: they are asked anew for each,
+ * all at once, and the one that knows of the last failover is believed.
+ */
+export function openerBySentinels(options: SentinelOptions): OpenClient {
+  const { nodeClientOptions } = options
+  return async (onLost, signal) => {
+    const { ip: host, port } = await findMaster(options)
+    const socket = { ...nodeClientOptions?.socket, host, port: Number(port) }
+    const open = openerOf(() => makeClient({ ...nodeClientOptions, socket }))
+    const client = await open(onLost, signal)
+    const [role] = await client.sendCommand<[string]>(['ROLE'])
+    if (role === 'master') return client
+    destroy(client)
+    throw connectionError(new Error('the server is not the master yet'))
+  }
+}
+
+async function findMaster(options: SentinelOptions): Promise<Master> {
+  const { name, sentinelRootNodes } = options
+  const answers = await Promise.allSettled(
+    sentinelRootNodes.map(({ host, port }) => ask(options, host, port)),
+  )
+  const masters = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  const [newest] = masters.toSorted((a, b) => epochOf(b) - epochOf(a))
+  if (newest !== undefined) return newest
+  const error = answers.find((answer) => answer.status === 'rejected')?.reason as unknown
+  throw new JobsError('JOBS_STORE_UNAVAILABLE', `no Sentinel tells where ${name} is`, {
+    retryable: true,
+    cause: error,
+  })
+}
+
+function epochOf(master: Master): number {
+  return Number(master['config-epoch'])
+}
+
+async function ask(
+  { name, sentinelClientOptions }: SentinelOptions,
+  host: string,
+  port: number,
+): Promise<Master> {
+  const socket = { ...sentinelClientOptions?.socket, host, port }
+  const client = makeClient({ ...sentinelClientOptions, socket })
+  client.on('error', () => {})
+  const limit = AbortSignal.timeout(ANSWER_MS)
+  const giveUp = (): void => destroy(client)
+  limit.addEventListener('abort', giveUp)
+  try {
+    await client.connect()
+    return await client.sendCommand<Master>(['SENTINEL', 'MASTER', name])
+  } finally {
+    limit.removeEventListener('abort', giveUp)
+    destroy(client)
+  }
+}

@@ -1,0 +1,132 @@
+import { complete, type JobStore, type Lease, type WakeUp } from '@cgk/jobs-core'
+import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createRedisStore, type RedisStoreOptions } from '../src/index.ts'
+import { baseOf } from '../src/keys.ts'
+import { Load } from './load.ts'
+import { untilDone } from './until-done.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const PREFIX = 'faults'
+/** Each in a slot of its own, on masters of their own. */
+const QUEUES = ['orders', 'mails', 'images']
+const [QUEUE] = QUEUES as [string]
+const KEEP_ALL = { completed: { maxCount: Infinity } }
+
+let cluster: RedisCluster
+let stores: JobStore[] = []
+beforeEach(async ({ skip }) => {
+  cluster = await createTestRedisCluster(skip)
+}, 600_000)
+afterEach(async () => {
+  for (const store of stores) await store.close()
+  stores = []
+  await cluster[Symbol.asyncDispose]()
+})
+
+function openStore(options: Partial<RedisStoreOptions> = {}): JobStore {
+  const { url } = cluster
+  const store = createRedisStore({ url, prefix: PREFIX, history: KEEP_ALL, ...options } as never)
+  stores.push(store)
+  return store
+}
+
+function masterOf(queue: string) {
+  return cluster.masterOf(baseOf(PREFIX, queue))
+}
+
+test('a master that is killed under load costs nothing that its replica confirmed', async () => {
+  expect(new Set(await Promise.all(QUEUES.map(masterOf))).size).toBe(3)
+  const load = new Load(openStore({ waitReplicas: 1, waitTimeoutMs: 1_000 }), QUEUES)
+  await load.goesOn()
+  const killed = await masterOf(QUEUE)
+  await killed.kill()
+  await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(killed)
+  await killed.start()
+  await load.goesOn()
+  await load.endsWell()
+})
+
+test('a slot that moves under load takes its jobs along', async () => {
+  const load = new Load(openStore(), QUEUES)
+  await load.goesOn()
+  for (let move = 0; move < 2; move++) {
+    const before = await masterOf(QUEUE)
+    await cluster.moveSlotOf(baseOf(PREFIX, QUEUE))
+    await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(before)
+    await load.goesOn()
+  }
+  await load.endsWell()
+})
+
+test('a master that is stopped is replaced, and a worker of its time settles nothing', async () => {
+  const confirmed = openStore({ waitReplicas: 1 })
+  const job = { queue: QUEUE, tenantId: 'acme', name: 'send', payload: '{}', priority: 0 }
+  await confirmed.enqueue([job])
+  const claim = { queue: QUEUE, slots: 1, prefetch: 0, leaseMs: 500, worker: 'w', suspects: false }
+  const [early] = (await confirmed.claim(claim)).jobs
+  // The replica alone can confirm nothing.
+  const store = openStore()
+  const stopped = await masterOf(QUEUE)
+  stopped.pause()
+  await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(stopped)
+  const signal = () => ({ signal: AbortSignal.timeout(1_000) })
+  let late: Lease | undefined
+  await expect
+    .poll(
+      async () => {
+        await untilDone(() => store.maintain({ limit: 10 }, signal()))
+        const again = { ...claim, leaseMs: 30_000, suspects: true }
+        late = (await untilDone(() => store.claim(again, signal()))).jobs[0]
+        return late
+      },
+      { timeout: 30_000 },
+    )
+    .toBeDefined()
+  stopped.resume()
+
+  expect((await store.settle({ settlements: [complete(early!)] })).results).toEqual(['lost'])
+  expect((await store.settle({ settlements: [complete(late!)] })).results).toEqual(['settled'])
+})
+
+test('hints are heard at any node, and again after that node was killed', async () => {
+  const telling = openStore()
+  const listening = openStore()
+  const heard = new Set<string>()
+  const stop = listening.subscribe!(({ queue }: WakeUp) => heard.add(queue))
+  const isHeard = async (): Promise<boolean> => {
+    const wasHeard = QUEUES.every((queue) => heard.has(queue))
+    for (const queue of QUEUES) {
+      const job = { queue, tenantId: null, name: 'send', payload: '{}', priority: 0 }
+      await untilDone(() => telling.enqueue([job]))
+    }
+    return wasHeard
+  }
+  await expect.poll(isHeard, { timeout: 20_000 }).toBe(true)
+  const listenedTo = await Promise.all(
+    cluster.nodes.map(async (node) =>
+      String(await node.command('CLIENT', 'LIST', 'TYPE', 'pubsub')).includes('sub=1'),
+    ),
+  )
+  await cluster.nodes[listenedTo.indexOf(true)]!.kill()
+  heard.clear()
+  await expect.poll(isHeard, { timeout: 30_000 }).toBe(true)
+  stop()
+})
+
+test('a store that was told of one server of the cluster says so', async () => {
+  const refused = Promise.allSettled(
+    cluster.masters.map(({ url }) => openStore({ url }).counts({ queue: QUEUE })),
+  )
+  expect((await refused).map(({ status }) => status)).toContain('rejected')
+  expect(await refused).toContainEqual(
+    expect.objectContaining({
+      reason: expect.objectContaining({
+        code: 'JOBS_STORE_UNAVAILABLE',
+        retryable: false,
+        message: expect.stringContaining('redis-cluster://') as string,
+      }) as unknown,
+    }),
+  )
+})
