@@ -1,0 +1,100 @@
+import { complete, type JobStore, type Lease } from '@cgk/jobs-core'
+import { createTestRedisSentinel, type RedisSentinel } from '@cgk/test-servers'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
+import { Load } from './load.ts'
+import { untilDone } from './until-done.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const QUEUE = 'orders'
+const KEEP_ALL = { completed: { maxCount: Infinity } }
+const JOB = { queue: QUEUE, tenantId: 'acme', name: 'send', payload: '{}', priority: 0 }
+const CLAIM = { queue: QUEUE, slots: 1, prefetch: 0, leaseMs: 500, worker: 'w', suspects: false }
+
+let servers: RedisSentinel
+let stores: JobStore[] = []
+beforeEach(async ({ skip }) => {
+  servers = await createTestRedisSentinel(skip)
+}, 600_000)
+afterEach(async () => {
+  for (const store of stores) await store.close()
+  stores = []
+  await servers[Symbol.asyncDispose]()
+})
+
+function openStore(durability: DurabilityOptions = {}): JobStore {
+  const store = createRedisStore({
+    url: servers.url,
+    prefix: 'faults',
+    history: KEEP_ALL,
+    ...durability,
+  })
+  stores.push(store)
+  return store
+}
+
+/** What the Sentinels do after ten seconds. */
+async function followSecond(): Promise<void> {
+  await servers.first.command('REPLICAOF', '127.0.0.1', String(servers.second.port))
+}
+
+function signal() {
+  return { signal: AbortSignal.timeout(1_000) }
+}
+
+test('a master that is killed under load is replaced without a restart of anybody', async () => {
+  const load = new Load(openStore({ waitReplicas: 1 }), [QUEUE])
+  await load.goesOn()
+  await servers.first.kill()
+  await servers.failedOverTo(servers.second)
+  await servers.first.start()
+  await followSecond()
+  await load.goesOn()
+  await load.endsWell()
+})
+
+test('a worker that still reaches a master that was replaced settles nothing there', async () => {
+  const held = openStore({ waitReplicas: 1, waitTimeoutMs: 200 })
+  await held.enqueue([JOB])
+  const [early] = (await held.claim(CLAIM)).jobs
+  const store = openStore()
+  await store.ping()
+  servers.first.pause()
+  await servers.failedOverTo(servers.second)
+  let late: Lease | undefined
+  await expect
+    .poll(
+      async () => {
+        await untilDone(() => store.maintain({ limit: 10 }, signal()))
+        const again = { ...CLAIM, leaseMs: 30_000, suspects: true }
+        late = (await untilDone(() => store.claim(again, signal()))).jobs[0]
+        return late
+      },
+      { timeout: 30_000 },
+    )
+    .toBeDefined()
+
+  // It takes itself for the master as yet, and has the lease; but no replica.
+  servers.first.resume()
+  const settleEarly = () => held.settle({ settlements: [complete(early!)] })
+  await expect(settleEarly()).rejects.toMatchObject({
+    code: 'JOBS_STORE_UNCONFIRMED',
+    retryable: true,
+  })
+  // Asked anew, the Sentinels name the other.
+  const settled = await store.settle({ settlements: [complete(late!)] })
+  expect(settled.results).toEqual(['settled'])
+  await followSecond()
+  await expect
+    .poll(async () => (await untilDone(settleEarly)).results, { timeout: 60_000 })
+    .toEqual(['lost'])
+})
+
+test('a URL without the name of the server, or Sentinels that do not know it, are refused', async () => {
+  const { url } = servers
+  expect(() => createRedisStore({ url: url.replace(/name=\w+/, '') })).toThrow('redis-sentinel:')
+  const store = createRedisStore({ url: url.replace(/name=\w+/, 'name=other') })
+  stores.push(store)
+  await expect(store.ping()).rejects.toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE' })
+})
