@@ -2,7 +2,7 @@ import { JobsError } from '@cgk/jobs-core'
 import { ErrorReply, type RedisClientOptions } from '@redis/client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection, untilAborted, type CommandSender, type SendOptions } from './connection.ts'
-import { closedError, isOutOfService, redirectionOf, timeoutError } from './errors.ts'
+import { closedError, isNoCluster, isOutOfService, redirectionOf, timeoutError } from './errors.ts'
 import { slotOf } from './key-slot.ts'
 import { makeClient, openerOf, type OpenClient } from './open-client.ts'
 
@@ -130,7 +130,7 @@ export class ClusterConnection implements CommandSender {
         this.#adopt(ranges as SlotRanges, address)
         return
       } catch (error) {
-        failure = error
+        failure = isNoCluster(error) ? noClusterError() : error
       }
     }
     throw failure
@@ -203,6 +203,13 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   } catch {
     throw timeoutError(signal!)
   }
+}
+
+function noClusterError(): JobsError {
+  return new JobsError(
+    'JOBS_INVALID_CONFIG',
+    'the Redis server is not a node of a cluster: name it by url, as in redis://host',
+  )
 }
 
 function movingError(cause: unknown): JobsError {

@@ -97,6 +97,11 @@ export function isDemoted(error: unknown): boolean {
   return error instanceof ErrorReply && /^(READONLY|NOREPLICAS) /.test(error.message)
 }
 
+/** Whether a server was asked about its cluster that has none. */
+export function isNoCluster(error: unknown): boolean {
+  return error instanceof ErrorReply && /cluster support disabled/.test(error.message)
+}
+
 /** Whether a node of a cluster may have been replaced by another. */
 export function isOutOfService(error: ErrorReply): boolean {
   return /^(CLUSTERDOWN|LOADING|READONLY|NOREPLICAS) /.test(error.message)

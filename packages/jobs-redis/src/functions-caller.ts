@@ -4,7 +4,8 @@ import type { CommandSender, SendOptions } from './connection.ts'
 import type { Confirmation } from './durability.ts'
 import { isUnknownFunction, replyError } from './errors.ts'
 import type { MaxCounts } from './history.ts'
-import { baseOf, hintChannel, queuesKey } from './keys.ts'
+import { hintChannel, queuesKey } from './keys.ts'
+import type { Shards } from './shards.ts'
 import { functionNamed, LIBRARY, type FunctionName } from './library.ts'
 
 /** What a call may say beside its arguments. */
@@ -34,64 +35,60 @@ const READERS: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'dueSchedules',
 ])
 
+/** What functions are called with, whatever they do. */
+export interface CallerSettings {
+  readonly sender: CommandSender
+  readonly prefix: string
+  readonly shards: Shards
+  readonly random: Random
+  readonly maxCounts: MaxCounts
+  /** The time instead of the server's own, for tests. */
+  readonly now?: (() => number) | undefined
+  /** Of all that is written. */
+  readonly confirmations?: readonly Confirmation[]
+}
+
 /** Calls the functions of the store on the server, and loads them where it has not got them. */
 export class FunctionsCaller {
   readonly prefix: string
-  readonly #sender: CommandSender
-  readonly #random: Random
-  readonly #maxCounts: MaxCounts
-  readonly #now: (() => number) | undefined
-  readonly #confirmations: readonly Confirmation[]
+  readonly shards: Shards
+  readonly #settings: CallerSettings
 
-  /**
-   * @param now - the time instead of the server's own, for tests.
-   * @param confirmations - of all that is written.
-   */
-  constructor(
-    sender: CommandSender,
-    prefix: string,
-    random: Random,
-    maxCounts: MaxCounts,
-    now: (() => number) | undefined,
-    confirmations: readonly Confirmation[] = [],
-  ) {
-    this.prefix = prefix
-    this.#sender = sender
-    this.#random = random
-    this.#maxCounts = maxCounts
-    this.#now = now
-    this.#confirmations = confirmations
+  constructor(settings: CallerSettings) {
+    this.prefix = settings.prefix
+    this.shards = settings.shards
+    this.#settings = settings
   }
 
-  /** The queues in parts, each of which a call can be about: all of them, but on a cluster each for itself. */
-  partsOf<Item>(queues: readonly Item[]): readonly (readonly Item[])[] {
-    return this.#sender.isCluster ? queues.map((queue) => [queue]) : [queues]
+  /** The shards in parts, each of which a call can be about: all of them, but on a cluster each for itself. */
+  partsOf<Item>(shards: readonly Item[]): readonly (readonly Item[])[] {
+    return this.#settings.sender.isCluster ? shards.map((shard) => [shard]) : [shards]
   }
 
-  /** Calls a function on some queues, one as a rule. */
+  /** Calls a function on some shards of queues, one as a rule. */
   async call(
     name: FunctionName,
-    queues: readonly string[],
+    shards: readonly string[],
     args: readonly string[],
-    { signal, random = this.#random.hex(16), onSent }: FunctionCallOptions = {},
+    { signal, random = this.#settings.random.hex(16), onSent }: FunctionCallOptions = {},
   ): Promise<unknown> {
-    const keys = queues.map((queue) => baseOf(this.prefix, queue))
+    const { now, maxCounts, confirmations = [] } = this.#settings
     const command = [
       'FCALL',
       functionNamed(name),
-      String(keys.length),
-      ...keys,
-      this.#now === undefined ? '' : String(this.#now()),
+      String(shards.length),
+      ...shards,
+      now === undefined ? '' : String(now()),
       hintChannel(this.prefix),
       random,
-      ...this.#maxCounts,
+      ...maxCounts,
       ...args,
     ]
-    const confirmations = READERS.has(name) ? [] : this.#confirmations
-    const to = { signal, key: keys[0]!, onSent, confirmations }
+    const key = shards[0]!
+    const to = { signal, key, onSent, confirmations: READERS.has(name) ? [] : confirmations }
     for (let loads = 0; ; loads++) {
       try {
-        return await this.#sender.send(command, to)
+        return await this.#settings.sender.send(command, to)
       } catch (error) {
         if (!isUnknownFunction(error) || loads === MOST_LOADS) throw readable(error)
       }
@@ -102,7 +99,7 @@ export class FunctionsCaller {
   /** Sends a command of the server's own, to where the names of the queues are. */
   async command(args: readonly string[], { signal }: CallOptions = {}): Promise<unknown> {
     try {
-      return await this.#sender.send(args, { signal, key: queuesKey(this.prefix) })
+      return await this.#settings.sender.send(args, { signal, key: queuesKey(this.prefix) })
     } catch (error) {
       throw readable(error)
     }
@@ -110,7 +107,7 @@ export class FunctionsCaller {
 
   async #load({ signal, key }: SendOptions): Promise<void> {
     try {
-      await this.#sender.send(['FUNCTION', 'LOAD', LIBRARY], { signal, key })
+      await this.#settings.sender.send(['FUNCTION', 'LOAD', LIBRARY], { signal, key })
     } catch (error) {
       // Somebody else was faster.
       if (error instanceof ErrorReply && /already exists/.test(error.message)) return

@@ -18,14 +18,14 @@ export class GiveBack {
   }
 
   /** @param nonce - the random digits of the claim. */
-  claimOf(queue: string, nonce: string, leaseMs: number): void {
+  claimOf(shard: string, nonce: string, leaseMs: number): void {
     const until = performance.now() + leaseMs
     let pauseMs = FIRST_PAUSE_MS
     const attempt = async (): Promise<void> => {
       if (this.#isClosed) return
       try {
         const signal = AbortSignal.timeout(LONGEST_PAUSE_MS)
-        await this.#caller.call('giveBack', [queue], [nonce], { signal })
+        await this.#caller.call('giveBack', [shard], [nonce], { signal })
       } catch (error) {
         if (isJobsError(error, 'JOBS_STORE_CLOSED') || performance.now() > until) return
         this.#after(pauseMs, attempt)

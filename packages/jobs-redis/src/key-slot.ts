@@ -1,4 +1,5 @@
-const SLOTS = 16_384
+/** How many slots a cluster has. */
+export const SLOTS = 16_384
 const POLYNOMIAL = 0x1021
 
 /** The slot of a cluster that a key with a part in braces belongs to. */

@@ -1,6 +1,6 @@
-import type { CallOptions } from '@cgk/jobs-core'
+import { JobsError, type CallOptions } from '@cgk/jobs-core'
 import type { FunctionsCaller } from './functions-caller.ts'
-import { queuesKey } from './keys.ts'
+import { queuesKey, shardsKey } from './keys.ts'
 
 /** The names of the queues there are, so that upkeep finds them. */
 export class QueueRegistry {
@@ -11,11 +11,20 @@ export class QueueRegistry {
     this.#caller = caller
   }
 
-  /** To be called before anything is stored in a queue, so that upkeep never misses one. */
+  /**
+   * To be called before anything is stored in a queue, so that upkeep never misses one.
+   *
+   * @throws `JOBS_INVALID_CONFIG` where jobs of other stores of the prefix are in another number of shards.
+   */
   async add(queues: readonly string[], options?: CallOptions): Promise<void> {
     const added = queues.filter((queue) => !this.#known.has(queue))
     if (added.length === 0) return
-    await this.#caller.command(['SADD', queuesKey(this.#caller.prefix), ...added], options)
+    const { prefix, shards } = this.#caller
+    await this.#caller.command(['SADD', queuesKey(prefix), ...added], options)
+    const count = String(shards.count)
+    const set = ['SET', shardsKey(prefix), count, 'NX', 'GET']
+    const before = await this.#caller.command(set, options)
+    if (before !== null && before !== count) throw shardsError(prefix, before as string, count)
     for (const queue of added) this.#known.add(queue)
   }
 
@@ -27,4 +36,11 @@ export class QueueRegistry {
     const reply = await this.#caller.command(['SMEMBERS', queuesKey(this.#caller.prefix)], options)
     return [...(reply as Iterable<string>)]
   }
+}
+
+function shardsError(prefix: string, before: string, now: string): JobsError {
+  return new JobsError(
+    'JOBS_INVALID_CONFIG',
+    `the queues of the prefix ${prefix} have ${before} shards, and this store was told ${now}: shards must be the same in all processes, and stays as it was first`,
+  )
 }

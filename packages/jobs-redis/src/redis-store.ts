@@ -65,6 +65,7 @@ import { settle } from './operations/settle.ts'
 import { QueueRegistry } from './queue-registry.ts'
 import type { SentinelOptions } from './sentinel.ts'
 import { serversOf, type ServerSource } from './servers.ts'
+import { Shards } from './shards.ts'
 import { WakeUps } from './wake-ups.ts'
 
 /** What {@link createRedisStore} takes: where the server is, and what is kept there. */
@@ -80,6 +81,13 @@ export type RedisStoreOptions = {
    * @defaultValue completed jobs 1 hour, failed and cancelled ones 7 days; 10,000 of each per queue
    */
   readonly history?: HistoryOptions
+  /**
+   * Over how many slots of a cluster each queue is spread, by tenant, from 1 to 256. The same in all
+   * processes with the prefix, and for good. Turns and the limits of tenants are exact within a shard;
+   * limits of a queue are divided among its shards.
+   * @defaultValue 1
+   */
+  readonly shards?: number
 } & DurabilityOptions &
   OneOf<{
     /**
@@ -147,6 +155,7 @@ const CAPABILITIES: StoreCapabilities = Object.freeze({
 })
 
 const DEFAULT_PREFIX = 'cgk:jobs'
+const MOST_SHARDS = 256
 
 /** Wiring: each call has a file in `operations`, and a function of the same name in `functions`. */
 class RedisStore implements JobStore {
@@ -161,25 +170,32 @@ class RedisStore implements JobStore {
   #isClosed = false
 
   constructor(options: RedisStoreOptions, { now }: TestOptions) {
-    const { prefix = DEFAULT_PREFIX, history } = options
+    const { prefix = DEFAULT_PREFIX, history, shards = 1 } = options
     if (!/^[\w.:-]+$/.test(prefix)) {
       throw new JobsError(
         'JOBS_INVALID_CONFIG',
         "prefix must be letters, digits, '.', '_', ':' and '-'",
       )
     }
+    if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) {
+      throw new JobsError(
+        'JOBS_INVALID_CONFIG',
+        `shards must be a whole number from 1 to ${MOST_SHARDS}, not ${String(shards)}`,
+      )
+    }
     const { maxCounts, maxAges } = resolveHistory(history)
     const { sender, open } = serversOf(options as ServerSource)
     this.#maxAges = maxAges
     this.#sender = sender
-    this.#caller = new FunctionsCaller(
+    this.#caller = new FunctionsCaller({
       sender,
       prefix,
-      systemPorts.random,
+      shards: new Shards(prefix, shards),
+      random: systemPorts.random,
       maxCounts,
       now,
-      confirmationsOf(options),
-    )
+      confirmations: confirmationsOf(options),
+    })
     this.#registry = new QueueRegistry(this.#caller)
     this.#giveBack = new GiveBack(this.#caller)
     this.#wakeUps = new WakeUps(open, prefix)

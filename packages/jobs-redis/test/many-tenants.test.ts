@@ -3,6 +3,8 @@ import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
+import { baseOf } from '../src/keys.ts'
+import { Shards } from '../src/shards.ts'
 import { serversOf } from '../src/servers.ts'
 
 // Servers and connections take their time where many tests run at once.
@@ -48,10 +50,16 @@ test('a pause of each of very many tenants holds once it has resolved, and so do
 async function sayAndDie(limits: object): Promise<void> {
   const connection = serversOf({ url: redis.url }).sender
   const maxCounts = ['10', '10', '10'] as const
-  const caller = new FunctionsCaller(connection, prefix, systemPorts.random, maxCounts, undefined)
+  const caller = new FunctionsCaller({
+    sender: connection,
+    prefix: prefix,
+    shards: new Shards(prefix, 1),
+    random: systemPorts.random,
+    maxCounts,
+  })
   const scope = ['t*', '', JSON.stringify({ tenantId: EACH_TENANT })]
   const args = ['1', ...scope, 'operator', JSON.stringify(limits)]
-  expect(await caller.call('setLimits', [QUEUE], args)).toEqual([1])
+  expect(await caller.call('setLimits', [baseOf(prefix, QUEUE)], args)).toEqual([1])
   connection.close()
 }
 

@@ -16,10 +16,10 @@ export function redisHarness(redis: () => TestRedis): StoreHarness {
 }
 
 /** The same on a cluster that goes with all that is in it. */
-export function clusterHarness(cluster: () => RedisCluster): StoreHarness {
+export function clusterHarness(cluster: () => RedisCluster, shards: number): StoreHarness {
   let opened = 0
   const harness = harnessOf(() => {
-    const options = { url: cluster().url, prefix: `case-${opened++}` }
+    const options = { url: cluster().url, prefix: `case-${shards}-${opened++}`, shards }
     return { options, empty: () => Promise.resolve() }
   })
   return { ...harness, largestBacklog: 10_000 }

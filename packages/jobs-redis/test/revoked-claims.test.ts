@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { CommandSender } from '../src/connection.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
+import { baseOf } from '../src/keys.ts'
+import { Shards } from '../src/shards.ts'
 import { serversOf } from '../src/servers.ts'
 import { claimArguments, type ClaimReply } from '../src/operations/claim.ts'
 
@@ -28,7 +30,13 @@ beforeAll(async () => {
   redis = await createTestRedis()
   connection = serversOf({ url: redis.url }).sender
   const maxCounts = ['10', '10', '10'] as const
-  caller = new FunctionsCaller(connection, redis.prefix, systemPorts.random, maxCounts, undefined)
+  caller = new FunctionsCaller({
+    sender: connection,
+    prefix: redis.prefix,
+    shards: new Shards(redis.prefix, 1),
+    random: systemPorts.random,
+    maxCounts,
+  })
 }, 600_000)
 afterAll(async () => {
   connection.close()
@@ -37,7 +45,7 @@ afterAll(async () => {
 
 async function claimAs(random: string): Promise<number> {
   const args = [...claimArguments(request), '', '0', '0']
-  const reply = await caller.call('settle', [QUEUE], args, { random })
+  const reply = await caller.call('settle', [baseOf(redis.prefix, QUEUE)], args, { random })
   const [, , , [jobs]] = reply as readonly [unknown, unknown, unknown, ClaimReply]
   return jobs.length / 2
 }
@@ -49,10 +57,10 @@ test('a claim that was given up is undone, and one that arrives afterwards takes
   const late = systemPorts.random.hex(16)
 
   expect(await claimAs(early)).toBe(3)
-  expect(await caller.call('giveBack', [QUEUE], [early])).toBe(3)
+  expect(await caller.call('giveBack', [baseOf(redis.prefix, QUEUE)], [early])).toBe(3)
   expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 3, running: 0 })
 
-  expect(await caller.call('giveBack', [QUEUE], [late])).toBe(0)
+  expect(await caller.call('giveBack', [baseOf(redis.prefix, QUEUE)], [late])).toBe(0)
   expect(await claimAs(late)).toBe(0)
   expect((await store.claim(request)).jobs.map(({ attempts }) => attempts)).toEqual([1, 1, 1])
   await store.close()

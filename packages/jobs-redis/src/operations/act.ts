@@ -2,7 +2,7 @@ import type { ActionResult, CallOptions, JobRef } from '@cgk/jobs-core'
 import { decodeRecord, type JobReply } from '../decode-record.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import { refArguments } from './get.ts'
-import { perQueue } from './per-queue.ts'
+import { perShard } from './per-shard.ts'
 
 type Answer = 0 | readonly ['changed' | 'unchanged' | 'keyTaken', JobReply, string]
 
@@ -13,8 +13,8 @@ export function act(
   refs: readonly JobRef[],
   options?: CallOptions,
 ): Promise<readonly ActionResult[]> {
-  return perQueue(refs, async (queue, ofQueue) => {
-    const reply = await caller.call('act', [queue], [action, ...refArguments(ofQueue)], options)
+  return perShard(caller.shards, refs, async (shard, ofShard, queue) => {
+    const reply = await caller.call('act', [shard], [action, ...refArguments(ofShard)], options)
     const [series, answers] = reply as readonly [string, readonly Answer[]]
     return answers.map((answer): ActionResult => {
       if (answer === 0) return { status: 'notFound' }

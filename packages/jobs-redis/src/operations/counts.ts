@@ -19,8 +19,16 @@ export async function counts(
   { queue, tenantId }: Parameters<JobCatalog['counts']>[0],
   options?: CallOptions,
 ): Promise<JobCounts> {
-  const scope = tenantId === undefined ? [] : [tenantText(tenantId)]
-  const tally = (await caller.call('counts', [queue], scope, options)) as readonly number[]
-  const entries = STATUSES.map((status, index) => [status, tally[index] ?? 0])
+  const ofAll = tenantId === undefined
+  const shards = ofAll ? caller.shards.all(queue) : [caller.shards.of(queue, tenantId)]
+  const scope = ofAll ? [] : [tenantText(tenantId)]
+  const replies = await Promise.all(
+    shards.map((shard) => caller.call('counts', [shard], scope, options)),
+  )
+  const tallies = replies as readonly (readonly number[])[]
+  const entries = STATUSES.map((status, index) => [
+    status,
+    tallies.reduce((sum, tally) => sum + (tally[index] ?? 0), 0),
+  ])
   return Object.fromEntries(entries) as Record<JobStatus, number>
 }

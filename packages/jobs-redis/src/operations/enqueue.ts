@@ -10,6 +10,7 @@ import { jobArguments } from '../encode-job.ts'
 import { halfDoneError } from '../errors.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
+import type { Shards } from '../shards.ts'
 
 /** What became of one job: a serial, or a letter and what it means. See `lua/enqueuer.ts`. */
 export type EnqueueReply =
@@ -29,7 +30,7 @@ type Reply =
 
 /**
  * Stores jobs, of one queue as a rule; of several all or none as well. On a cluster that takes a call a
- * queue: all are asked whether they would, and then told to.
+ * shard: all are asked whether they would, and then told to.
  */
 export async function enqueue(
   caller: FunctionsCaller,
@@ -38,7 +39,7 @@ export async function enqueue(
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
-  const batches = batchesOf(jobs)
+  const batches = batchesOf(caller.shards, jobs)
   await registry.add(
     batches.map(({ queue }) => queue),
     options,
@@ -50,8 +51,8 @@ export async function enqueue(
         String(places.length),
         ...jobArguments(places.map((place) => jobs[place]!)),
       ])
-      const queues = part.map(({ queue }) => queue)
-      return caller.call(name, queues, args, options) as Promise<Reply>
+      const shards = part.map(({ shard }) => shard)
+      return caller.call(name, shards, args, options) as Promise<Reply>
     })
     return Promise.all(calls)
   }
@@ -94,15 +95,17 @@ export function toEnqueueResult(
 
 interface Batch {
   readonly queue: string
+  readonly shard: string
   /** Where its jobs are in the call. */
   readonly places: number[]
 }
 
-function batchesOf(jobs: readonly NewJob[]): readonly Batch[] {
+function batchesOf(shards: Shards, jobs: readonly NewJob[]): readonly Batch[] {
   const batches = new Map<string, Batch>()
-  for (const [place, { queue }] of jobs.entries()) {
-    const batch = batches.get(queue)
-    if (batch === undefined) batches.set(queue, { queue, places: [place] })
+  for (const [place, { queue, tenantId }] of jobs.entries()) {
+    const shard = shards.of(queue, tenantId)
+    const batch = batches.get(shard)
+    if (batch === undefined) batches.set(shard, { queue, shard, places: [place] })
     else batch.places.push(place)
   }
   return [...batches.values()]

@@ -12,7 +12,7 @@ import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import { toEnqueueResult, type EnqueueReply } from './enqueue.ts'
 import { refArguments } from './get.ts'
-import { perQueue } from './per-queue.ts'
+import { perShard } from './per-shard.ts'
 
 type Reply =
   | readonly ['existing', string]
@@ -32,7 +32,12 @@ export async function enqueueGroups(
   const { queue, tenantId } = root
   await registry.add([queue], options)
   const args = groups.map(encodeGroup)
-  const reply = (await caller.call('enqueueGroups', [queue], args, options)) as Reply
+  const reply = (await caller.call(
+    'enqueueGroups',
+    [caller.shards.of(queue, tenantId)],
+    args,
+    options,
+  )) as Reply
   switch (reply[0]) {
     case 'existing':
       return { status: 'existing', group: toRecord(root, reply[1]) }
@@ -63,10 +68,10 @@ export function getGroups(
   refs: readonly GroupRef[],
   options?: CallOptions,
 ): Promise<readonly (GroupRecord | null)[]> {
-  return perQueue(refs, async (queue, ofQueue) => {
-    const reply = await caller.call('getGroups', [queue], refArguments(ofQueue), options)
+  return perShard(caller.shards, refs, async (shard, ofShard) => {
+    const reply = await caller.call('getGroups', [shard], refArguments(ofShard), options)
     return (reply as readonly (string | 0)[]).map((text, index) =>
-      text === 0 ? null : toRecord(ofQueue[index]!, text),
+      text === 0 ? null : toRecord(ofShard[index]!, text),
     )
   })
 }

@@ -1,19 +1,21 @@
-import type {
-  CallOptions,
-  JobControls,
-  LimitChange,
-  Limits,
-  LimitScope,
-  LimitState,
-  StoredLimits,
+import {
+  EACH_TENANT,
+  type CallOptions,
+  type JobControls,
+  type LimitChange,
+  type Limits,
+  type LimitScope,
+  type LimitState,
+  type StoredLimits,
 } from '@cgk/jobs-core'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
-import { perQueue } from './per-queue.ts'
+import type { Shards } from '../shards.ts'
+import { checkShares, shareOf, wholeOf, wholeState } from './queue-limits.ts'
 
 /**
  * Changes what is said about scopes, of one queue as a rule; of several all or none as well, but on a
- * cluster queue by queue.
+ * cluster shard by shard.
  */
 export async function setLimits(
   caller: FunctionsCaller,
@@ -22,19 +24,31 @@ export async function setLimits(
   options?: CallOptions,
 ): Promise<void> {
   if (changes.length === 0) return
-  const queues = [...new Set(changes.map(({ scope }) => scope.queue))]
-  await registry.add(queues, options)
+  const { count } = caller.shards
+  for (const { scope, limits } of changes) {
+    if (scope.tenantId === undefined) checkShares(scope.queue, limits, count)
+  }
+  await registry.add([...new Set(changes.map(({ scope }) => scope.queue))], options)
+  const byShard = new Map<string, LimitChange[]>()
+  for (const change of changes) {
+    const { scope, limits } = change
+    for (const [index, shard] of shardsOf(caller.shards, scope).entries()) {
+      const share = scope.tenantId === undefined ? shareOf(limits, index, count) : limits
+      byShard.set(shard, [...(byShard.get(shard) ?? []), { ...change, limits: share }])
+    }
+  }
   await Promise.all(
-    caller.partsOf(queues).map(async (part) => {
-      const args = part.flatMap((queue) => {
-        const ofQueue = changes.filter(({ scope }) => scope.queue === queue)
-        return [String(ofQueue.length), ...ofQueue.flatMap(changeArguments)]
-      })
-      const reply = (await caller.call('setLimits', part, args, options)) as readonly number[]
-      for (const [index, queue] of part.entries()) {
+    caller.partsOf([...byShard]).map(async (part) => {
+      const args = part.flatMap(([, ofShard]) => [
+        String(ofShard.length),
+        ...ofShard.flatMap(changeArguments),
+      ])
+      const shards = part.map(([shard]) => shard)
+      const reply = (await caller.call('setLimits', shards, args, options)) as readonly number[]
+      for (const [index, shard] of shards.entries()) {
         // Until every tenant's lane keeps to it, a claim might not.
         for (let left: unknown = reply[index]; left !== 0;) {
-          left = await caller.call('applyLimits', [queue], [], options)
+          left = await caller.call('applyLimits', [shard], [], options)
         }
       }
     }),
@@ -42,20 +56,29 @@ export async function setLimits(
 }
 
 /** What was said about scopes, what applies and how they stand. */
-export function getLimits(
+export async function getLimits(
   caller: FunctionsCaller,
   scopes: readonly LimitScope[],
   options?: CallOptions,
 ): Promise<readonly LimitState[]> {
-  return perQueue(scopes, async (queue, ofQueue) => {
-    const reply = await caller.call('getLimits', [queue], ofQueue.flatMap(scopeName), options)
-    return (reply as readonly string[]).map((text, index) => {
-      const state = JSON.parse(text) as Omit<LimitState, 'scope' | 'breaker'> & {
-        readonly breaker?: LimitState['breaker']
+  const asked = scopes.flatMap((scope, place) =>
+    shardsOf(caller.shards, scope).map((shard) => ({ scope, place, shard })),
+  )
+  const states = scopes.map((): LimitState[] => [])
+  await Promise.all(
+    [...Map.groupBy(asked, ({ shard }) => shard)].map(async ([shard, ofShard]) => {
+      const names = ofShard.flatMap(({ scope }) => scopeName(scope))
+      const reply = await caller.call('getLimits', [shard], names, options)
+      for (const [index, text] of (reply as readonly string[]).entries()) {
+        const { scope, place } = ofShard[index]!
+        const state = JSON.parse(text) as Omit<LimitState, 'scope' | 'breaker'> & {
+          readonly breaker?: LimitState['breaker']
+        }
+        states[place]!.push({ breaker: null, ...state, scope })
       }
-      return { breaker: null, ...state, scope: ofQueue[index]! }
-    })
-  })
+    }),
+  )
+  return states.map((ofScope) => (isOfQueue(ofScope[0]!) ? wholeState(ofScope) : ofScope[0]!))
 }
 
 /** One page of what was said, in an order of names. */
@@ -64,12 +87,19 @@ export async function listLimits(
   { queue, tenantId, limit, cursor }: Parameters<JobControls['listLimits']>[0],
   options?: CallOptions,
 ): ReturnType<JobControls['listLimits']> {
-  const reply = await caller.call('listLimits', [queue], [], options)
-  const entries = (reply as readonly (readonly [string, string])[])
-    .map(([scopeText, said]) => ({ name: scopeText, said }))
-    .filter(({ name }) => cursor === undefined || name > cursor)
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, said }) => ({ name, stored: toStored(queue, name, said) }))
+  const replies = await Promise.all(
+    caller.shards.all(queue).map((shard) => caller.call('listLimits', [shard], [], options)),
+  )
+  const byName = new Map<string, StoredLimits[]>()
+  for (const [name, said] of (
+    replies as readonly (readonly (readonly [string, string])[])[]
+  ).flat()) {
+    byName.set(name, [...(byName.get(name) ?? []), toStored(queue, name, said)])
+  }
+  const entries = [...byName]
+    .filter(([name]) => cursor === undefined || name > cursor)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, ofShards]) => ({ name, stored: wholeStored(ofShards) }))
     .filter(({ stored }) => tenantId === undefined || stored.scope.tenantId === tenantId)
   const page = entries.slice(0, limit)
   return {
@@ -84,7 +114,28 @@ export async function isPaused(
   scope: LimitScope,
   options?: CallOptions,
 ): Promise<boolean> {
-  return (await caller.call('isPaused', [scope.queue], scopeName(scope), options)) === 1
+  const [shard] = shardsOf(caller.shards, scope)
+  return (await caller.call('isPaused', [shard!], scopeName(scope), options)) === 1
+}
+
+/** Where something is said about a scope: in the tenant's shard; in all, if it is not about one tenant. */
+function shardsOf(shards: Shards, { queue, tenantId }: LimitScope): readonly string[] {
+  const isOfMany = tenantId === undefined || tenantId === EACH_TENANT
+  return isOfMany ? shards.all(queue) : [shards.of(queue, tenantId)]
+}
+
+function isOfQueue({ scope }: Pick<StoredLimits, 'scope'>): boolean {
+  return scope.tenantId === undefined
+}
+
+function wholeStored(ofShards: readonly StoredLimits[]): StoredLimits {
+  const [first] = ofShards as readonly [StoredLimits]
+  if (!isOfQueue(first)) return first
+  return {
+    scope: first.scope,
+    operator: wholeOf(ofShards.map(({ operator }) => operator)),
+    directory: wholeOf(ofShards.map(({ directory }) => directory)),
+  }
 }
 
 /** A scope as `lua/limits.ts` names it: whose it is, and what of it. */

@@ -1,6 +1,7 @@
 import type { CallOptions, JobControls, TenantStanding } from '@cgk/jobs-core'
 import { tenantText } from '../encode-job.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
+import { perShard } from './per-shard.ts'
 
 type Standing = readonly [leased: number, waiting: number, isPaused: number, oldestDueAt: string]
 
@@ -14,21 +15,36 @@ export async function listTenants(
   options?: CallOptions,
 ): ReturnType<JobControls['listTenants']> {
   const all =
-    tenantId === undefined
-      ? ((await caller.call('tenants', [queue], [], options)) as readonly string[])
-      : [tenantText(tenantId)]
+    tenantId === undefined ? await tenantsOf(caller, queue, options) : [tenantText(tenantId)]
   const names = all.filter((name) => cursor === undefined || name > cursor).toSorted(byUnits)
   const tenants: TenantStanding[] = []
   for (let from = 0; from < names.length && tenants.length <= limit; from += MOST_ASKED) {
     const asked = names.slice(from, from + Math.min(MOST_ASKED, 2 * limit + 1))
-    const reply = await caller.call('tenants', [queue], asked, options)
-    tenants.push(...standingsOf(asked, reply as readonly (0 | Standing)[]))
+    const refs = asked.map((name) => ({ queue, tenantId: name || null, name }))
+    const standings = await perShard(caller.shards, refs, async (shard, ofShard) => {
+      const names = ofShard.map(({ name }) => name)
+      const reply = await caller.call('tenants', [shard], names, options)
+      // Of a shard that has never had a job the answer is empty.
+      return names.map((_, index) => (reply as readonly (0 | Standing)[])[index] ?? 0)
+    })
+    tenants.push(...standingsOf(asked, standings))
   }
   const page = tenants.slice(0, limit)
   return {
     tenants: page,
     nextCursor: tenants.length > limit ? tenantText(page.at(-1)!.tenantId) : null,
   }
+}
+
+async function tenantsOf(
+  caller: FunctionsCaller,
+  queue: string,
+  options: CallOptions | undefined,
+): Promise<readonly string[]> {
+  const replies = await Promise.all(
+    caller.shards.all(queue).map((shard) => caller.call('tenants', [shard], [], options)),
+  )
+  return (replies as readonly (readonly string[])[]).flat()
 }
 
 function standingsOf(

@@ -1,7 +1,7 @@
 import type { AttemptReport, CallOptions } from '@cgk/jobs-core'
 import { tenantText } from '../encode-job.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
-import { perQueue } from './per-queue.ts'
+import { perShard } from './per-shard.ts'
 
 /** Stores what running attempts tell. */
 export function report(
@@ -9,15 +9,19 @@ export function report(
   reports: readonly AttemptReport[],
   options?: CallOptions,
 ): Promise<readonly boolean[]> {
-  const items = reports.map((each) => ({ queue: each.lease.queue, each }))
-  return perQueue(items, async (queue, ofQueue) => {
-    const args = ofQueue.flatMap(({ each: { lease, progress, log, effects } }) => [
+  const items = reports.map((each) => ({
+    queue: each.lease.queue,
+    tenantId: each.lease.tenantId,
+    each,
+  }))
+  return perShard(caller.shards, items, async (shard, ofShard) => {
+    const args = ofShard.flatMap(({ each: { lease, progress, log, effects } }) => [
       tenantText(lease.tenantId),
       lease.id,
       lease.token,
       JSON.stringify({ p: progress, l: log, e: effects }),
     ])
-    const reply = (await caller.call('report', [queue], args, options)) as readonly number[]
+    const reply = (await caller.call('report', [shard], args, options)) as readonly number[]
     return reply.map((isCurrent) => isCurrent === 1)
   })
 }

@@ -3,6 +3,7 @@ import {
   JobsError,
   type AdvanceResult,
   type CallOptions,
+  type NewJob,
   type ScheduleAdvance,
   type ScheduleEnd,
   type SchedulePut,
@@ -13,8 +14,9 @@ import {
 import { jobArguments, tenantText } from '../encode-job.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
+import type { Shards } from '../shards.ts'
 import { toEnqueueResult, type EnqueueReply } from './enqueue.ts'
-import { perQueue } from './per-queue.ts'
+import { perShard } from './per-shard.ts'
 
 /** A row as `lua/schedules.ts` keeps it. */
 interface Row {
@@ -39,6 +41,9 @@ interface Row {
   }
 }
 
+/** When to look again for what a node that did not answer may have. */
+const FAILURE_PAUSE_MS = 1_000
+
 /** Between the parts of a name: no tenant and no id has it. */
 const SEPARATOR = '\n'
 
@@ -54,7 +59,12 @@ export async function putSchedule(
   const seen = expected && JSON.stringify({ ...seenOf(expected), paused: expected.paused })
   const value = JSON.stringify({ spec, paused, nextAt: instantText(nextAt) })
   const args = [fieldOf(put), seen ?? '', value]
-  const reply = await caller.call('putSchedule', [queue], args, options)
+  const reply = await caller.call(
+    'putSchedule',
+    [caller.shards.of(queue, put.tenantId)],
+    args,
+    options,
+  )
   const [status, text] = reply as readonly ['stored' | 'stale', string]
   const schedule = text === '' ? null : toRecord(queue, fieldOf(put), text)
   return status === 'stored' ? { status, schedule: schedule! } : { status, schedule }
@@ -67,9 +77,9 @@ export async function getSchedules(
   options?: CallOptions,
 ): ReturnType<ScheduleStore['getSchedules']> {
   let now = 0
-  const schedules = await perQueue(refs, async (queue, ofQueue) => {
-    const fields = ofQueue.map(fieldOf)
-    const reply = await caller.call('getSchedules', [queue], fields, options)
+  const schedules = await perShard(caller.shards, refs, async (shard, ofShard, queue) => {
+    const fields = ofShard.map(fieldOf)
+    const reply = await caller.call('getSchedules', [shard], fields, options)
     const [itsNow, rows] = reply as readonly [string, readonly string[]]
     now = Number(itsNow)
     return rows.map((text, index) => (text === '' ? null : toRecord(queue, fields[index]!, text)))
@@ -86,8 +96,11 @@ export async function listSchedules(
   if (cursor !== '' && !cursor.includes(SEPARATOR)) {
     throw new JobsError('JOBS_INVALID_OPTION', 'the cursor is not one that this store handed out')
   }
-  const all = (await caller.call('listSchedules', [queue], [], options)) as readonly string[]
-  const fields = all
+  const replies = await Promise.all(
+    caller.shards.all(queue).map((shard) => caller.call('listSchedules', [shard], [], options)),
+  )
+  const fields = (replies as readonly (readonly string[])[])
+    .flat()
     .filter((field) => field > cursor)
     .filter((field) => tenantId === undefined || refOf(queue, field).tenantId === tenantId)
     .toSorted((a, b) => (a < b ? -1 : 1))
@@ -110,9 +123,9 @@ export async function dueSchedules(
   { queues, limit }: { readonly queues: readonly string[]; readonly limit: number },
   options?: CallOptions,
 ): ReturnType<ScheduleStore['dueSchedules']> {
-  const replies = await Promise.all(
-    [...new Set(queues)].map(async (queue) => {
-      const reply = await caller.call('dueSchedules', [queue], [String(limit)], options)
+  const outcomes = await Promise.allSettled(
+    shardsOf(caller.shards, queues).map(async ({ queue, shard }) => {
+      const reply = await caller.call('dueSchedules', [shard], [String(limit)], options)
       const [now, fields, rows, next] = reply as readonly [
         string,
         readonly string[],
@@ -123,9 +136,17 @@ export async function dueSchedules(
       return { now: Number(now), due, nextAt: next === '' ? Infinity : Number(next) }
     }),
   )
+  const replies = outcomes.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
+  const failure = outcomes.find((each) => each.status === 'rejected')
+  // Where one node of a cluster is down, the schedules of the others go on.
+  if (failure !== undefined && replies.length === 0) throw failure.reason
   const now = Math.max(0, ...replies.map((reply) => reply.now))
   const due = replies.flatMap((reply) => reply.due).toSorted((a, b) => a.nextAt! - b.nextAt!)
-  const nextAt = Math.min(due[limit]?.nextAt ?? Infinity, ...replies.map((reply) => reply.nextAt))
+  const nextAt = Math.min(
+    due[limit]?.nextAt ?? Infinity,
+    failure === undefined ? Infinity : now + FAILURE_PAUSE_MS,
+    ...replies.map((reply) => reply.nextAt),
+  )
   return {
     now,
     schedules: due.slice(0, limit),
@@ -140,21 +161,22 @@ export function advanceSchedules(
   advances: readonly ScheduleAdvance[],
   options?: CallOptions,
 ): Promise<readonly AdvanceResult[]> {
-  return perQueue(advances, async (queue, ofQueue) => {
+  return perShard(caller.shards, advances, async (shard, ofShard, queue) => {
+    for (const advance of ofShard) checkTenants(caller.shards, shard, advance)
     await registry.add([queue], options)
-    const args = ofQueue.flatMap(advanceArguments)
-    const reply = await caller.call('advanceSchedules', [queue], args, options)
+    const args = ofShard.flatMap(advanceArguments)
+    const reply = await caller.call('advanceSchedules', [shard], args, options)
     const answer = reply as
       | readonly ['conflict', number, number, string]
       | readonly ['advanced', string, string, readonly (0 | readonly EnqueueReply[])[]]
     if (answer[0] === 'conflict') {
-      const jobs = ofQueue[answer[1]]!.ticks.flatMap((tick) => tick.jobs)
+      const jobs = ofShard[answer[1]]!.ticks.flatMap((tick) => tick.jobs)
       throw idConflict(jobs, answer[2], answer[3])
     }
     const [, now, series, results] = answer
     return results.map((ofOne, index): AdvanceResult => {
       if (ofOne === 0) return { status: 'stale' }
-      const jobs = ofQueue[index]!.ticks.flatMap((tick) => tick.jobs)
+      const jobs = ofShard[index]!.ticks.flatMap((tick) => tick.jobs)
       const from = { queue, now, series }
       return {
         status: 'advanced',
@@ -170,10 +192,29 @@ export function removeSchedules(
   refs: readonly ScheduleRef[],
   options?: CallOptions,
 ): Promise<readonly boolean[]> {
-  return perQueue(refs, async (queue, ofQueue) => {
-    const reply = await caller.call('removeSchedules', [queue], ofQueue.map(fieldOf), options)
+  return perShard(caller.shards, refs, async (shard, ofShard) => {
+    const reply = await caller.call('removeSchedules', [shard], ofShard.map(fieldOf), options)
     return (reply as readonly number[]).map((wasThere) => wasThere === 1)
   })
+}
+
+function shardsOf(
+  shards: Shards,
+  queues: readonly string[],
+): readonly { readonly queue: string; readonly shard: string }[] {
+  return [...new Set(queues)].flatMap((queue) =>
+    shards.all(queue).map((shard) => ({ queue, shard })),
+  )
+}
+
+/** What a schedule does is one transition, in one shard. */
+function checkTenants(shards: Shards, shard: string, { queue, id, ticks }: ScheduleAdvance): void {
+  const isElsewhere = ({ tenantId }: NewJob): boolean => shards.of(queue, tenantId) !== shard
+  if (!ticks.some(({ jobs }) => jobs.some(isElsewhere))) return
+  throw new JobsError(
+    'JOBS_UNSUPPORTED',
+    `schedule ${id} of queue ${queue} makes jobs of tenants in other shards: a schedule for each tenant needs a Redis store with one shard`,
+  )
 }
 
 function fieldOf({ tenantId, id }: Pick<ScheduleRef, 'tenantId' | 'id'>): string {

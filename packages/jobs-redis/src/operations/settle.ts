@@ -2,57 +2,42 @@ import type {
   CallOptions,
   ClaimRequest,
   ClaimResult,
-  Random,
   Settlement,
   SettleResult,
 } from '@cgk/jobs-core'
-import { jobArguments, tenantText } from '../encode-job.ts'
-import type { FunctionsCaller } from '../functions-caller.ts'
-import type { GiveBack } from '../give-back.ts'
-import { runArguments, splitSettlements } from '../plain-runs.ts'
-import type { QueueRegistry } from '../queue-registry.ts'
-import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
-
-type ResultReply = Extract<SettleResult, string> | readonly [number, string]
-
-/** Of runs of plain jobs: 1 where all were settled, else the result of each. */
-type Reply = readonly [
-  readonly (1 | readonly ResultReply[])[],
-  readonly ResultReply[],
-  string,
-  ClaimReply | readonly [],
-]
+import type { Shards } from '../shards.ts'
+import { visit, visitOthers, type Visit } from './claim-in-turn.ts'
+import { giveBack, settleInShard, type SettleTools } from './settle-in-shard.ts'
 
 interface Part {
+  readonly shard: string
   readonly queue: string
   readonly places: number[]
 }
 
-/** What settling and claiming is done with. */
-export interface SettleTools {
-  readonly caller: FunctionsCaller
-  readonly registry: QueueRegistry
-  readonly giveBack: GiveBack
-  readonly random: Random
-}
-
-/** Ends attempts and claims, in one call a queue. */
+/** Ends attempts and claims, in one call a shard. */
 export async function settle(
   tools: SettleTools,
   request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
   options?: CallOptions,
 ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
   const { settlements, claim } = request
+  const { caller, registry, random } = tools
+  if (claim !== undefined) await registry.add([claim.queue], options)
+  const [first, ...others] = claim === undefined ? [] : caller.shards.inTurn(claim.queue)
+  const claiming = claim && { claim, shard: first!, nonce: random.hex(16) }
   const results: SettleResult[] = []
-  let claimed: ClaimResult | null = null
-  if (claim !== undefined) await tools.registry.add([claim.queue], options)
-  const nonce = tools.random.hex(16)
+  let claimed: Visit | undefined
   // On one connection the claim is behind all settlements.
   const outcomes = await Promise.allSettled(
-    partsOf(settlements, claim).map(async ({ queue, places }) => {
+    partsOf(caller.shards, settlements, claim, first).map(async ({ shard, queue, places }) => {
+      if (claiming?.shard === shard && places.length === 0) {
+        claimed = await visit(tools, claiming, others.length > 0, options)
+        return
+      }
       const ofPart = places.map((place) => settlements[place]!)
-      const claiming = claim?.queue === queue ? { claim, nonce } : undefined
-      const answer = await settleIn(tools, queue, ofPart, claiming, options)
+      const claimingHere = claiming?.shard === shard ? claiming : undefined
+      const answer = await settleInShard(tools, { shard, queue }, ofPart, claimingHere, options)
       for (const [at, place] of places.entries()) results[place] = answer.results[at]!
       claimed = answer.claimed ?? claimed
     }),
@@ -60,97 +45,30 @@ export async function settle(
   const failure = outcomes.find(({ status }) => status === 'rejected')
   if (failure?.status === 'rejected') {
     // Nobody hears of what was claimed beside it.
-    if (claimed !== null) tools.giveBack.claimOf(claim!.queue, nonce, claim!.leaseMs)
+    if (claimed !== undefined && 'jobs' in claimed) giveBack(tools, claiming!)
     throw failure.reason
   }
-  return { results, claimed }
+  if (claiming === undefined) return { results, claimed: null }
+  return { results, claimed: await visitOthers(tools, claiming, claimed!, others, options) }
 }
 
-async function settleIn(
-  { caller, giveBack }: SettleTools,
-  queue: string,
-  settlements: readonly Settlement[],
-  claiming: { readonly claim: ClaimRequest; readonly nonce: string } | undefined,
-  options: CallOptions = {},
-): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
-  const { runs, others } = splitSettlements(settlements)
-  const args = [
-    ...claimArguments(claiming?.claim),
-    ...runArguments(runs, settlements),
-    String(others.length),
-    ...others.flatMap((place) => settlementArguments(settlements[place]!)),
-  ]
-  const toResults = ([ofRuns, ofOthers]: Reply): readonly SettleResult[] => {
-    const results: SettleResult[] = []
-    for (const [index, { places }] of runs.entries()) {
-      const reply = ofRuns[index]!
-      for (const [at, place] of places.entries()) {
-        results[place] = reply === 1 ? 'settled' : toSettleResult(reply[at]!)
-      }
-    }
-    for (const [index, place] of others.entries()) results[place] = toSettleResult(ofOthers[index]!)
-    return results
-  }
-  if (claiming === undefined) {
-    const reply = (await caller.call('settle', [queue], args, options)) as Reply
-    return { results: toResults(reply), claimed: null }
-  }
-  const { claim, nonce } = claiming
-  let isSent = false
-  const onSent = (): void => void (isSent = true)
-  try {
-    const sent = { ...options, random: nonce, onSent }
-    const reply = (await caller.call('settle', [queue], args, sent)) as Reply
-    const from = { queue, series: reply[2], worker: claim.worker, nonce }
-    return { results: toResults(reply), claimed: toClaimResult(from, reply[3] as ClaimReply) }
-  } catch (error) {
-    if (isSent) giveBack.claimOf(queue, nonce, claim.leaseMs)
-    throw error
-  }
-}
-
-/** The queue that is claimed from comes last. */
+/** @param last - the shard that is claimed from: it has a part, and comes last. */
 function partsOf(
+  shards: Shards,
   settlements: readonly Settlement[],
   claim: ClaimRequest | undefined,
+  last: string | undefined,
 ): readonly Part[] {
   const parts = new Map<string, Part>()
   for (const [place, { lease }] of settlements.entries()) {
-    const part = parts.get(lease.queue)
-    if (part === undefined) parts.set(lease.queue, { queue: lease.queue, places: [place] })
+    const { queue, tenantId } = lease
+    const shard = shards.of(queue, tenantId)
+    const part = parts.get(shard)
+    if (part === undefined) parts.set(shard, { shard, queue, places: [place] })
     else part.places.push(place)
   }
-  if (claim === undefined) return [...parts.values()]
-  const last = parts.get(claim.queue) ?? { queue: claim.queue, places: [] }
-  parts.delete(claim.queue)
-  return [...parts.values(), last]
-}
-
-const LETTERS = { complete: 'c', retry: 'r', release: 'l', fail: 'f' } as const
-
-/** See `functions/settle.ts`. */
-function settlementArguments(settlement: Settlement): string[] {
-  const { lease, outcome, followUps, discard, headers } = settlement
-  let code: string = LETTERS[outcome.type]
-  const values: string[] = []
-  const add = (letter: string, ...more: readonly string[]): void => {
-    code += letter
-    values.push(...more)
-  }
-  if (discard) add('d')
-  if (outcome.type === 'complete' && outcome.result !== null) add('t', outcome.result)
-  if (outcome.type === 'retry' || outcome.type === 'fail') add('t', JSON.stringify(outcome.error))
-  if (outcome.type === 'fail' && outcome.error.retryable) add('y')
-  if (outcome.type === 'retry' || outcome.type === 'release') add('m', String(outcome.delayMs))
-  if (outcome.type === 'release' && outcome.pauseLimiterMs !== undefined) {
-    add('p', String(outcome.pauseLimiterMs))
-  }
-  if (headers !== undefined) add('h', headers)
-  if (followUps.length > 0) add('f', String(followUps.length), ...jobArguments(followUps))
-  return [tenantText(lease.tenantId), lease.id, lease.token, code, ...values]
-}
-
-function toSettleResult(reply: ResultReply): SettleResult {
-  if (typeof reply === 'string') return reply
-  return { status: 'conflict', index: reply[0], holderName: reply[1] }
+  if (claim === undefined || last === undefined) return [...parts.values()]
+  const lastPart = parts.get(last) ?? { shard: last, queue: claim.queue, places: [] }
+  parts.delete(last)
+  return [...parts.values(), lastPart]
 }

@@ -1,0 +1,162 @@
+import { complete, EACH_TENANT, type JobStore, type NewJob } from '@cgk/jobs-core'
+import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { createRedisStore } from '../src/index.ts'
+import { Shards } from '../src/shards.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const QUEUE = 'orders'
+const SHARDS = 3
+const TENANTS = Array.from({ length: 30 }, (_, n) => `tenant-${n}`)
+const CLAIM = { queue: QUEUE, prefetch: 0, leaseMs: 60_000, worker: 'w', suspects: false }
+
+let cluster: RedisCluster
+let prefix: string
+let store: JobStore
+let opened = 0
+beforeAll(async () => {
+  cluster = await createTestRedisCluster((reason) => {
+    throw new Error(reason)
+  })
+}, 600_000)
+afterAll(() => cluster[Symbol.asyncDispose]())
+beforeEach(() => {
+  prefix = `shards-${opened++}`
+  store = createRedisStore({ url: cluster.url, prefix, shards: SHARDS })
+})
+afterEach(() => store.close())
+
+function newJob(tenantId: string | null, more: Partial<NewJob> = {}): NewJob {
+  return { queue: QUEUE, tenantId, name: 'send', payload: '{}', priority: 0, ...more }
+}
+
+test('the shards of a queue are on masters of their own, and each has its share of tenants', async () => {
+  const shards = new Shards(prefix, SHARDS)
+  const bases = shards.all(QUEUE)
+  const masters = await Promise.all(bases.map((base) => cluster.masterOf(base)))
+  expect(new Set(masters).size).toBe(SHARDS)
+  const many = Array.from({ length: 3_000 }, (_, n) => shards.of(QUEUE, `tenant-${n}`))
+  for (const base of bases) {
+    expect(many.filter((each) => each === base).length).toBeGreaterThan(800)
+  }
+})
+
+test('claims begin at each shard in its turn, and go on at others while there is room', async () => {
+  await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  const shards = new Shards(prefix, SHARDS)
+  const firsts: string[] = []
+  for (let turn = 0; turn < SHARDS; turn++) {
+    const [job] = (await store.claim({ ...CLAIM, slots: 1 })).jobs
+    firsts.push(shards.of(QUEUE, job!.tenantId))
+  }
+  expect(new Set(firsts).size).toBe(SHARDS)
+
+  const { jobs, nextDueInMs } = await store.claim({ ...CLAIM, slots: 100 })
+  expect(jobs).toHaveLength(TENANTS.length - SHARDS)
+  expect(nextDueInMs).toBeNull()
+  const { results } = await store.settle({ settlements: jobs.map((job) => complete(job)) })
+  expect(results).toEqual(jobs.map(() => 'settled'))
+})
+
+test('a concurrency of the queue is divided among its shards, and never passed', async () => {
+  await store.enqueue([...TENANTS, ...TENANTS].map((tenantId) => newJob(tenantId)))
+  const scope = { queue: QUEUE }
+  await store.setLimits([{ scope, source: 'operator', limits: { concurrency: 7 } }])
+  const [state] = await store.getLimits([scope])
+  expect(state).toMatchObject({ operator: { concurrency: 7 }, effective: { concurrency: 7 } })
+
+  const { jobs, awaitsRelease } = await store.claim({ ...CLAIM, slots: 100 })
+  expect(jobs).toHaveLength(7)
+  expect(awaitsRelease).toBe(true)
+  expect((await store.claim({ ...CLAIM, slots: 100 })).jobs).toEqual([])
+  expect(await store.getLimits([scope])).toMatchObject([{ leased: 7 }])
+  const { limits } = await store.listLimits({ queue: QUEUE, limit: 10 })
+  expect(limits).toEqual([{ scope, operator: { concurrency: 7 }, directory: {} }])
+})
+
+test('a rate of the queue is divided among its shards', async () => {
+  await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  const scope = { queue: QUEUE }
+  const rate = { limit: 1, periodMs: 3_600_000, burst: 4 }
+  await store.setLimits([{ scope, source: 'directory', limits: { rate } }])
+  expect((await store.claim({ ...CLAIM, slots: 100 })).jobs).toHaveLength(4)
+  expect(await store.getLimits([scope])).toMatchObject([{ effective: { rate } }])
+})
+
+test('a limit of the queue of which some shard would have nothing is refused, and nothing is said', async () => {
+  const scope = { queue: QUEUE }
+  const rate = { limit: 100, periodMs: 1_000, burst: 2 }
+  for (const limits of [{ concurrency: 2 }, { rate }]) {
+    await expect(store.setLimits([{ scope, source: 'operator', limits }])).rejects.toMatchObject({
+      code: 'JOBS_INVALID_LIMIT',
+      message: expect.stringMatching(/its 3 shards: it must be 3 or more, not 2$/) as string,
+    })
+  }
+  expect((await store.listLimits({ queue: QUEUE, limit: 10 })).limits).toEqual([])
+  // A tenant is in one shard, whose limits are its own.
+  const each = { queue: QUEUE, tenantId: EACH_TENANT }
+  await store.setLimits([{ scope: each, source: 'operator', limits: { concurrency: 1 } }])
+  await store.enqueue([...TENANTS, ...TENANTS].map((tenantId) => newJob(tenantId)))
+  expect((await store.claim({ ...CLAIM, slots: 100 })).jobs).toHaveLength(TENANTS.length)
+})
+
+test('lists go through the jobs of all shards once, the newest first', async () => {
+  for (const tenantId of TENANTS) await store.enqueue([newJob(tenantId)])
+  const listed: { readonly tenantId: string | null; readonly createdAt: number }[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.list({ queue: QUEUE, limit: 7, ...(cursor && { cursor }) })
+    listed.push(...page.jobs)
+    cursor = page.nextCursor ?? undefined
+  } while (cursor !== undefined)
+  expect(listed).toHaveLength(TENANTS.length)
+  expect(new Set(listed.map(({ tenantId }) => tenantId))).toEqual(new Set(TENANTS))
+  const times = listed.map(({ createdAt }) => createdAt)
+  expect(times).toEqual(times.toSorted((a, b) => b - a))
+})
+
+test('of jobs of several shards all are stored, or none', async () => {
+  await store.enqueue([newJob('tenant-0', { jobId: 'taken' })])
+  const jobs = TENANTS.map((tenantId) =>
+    newJob(tenantId, { jobId: 'taken', ...(tenantId === 'tenant-0' && { payload: '"other"' }) }),
+  )
+  await expect(store.enqueue(jobs)).rejects.toMatchObject({ code: 'JOBS_ID_CONFLICT' })
+  expect((await store.counts({ queue: QUEUE })).pending).toBe(1)
+})
+
+test('another number of shards is refused once there are jobs', async () => {
+  await store.enqueue([newJob('tenant-0')])
+  const other = createRedisStore({ url: cluster.url, prefix })
+  await expect(other.enqueue([newJob('tenant-0')])).rejects.toMatchObject({
+    code: 'JOBS_INVALID_CONFIG',
+    message: expect.stringContaining('have 3 shards, and this store was told 1') as string,
+  })
+  await other.close()
+})
+
+test.each([0, 1.5, 257])('so many shards are refused: %d', (shards) => {
+  expect(() => createRedisStore({ url: cluster.url, shards })).toThrow(
+    'shards must be a whole number from 1 to 256',
+  )
+})
+
+test('while the master of one shard is stopped the jobs of the others are claimed', async () => {
+  await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  const shards = new Shards(prefix, SHARDS)
+  const silent = shards.all(QUEUE)[1]!
+  const master = await cluster.masterOf(silent)
+  const others = TENANTS.filter((tenantId) => shards.of(QUEUE, tenantId) !== silent)
+  master.pause()
+  try {
+    const claimed: (string | null)[] = []
+    for (let call = 0; call < SHARDS; call++) {
+      const signal = AbortSignal.timeout(5_000)
+      const { jobs } = await store.claim({ ...CLAIM, slots: 100 }, { signal })
+      claimed.push(...jobs.map(({ tenantId }) => tenantId))
+    }
+    expect(claimed).toEqual(expect.arrayContaining(others))
+  } finally {
+    master.resume()
+  }
+})
