@@ -20,6 +20,10 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['pglite', '@cgk/jobs-postgres'],
   ['redis', '@cgk/jobs-redis'],
   ['rediss', '@cgk/jobs-redis'],
+  ['redis-cluster', '@cgk/jobs-redis'],
+  ['rediss-cluster', '@cgk/jobs-redis'],
+  ['redis-sentinel', '@cgk/jobs-redis'],
+  ['rediss-sentinel', '@cgk/jobs-redis'],
 ])
 
 /**

@@ -241,6 +241,8 @@ describe('an adapter that the program has installed', () => {
   test.each([
     ['redis://:secret@host', '@cgk/jobs-redis'],
     ['rediss://:secret@host', '@cgk/jobs-redis'],
+    ['redis-cluster://:secret@host?node=other', '@cgk/jobs-redis'],
+    ['redis-sentinel://:secret@host?name=jobs', '@cgk/jobs-redis'],
   ])('that is not there is named, and nothing secret of %s', async (url, name) => {
     const cwd = await projectWith('@cgk/jobs-other', '')
     const { ended } = run(OPEN, { cwd, env: { JOBS_STORE_URL: url } })
