@@ -1,4 +1,8 @@
-import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
+import {
+  createTestRedisCluster,
+  createTestRedisInstance,
+  type RedisInstance,
+} from '@cgk/test-servers'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
@@ -38,10 +42,13 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]())
 
 /** Runs a program to its end, on the store of the environment. */
-async function run(program: string): Promise<{ readonly code: unknown; readonly output: string }> {
+async function run(
+  program: string,
+  url = redis.url,
+): Promise<{ readonly code: unknown; readonly output: string }> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: PACKAGE,
-    env: { ...process.env, JOBS_STORE_URL: redis.url },
+    env: { ...process.env, JOBS_STORE_URL: url },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
@@ -53,4 +60,10 @@ async function run(program: string): Promise<{ readonly code: unknown; readonly 
 test('what one process enqueues on a redis: URL another runs, and both end by themselves', async () => {
   expect(await run(PRODUCER)).toEqual({ code: 0, output: 'enqueued' })
   expect(await run(WORKER)).toEqual({ code: 0, output: 'greeted you of rawdog' })
+}, 60_000)
+
+test('so it is on a redis-cluster: URL', async ({ skip }) => {
+  await using cluster = await createTestRedisCluster(skip)
+  expect(await run(PRODUCER, cluster.url)).toEqual({ code: 0, output: 'enqueued' })
+  expect(await run(WORKER, cluster.url)).toEqual({ code: 0, output: 'greeted you of rawdog' })
 }, 60_000)

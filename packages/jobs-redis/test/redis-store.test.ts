@@ -17,6 +17,10 @@ test.each([
   'secret',
   'redis://',
   'redis://:secret@host/shop',
+  'redis-cluster://',
+  'redis-cluster://:secret@host?node=:',
+  'redis-sentinel://:secret@host',
+  'redis-sentinel://:secret@host/shop?name=jobs',
 ])('the URL %s is refused without being repeated', (url) => {
   let refusal: unknown
   try {
@@ -66,4 +70,19 @@ test('stores of other prefixes know nothing of each other', async () => {
   expect((await other!.counts({ queue: 'orders' })).pending).toBe(0)
   await one!.close()
   await other!.close()
+})
+
+test('a server that is no node of a cluster is refused where a cluster was named', async () => {
+  const store = createRedisStore({ url: redis.url.replace('redis:', 'redis-cluster:') })
+  await expect(store.ping()).rejects.toMatchObject({
+    code: 'JOBS_INVALID_CONFIG',
+    message: expect.stringContaining('not a node of a cluster') as string,
+  })
+  await store.close()
+})
+
+test('a store has one place', () => {
+  const both = { url: redis.url, cluster: { rootNodes: [{ url: redis.url }] } }
+  expect(() => createRedisStore(both as never)).toThrow('one of url, client, cluster and sentinel')
+  expect(() => createRedisStore({ cluster: { rootNodes: [] } })).toThrow('must name a node')
 })
