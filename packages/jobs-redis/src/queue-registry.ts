@@ -19,22 +19,24 @@ export class QueueRegistry {
   async add(queues: readonly string[], options?: CallOptions): Promise<void> {
     const added = queues.filter((queue) => !this.#known.has(queue))
     if (added.length === 0) return
-    const { prefix, shards } = this.#caller
-    await this.#caller.command(['SADD', queuesKey(prefix), ...added], options)
-    const count = String(shards.count)
-    const set = ['SET', shardsKey(prefix), count, 'NX', 'GET']
-    const before = await this.#caller.command(set, options)
-    if (before !== null && before !== count) throw shardsError(prefix, before as string, count)
+    await this.#name(added, options)
     for (const queue of added) this.#known.add(queue)
   }
 
   /** All there are. Those known here are named again, lest a server that lost its data miss them. */
   async all(options?: CallOptions): Promise<readonly string[]> {
-    const known = [...this.#known]
-    this.#known.clear()
-    await this.add(known, options)
+    if (this.#known.size > 0) await this.#name([...this.#known], options)
     const reply = await this.#caller.command(['SMEMBERS', queuesKey(this.#caller.prefix)], options)
     return [...(reply as Iterable<string>)]
+  }
+
+  async #name(queues: readonly string[], options: CallOptions | undefined): Promise<void> {
+    const { prefix, shards } = this.#caller
+    await this.#caller.command(['SADD', queuesKey(prefix), ...queues], options)
+    const count = String(shards.count)
+    const set = ['SET', shardsKey(prefix), count, 'NX', 'GET']
+    const before = await this.#caller.command(set, options)
+    if (before !== null && before !== count) throw shardsError(prefix, before as string, count)
   }
 }
 

@@ -1,8 +1,10 @@
-import { complete, type JobStore, type Lease, type WakeUp } from '@cgk/jobs-core'
+import { complete, type JobStore, type WakeUp } from '@cgk/jobs-core'
 import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore, type RedisStoreOptions } from '../src/index.ts'
 import { baseOf } from '../src/keys.ts'
+import { Shards } from '../src/shards.ts'
+import { claimAgain } from './claim-again.ts'
 import { Load } from './load.ts'
 import { untilDone } from './until-done.ts'
 
@@ -37,22 +39,24 @@ function masterOf(queue: string) {
 }
 
 test('a master that is killed under load costs nothing that its replica confirmed', async () => {
-  expect(new Set(await Promise.all(QUEUES.map(masterOf))).size).toBe(3)
-  const load = new Load(openStore({ waitReplicas: 1, waitTimeoutMs: 1_000 }), QUEUES)
+  const [base] = new Shards(PREFIX, 3).all(QUEUE)
+  const load = new Load(openStore({ shards: 3, waitReplicas: 1 }), [QUEUE])
   await load.goesOn()
-  const killed = await masterOf(QUEUE)
+  const killed = await cluster.masterOf(base!)
   await killed.kill()
-  await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(killed)
+  await expect.poll(() => cluster.masterOf(base!), { timeout: 30_000 }).not.toBe(killed)
   await killed.start()
   await load.goesOn()
   await load.endsWell()
 })
 
 test('a slot that moves under load takes its jobs along', async () => {
+  expect(new Set(await Promise.all(QUEUES.map(masterOf))).size).toBe(3)
   const load = new Load(openStore(), QUEUES)
   await load.goesOn()
   for (let move = 0; move < 2; move++) {
     const before = await masterOf(QUEUE)
+    for (const master of cluster.masters) await master.command('FUNCTION', 'FLUSH')
     await cluster.moveSlotOf(baseOf(PREFIX, QUEUE))
     await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(before)
     await load.goesOn()
@@ -71,23 +75,11 @@ test('a master that is stopped is replaced, and a worker of its time settles not
   const stopped = await masterOf(QUEUE)
   stopped.pause()
   await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(stopped)
-  const signal = () => ({ signal: AbortSignal.timeout(1_000) })
-  let late: Lease | undefined
-  await expect
-    .poll(
-      async () => {
-        await untilDone(() => store.maintain({ limit: 10 }, signal()))
-        const again = { ...claim, leaseMs: 30_000, suspects: true }
-        late = (await untilDone(() => store.claim(again, signal()))).jobs[0]
-        return late
-      },
-      { timeout: 30_000 },
-    )
-    .toBeDefined()
+  const late = await claimAgain(store, claim)
   stopped.resume()
 
   expect((await store.settle({ settlements: [complete(early!)] })).results).toEqual(['lost'])
-  expect((await store.settle({ settlements: [complete(late!)] })).results).toEqual(['settled'])
+  expect((await store.settle({ settlements: [complete(late)] })).results).toEqual(['settled'])
 })
 
 test('hints are heard at any node, and again after that node was killed', async () => {

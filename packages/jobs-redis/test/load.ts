@@ -4,6 +4,7 @@ import { untilDone } from './until-done.ts'
 
 const CALL_MS = 2_000
 const LEASE_MS = 60_000
+const TENANTS = 12
 
 /** A producer and a worker at each of some queues, for faults to happen to. They repeat what failed. */
 export class Load {
@@ -61,7 +62,9 @@ export class Load {
 
   async #produce(queue: string): Promise<void> {
     for (let n = 0; !this.#isOver; n++) {
-      const jobs = Array.from({ length: 5 }, (_, at) => newJob(queue, `${n}-${at}`, `t${at % 4}`))
+      const jobs = Array.from({ length: 5 }, (_, at) =>
+        newJob(queue, `${n}-${at}`, `t${(n + at) % TENANTS}`),
+      )
       await untilDone(() => this.#store.enqueue(jobs, { signal: AbortSignal.timeout(CALL_MS) }))
       this.#stored.push(...jobs.map(({ tenantId, jobId }) => ({ queue, tenantId, id: jobId! })))
     }

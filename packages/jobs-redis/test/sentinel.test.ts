@@ -1,7 +1,8 @@
-import { complete, type JobStore, type Lease } from '@cgk/jobs-core'
+import { complete, type JobStore } from '@cgk/jobs-core'
 import { createTestRedisSentinel, type RedisSentinel } from '@cgk/test-servers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
+import { claimAgain } from './claim-again.ts'
 import { Load } from './load.ts'
 import { untilDone } from './until-done.ts'
 
@@ -39,10 +40,6 @@ async function followSecond(): Promise<void> {
   await servers.first.command('REPLICAOF', '127.0.0.1', String(servers.second.port))
 }
 
-function signal() {
-  return { signal: AbortSignal.timeout(1_000) }
-}
-
 test('a master that is killed under load is replaced without a restart of anybody', async () => {
   const load = new Load(openStore({ waitReplicas: 1 }), [QUEUE])
   await load.goesOn()
@@ -62,18 +59,7 @@ test('a worker that still reaches a master that was replaced settles nothing the
   await store.ping()
   servers.first.pause()
   await servers.failedOverTo(servers.second)
-  let late: Lease | undefined
-  await expect
-    .poll(
-      async () => {
-        await untilDone(() => store.maintain({ limit: 10 }, signal()))
-        const again = { ...CLAIM, leaseMs: 30_000, suspects: true }
-        late = (await untilDone(() => store.claim(again, signal()))).jobs[0]
-        return late
-      },
-      { timeout: 30_000 },
-    )
-    .toBeDefined()
+  const late = await claimAgain(store, CLAIM)
 
   // It takes itself for the master as yet, and has the lease; but no replica.
   servers.first.resume()
@@ -83,7 +69,7 @@ test('a worker that still reaches a master that was replaced settles nothing the
     retryable: true,
   })
   // Asked anew, the Sentinels name the other.
-  const settled = await store.settle({ settlements: [complete(late!)] })
+  const settled = await store.settle({ settlements: [complete(late)] })
   expect(settled.results).toEqual(['settled'])
   await followSecond()
   await expect
