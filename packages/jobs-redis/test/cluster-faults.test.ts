@@ -72,6 +72,7 @@ test('a master that is stopped is replaced, and a worker of its time settles not
   const [early] = (await confirmed.claim(claim)).jobs
   // The replica alone can confirm nothing.
   const store = openStore()
+  expect((await store.counts({ queue: QUEUE })).running).toBe(1)
   const stopped = await masterOf(QUEUE)
   stopped.pause()
   await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(stopped)
