@@ -77,6 +77,19 @@ test('a worker that still reaches a master that was replaced settles nothing the
     .toEqual(['lost'])
 })
 
+test('a user with the rights that the README names is all that a store needs', async () => {
+  const rights =
+    '~{faults* &{faults}:hints +@read +@write +@scripting +@pubsub +@connection -@dangerous +info +time +role'
+  await servers.first.command('ACL', 'SETUSER', 'jobs', 'on', '>secret', ...rights.split(' '))
+  const store = createRedisStore({
+    url: servers.url.replace('//', '//jobs:secret@'),
+    prefix: 'faults',
+  })
+  stores.push(store)
+  await store.enqueue([JOB])
+  expect((await store.claim(CLAIM)).jobs).toHaveLength(1)
+})
+
 test('a URL without the name of the server, or Sentinels that do not know it, are refused', async () => {
   const { url } = servers
   expect(() => createRedisStore({ url: url.replace(/name=\w+/, '') })).toThrow('redis-sentinel:')

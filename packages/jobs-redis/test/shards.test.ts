@@ -1,4 +1,4 @@
-import { complete, EACH_TENANT, type JobStore, type NewJob } from '@cgk/jobs-core'
+import { complete, EACH_TENANT, type JobStore, type NewJob, type WakeUp } from '@cgk/jobs-core'
 import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
@@ -139,6 +139,28 @@ test.each([0, 1.5, 257])('so many shards are refused: %d', (shards) => {
   expect(() => createRedisStore({ url: cluster.url, shards })).toThrow(
     'shards must be a whole number from 1 to 256',
   )
+})
+
+test('a user with the rights that the README names is all that a store needs', async () => {
+  const rights = `~{${prefix}* &{${prefix}}:hints +@read +@write +@scripting +@pubsub +@connection -@dangerous +info +time +cluster|slots`
+  for (const node of cluster.nodes) {
+    await node.command('ACL', 'SETUSER', 'jobs', 'on', '>secret', ...rights.split(' '))
+  }
+  const url = cluster.url.replace('//', '//jobs:secret@')
+  const limited = createRedisStore({ url, prefix, shards: SHARDS, waitReplicas: 1 })
+  const heard: WakeUp[] = []
+  limited.subscribe!((wakeUp) => heard.push(wakeUp))
+  await limited.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  const { jobs } = await limited.claim({ ...CLAIM, slots: 100 })
+  expect(jobs).toHaveLength(TENANTS.length)
+  await limited.settle({ settlements: jobs.map((job) => complete(job)) })
+  await limited.maintain({ limit: 10 })
+  const isHeard = async (): Promise<number> => {
+    await limited.enqueue([newJob('tenant-0')])
+    return heard.length
+  }
+  await expect.poll(isHeard, { timeout: 20_000 }).toBeGreaterThan(0)
+  await limited.close()
 })
 
 test('while the master of one shard is stopped the jobs of the others are claimed', async () => {
