@@ -45,7 +45,8 @@ export class ClusterConnection implements CommandSender {
   #owners: string[] = []
   /** Where else to ask for them. */
   #known: readonly string[] = []
-  #isStale = true
+  /** Nodes that failed a call since the slots were asked for: others may have taken their place. */
+  readonly #doubted = new Set<string>()
   #discovering: Promise<void> | undefined
   #isClosed = false
 
@@ -71,7 +72,7 @@ export class ClusterConnection implements CommandSender {
       } catch (error) {
         const redirection = redirectionOf(error)
         if (redirection === undefined) {
-          if (!(error instanceof ErrorReply) || isOutOfService(error)) this.#isStale = true
+          if (!(error instanceof ErrorReply) || isOutOfService(error)) this.#doubted.add(address)
           throw error
         }
         if (performance.now() > until) throw movingError(error)
@@ -105,9 +106,9 @@ export class ClusterConnection implements CommandSender {
   }
 
   async #ownerOf(slot: number, signal: AbortSignal | undefined): Promise<string> {
-    if (this.#isStale || this.#owners[slot] === undefined) {
-      await untilAborted(this.#discover(), signal)
-    }
+    const known = this.#owners[slot]
+    if (known !== undefined && !this.#doubted.has(known)) return known
+    await untilAborted(this.#discover(), signal)
     const owner = this.#owners[slot]
     if (owner !== undefined) return owner
     throw new JobsError('JOBS_STORE_UNAVAILABLE', `no node of the Redis cluster has slot ${slot}`, {
@@ -148,14 +149,15 @@ export class ClusterConnection implements CommandSender {
     }
     this.#owners = owners
     this.#known = [...known]
-    this.#isStale = false
+    this.#doubted.clear()
   }
 
-  /** All nodes that may know, each time from another on, lest one that is silent be asked first each time. */
+  /** All nodes that may know, each time from another on; those that failed last come last. */
   #candidates(): readonly string[] {
     const all = [...new Set([...this.#known, ...this.#roots])]
     const from = Math.floor(Math.random() * all.length)
-    return [...all.slice(from), ...all.slice(0, from)]
+    const inTurn = [...all.slice(from), ...all.slice(0, from)]
+    return inTurn.toSorted((a, b) => Number(this.#doubted.has(a)) - Number(this.#doubted.has(b)))
   }
 
   #node(address: string): Connection {
