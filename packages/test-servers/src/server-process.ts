@@ -8,11 +8,12 @@ import { serverAccount } from './account.ts'
 import { run } from './run.ts'
 
 // The server ends with us, however we end: the pipe that the shell reads closes with this process.
-// A line from us says that we see to the rest; without one nobody will come back for the folder. A
-// server that is paused gets its signal when it goes on.
+// A line from us says that we see to the rest; without one nobody will come back for the folder. Of a
+// shell's background programs only those that ask for it hear of QUIT, which ends Postgres at once; TERM ends
+// the others. A server that is paused gets its signal when it goes on.
 const RUN_UNTIL_LEFT = `folder=$1; shift; "$@" </dev/null >/dev/null & server=$!
 exec 2>/dev/null; echo "$server"
-if ! read -r line; then kill -QUIT "$server"; kill -CONT "$server"; fi
+if ! read -r line; then for signal in QUIT TERM CONT; do kill -$signal "$server"; done; fi
 wait "$server"; [ -n "$line" ] || rm -rf "$folder"`
 
 const START_TIMEOUT_MS = 30_000

@@ -1,5 +1,10 @@
 import { createClient } from '@redis/client'
-import { expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, test, vi } from 'vitest'
 import {
   createTestRedis,
   createTestRedisCluster,
@@ -57,6 +62,29 @@ test('a server that is paused says nothing until it goes on', async ({ skip }) =
   await answer
   client.destroy()
 }, 120_000)
+
+test.each(['running', 'paused'])(
+  'a %s server is gone, and its folder, when the process that started it was killed',
+  async (state) => {
+    const module = JSON.stringify(join(import.meta.dirname, '../src/index.ts'))
+    const program = `
+      import { createTestRedisInstance } from ${module}
+      const server = await createTestRedisInstance((reason) => { throw new Error(reason) })
+      const [, folder] = await server.command('CONFIG', 'GET', 'dir').then(Object.entries).then((all) => all[0])
+      if (${JSON.stringify(state)} === 'paused') server.pause()
+      console.log(JSON.stringify({ url: server.url, folder }))`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+    const { url, folder } = JSON.parse(line) as { url: string; folder: string }
+    expect(existsSync(folder)).toBe(true)
+    child.kill('SIGKILL')
+    await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 30_000)
+    await expect(connect(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  },
+  60_000,
+)
 
 test('a slot of a cluster moves with its keys, and a replica takes the place of a master that was killed', async ({
   skip,
