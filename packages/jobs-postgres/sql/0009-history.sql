@@ -89,11 +89,16 @@ begin
       insert into history_floor as f select j.queue, max(j.ended_at) from judged j where j.is_past group by j.queue
       on conflict (queue) do update set ended_at = excluded.ended_at where f.ended_at < excluded.ended_at
     )
-    select coalesce(sum(j.jobs) filter (where j.is_past), 0), min(j.ended_at) filter (where not j.is_past),
-      coalesce(array_agg(distinct j.part) filter (where not j.is_past), '{}')
+    select coalesce(sum(p.past), 0), min(p.oldest_at),
+      -- Of a part with less than a job in sight a page these are moved on.
+      coalesce(array_agg(p.part) filter (where p.kept * 8192 >= sizes[p.part + 1]), '{}')
     into forgotten, ring.oldest_at, kept_parts
-    from judged j where j.part is not null;
-    perform truncate_part(p.part)
+    from (
+      select j.part, sum(j.jobs) filter (where j.is_past) as past, sum(j.jobs) filter (where not j.is_past) as kept,
+        min(j.ended_at) filter (where not j.is_past) as oldest_at
+      from judged j where j.part is not null group by j.part
+    ) p;
+    perform truncate_part(p.part, ring.part)
     from generate_series(0, 5) as p (part)
     where p.part <> ring.part and p.part <> all(kept_parts) and is_part_used(p.part);
     if sizes[ring.part + 1] > small then
@@ -114,21 +119,14 @@ begin
   return is_used;
 end $$;
 
--- Truncates a part; what of it is in sight goes to the part p_heir, or keeps it from being truncated. Whether it was
--- done: somebody may be reading it, and nobody is kept waiting.
-create function truncate_part(p_part int, p_heir int default null) returns boolean language plpgsql volatile as $$
+-- Truncates a part, once what of it is in sight has moved to the part p_heir: who began to write before the ring went
+-- on may have come late. Whether it was done: somebody may be reading it, and nobody is kept waiting.
+create function truncate_part(p_part int, p_heir int) returns boolean language plpgsql volatile as $$
 begin
   execute format('lock table done_%s in access exclusive mode nowait', p_part);
-  -- Who began to write before the ring went on may have come since.
   update done d set part = p_heir
-  where d.part = p_part and p_heir is not null
+  where d.part = p_part
     and d.ended_at > coalesce((select f.ended_at from history_floor f where f.queue = d.queue), 0);
-  if p_heir is null and exists (
-    select from done d
-    where d.part = p_part and d.ended_at > coalesce((select f.ended_at from history_floor f where f.queue = d.queue), 0))
-  then
-    return false;
-  end if;
   execute format('truncate done_%s', p_part);
   return true;
 exception when lock_not_available then
