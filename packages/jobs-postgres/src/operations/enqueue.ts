@@ -83,9 +83,11 @@ interface PlainRow {
 
 async function enqueuePlain(
   { db, schema, joins }: EnqueueContext,
-  jobs: readonly NewJob[],
+  given: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
+  const places = groupedPlaces(given)
+  const jobs = places === null ? given : places.map((place) => given[place]!)
   const rows = await db.query<PlainRow>(
     `select blocks, created_at, refused from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins})`,
     [
@@ -111,12 +113,33 @@ async function enqueuePlain(
   const { blocks, created_at, refused } = rows[0]!
   if (refused !== null) throw fullError(jobs[0]!.queue, JSON.parse(refused) as Full)
   const createdAt = Number(created_at)
-  return jobs.map(({ runAt, delayMs = 0 }, index) => ({
-    status: 'enqueued',
-    id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
-    createdAt,
-    runAt: runAt ?? createdAt + delayMs,
-  }))
+  const results = jobs.map(
+    ({ runAt, delayMs = 0 }, index): EnqueueResult => ({
+      status: 'enqueued',
+      id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
+      createdAt,
+      runAt: runAt ?? createdAt + delayMs,
+    }),
+  )
+  if (places === null) return results
+  const inGivenOrder = Array<EnqueueResult>(jobs.length)
+  for (const [index, place] of places.entries()) inGivenOrder[place] = results[index]!
+  return inGivenOrder
+}
+
+/**
+ * The places of the jobs so that those of one tenant and priority, in their order, stand side by side: the dispatcher
+ * is told of neighbours together. `null` where all are of one.
+ */
+function groupedPlaces(jobs: readonly NewJob[]): readonly number[] | null {
+  const groups = new Map<string, number[]>()
+  for (const [place, { tenantId, priority }] of jobs.entries()) {
+    const key = `${priority} ${tenantId ?? ''}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [place])
+    else group.push(place)
+  }
+  return groups.size === 1 ? null : [...groups.values()].flat()
 }
 
 /** A value for each job, or one where all have the same. */
