@@ -113,14 +113,12 @@ async function enqueuePlain(
   const { blocks, created_at, refused } = rows[0]!
   if (refused !== null) throw fullError(jobs[0]!.queue, JSON.parse(refused) as Full)
   const createdAt = Number(created_at)
-  const results = jobs.map(
-    ({ runAt, delayMs = 0 }, index): EnqueueResult => ({
-      status: 'enqueued',
-      id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
-      createdAt,
-      runAt: runAt ?? createdAt + delayMs,
-    }),
-  )
+  const results = jobs.map(({ runAt, delayMs = 0 }, index): EnqueueResult => ({
+    status: 'enqueued',
+    id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
+    createdAt,
+    runAt: runAt ?? createdAt + delayMs,
+  }))
   if (places === null) return results
   const inGivenOrder = Array<EnqueueResult>(jobs.length)
   for (const [index, place] of places.entries()) inGivenOrder[place] = results[index]!
