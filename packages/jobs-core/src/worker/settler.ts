@@ -23,6 +23,9 @@ type Send = (
 /** More than this many settlements wait for the next batch. */
 const BATCH = 1_000
 
+/** More settlements than these take a store longer than a round trip: a claim goes beside them, not after them. */
+const MOST_BEFORE_CLAIM = 100
+
 /**
  * Natural batching of settlements, repeated until the store has answered each.
  *
@@ -56,10 +59,12 @@ export class Settler {
   /**
    * Sends what waits together with a claim, in one round trip, if a batch can leave now.
    *
-   * @returns `null` when there is nothing to send or a batch is under way: claim by yourself.
+   * @returns `null` when there is nothing to send, or so much that the claim should not wait for it, or a batch is
+   * under way: claim by yourself.
    */
   settleAndClaim(claim: ClaimRequest): Promise<ClaimResult> | null {
-    if (this.#sending || this.#pause.active || this.#waiting.length === 0) return null
+    const count = this.#waiting.length
+    if (this.#sending || this.#pause.active || count === 0 || count > MOST_BEFORE_CLAIM) return null
     return this.#sendWithClaim(this.#waiting.splice(0, BATCH), claim)
   }
 
