@@ -1,4 +1,5 @@
--- Claims. Everything but the two entry functions runs under the queue's lock.
+-- Claims. Everything but the two entry functions runs under the queue's lock. No id is looked up twice: to remember
+-- what was found would cost more than the look.
 
 -- A lane that takes part, what it may give at most, and how many it is to give.
 -- A job that nothing governs but its lane: where it stands, and its own place in the order of its lane.
@@ -490,7 +491,7 @@ create function claim(
 ) language plpgsql volatile
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off set plan_cache_mode = force_generic_plan as $$
+set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_variable
 declare
   q int := (select x.id from queue x where x.name = p_queue);
@@ -629,7 +630,7 @@ create function claimed(p_token uuid) returns table (
 ) language plpgsql stable
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off set plan_cache_mode = force_generic_plan as $$
+set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
