@@ -2,11 +2,9 @@ import type { AnyJobDefinition } from '../job/define-job.ts'
 import { checkDefinition, checkHandler } from '../job/definition-registry.ts'
 import { checkJobName } from '../job/names.ts'
 import type { JobsLogger } from '../runtime/ports.ts'
+import { growingDelay } from '../worker/growing-delay.ts'
 import { registered, type RegisteredHandler } from './registered-handler.ts'
 import type { JobHandler } from './job-handler.ts'
-
-const FIRST_DELAY_MS = 1_000
-const LONGEST_DELAY_MS = 60_000
 
 /** The handlers of one processor by job name. */
 export class HandlerRegistry {
@@ -46,7 +44,7 @@ export class HandlerRegistry {
         name,
       })
     }
-    return Math.min(FIRST_DELAY_MS * 2 ** Math.min(releases, 16), LONGEST_DELAY_MS)
+    return growingDelay(releases)
   }
 
   #add(name: string, handler: RegisteredHandler): void {

@@ -8,6 +8,7 @@ import type { TickJobFactory } from '../schedule/tick-jobs.ts'
 import { LoopMonitor } from '../worker/loop-monitor.ts'
 import { CALL_DEADLINE_MS } from '../worker/store-calls.ts'
 import type { StoreSession } from '../worker/store-session.ts'
+import { within } from '../worker/within.ts'
 import type { QueueEvents } from '../events/queue-events.ts'
 import { checkMiddleware } from '../middleware/check-middleware.ts'
 import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
@@ -215,14 +216,15 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
 
   async #abortHeld(): Promise<void> {
     const { timeoutGraceMs } = this.#config
+    const { timers } = this.ports
     if (this.#claims.held.length > 0) {
       this.#abortAttempts()
-      await this.#within(timeoutGraceMs, this.#claims.emptied())
+      await within(timers, timeoutGraceMs, this.#claims.emptied())
       for (const attempt of this.#claims.held) attempt.giveBack(0)
     }
     // Every outcome is stored and every claim answered before we go, unless the store itself no longer
     // answers.
-    await this.#within(CALL_DEADLINE_MS, this.#claims.emptied())
+    await within(timers, CALL_DEADLINE_MS, this.#claims.emptied())
     if (this.#claims.held.length > 0) {
       this.#config.logger.error('the store did not answer; leases are left to end by themselves', {
         queue: this.#config.queue,
@@ -246,14 +248,5 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
         ),
       )
     }
-  }
-
-  async #within(ms: number, done: Promise<void>): Promise<void> {
-    let cancel = (): void => {}
-    const elapsed = new Promise<void>((resolve) => {
-      cancel = this.ports.timers.after(ms, resolve)
-    })
-    await Promise.race([done, elapsed])
-    cancel()
   }
 }
