@@ -118,6 +118,7 @@ export type {
 } from './queue/tenant-queue.ts'
 export type { Tenancy } from './queue/new-job-factory.ts'
 export type { WaitOptions } from './queue/wait-for-job.ts'
+export { type Relay, relay, type RelayConfig } from './relay/relay.ts'
 export { createRuntime, type JobsRuntime } from './runtime/jobs-runtime.ts'
 export type {
   CancelTimer,
