@@ -268,6 +268,22 @@ describe('while the target is away', () => {
     await expectMoved(20)
   })
 
+  test('what comes into the source meanwhile makes nobody try more often', async () => {
+    let tries = 0
+    start({
+      to: (operation) => {
+        if (operation !== 'enqueue') return undefined
+        tries += 1
+        return Promise.reject(new Error('connection refused'))
+      },
+    })
+    for (let n = 0; n < 500; n += 1) {
+      await outbox.enqueue('job', n)
+      await time.advance(20)
+    }
+    expect(tries).toBeLessThan(15)
+  })
+
   test('a stop gives them back, untouched', async () => {
     await put(...numbered(20))
     const { moving } = start({ to: () => new Promise(() => {}) })
@@ -364,6 +380,37 @@ describe('a job that the target refuses', () => {
     }
     expect(await idsIn(outbox)).toEqual([])
   })
+})
+
+test('many jobs of a tenant without room cost a call a second', async () => {
+  await queue.setLimits({ tenantId: null }, { backlog: 0 })
+  await put(...numbered(1_000))
+  let offers = 0
+  start({
+    to: (operation) => {
+      if (operation === 'enqueue') offers += 1
+      return undefined
+    },
+  })
+  await time.advance(10_000)
+  expect(offers).toBeLessThan(13)
+})
+
+test('a job follows at once when the one before it of its key is settled, however late that is', async () => {
+  await put(...numbered(2, { orderingKey: 'key' }))
+  // Without hints: the relay has to look by itself.
+  source = storeWith(source, { subscribe: undefined as never })
+  let settles = 0
+  start({
+    from: (operation, proceed) => {
+      if (operation !== 'settle') return undefined
+      settles += 1
+      if (settles === 1) return Promise.reject(new Error('connection reset'))
+      return settles === 2 ? time.sleep(3_300).then(proceed) : undefined
+    },
+  })
+  await time.advance(3_500)
+  await expectMoved(2)
 })
 
 test('jobs of groups and schedules, and with a concurrency key, stay where they are, and are reported', async () => {
