@@ -122,7 +122,7 @@ describe('of each job that was committed one is run, and of none that was rolled
     await using next = new RelayProcess(settings)
     await untilMoved()
     expect(runs.toSorted()).toEqual(committed.toSorted())
-    await next.kill()
+    expect(await next.end()).toBe(0)
   })
 
   test('where relays are killed again and again, with another beside them', async () => {
@@ -145,6 +145,6 @@ describe('of each job that was committed one is run, and of none that was rolled
     await producing
     await untilMoved()
     expect(runs.toSorted()).toEqual(committed.toSorted())
-    await other.kill()
+    expect(await other.end()).toBe(0)
   })
 })

@@ -29,8 +29,8 @@ export interface RelaySettings {
 /** A relay of the queue `orders` from Postgres to Redis, in a process of its own. */
 export class RelayProcess implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<null, Readable, null>
-  readonly #closed: Promise<unknown>
-  readonly #stopped: Promise<unknown>
+  readonly #closed: Promise<unknown[]>
+  readonly #stopped: Promise<unknown[]>
 
   constructor(settings: RelaySettings) {
     this.#child = spawn(process.execPath, [PROGRAM, JSON.stringify(settings)], {
@@ -45,6 +45,13 @@ export class RelayProcess implements AsyncDisposable {
     const ended = this.#closed.then(() => ['it ended'])
     const [step] = (await Promise.race([this.#stopped, ended])) as [unknown]
     return step
+  }
+
+  /** Asks it to end; resolves with its exit code. */
+  async end(): Promise<unknown> {
+    this.#child.kill('SIGTERM')
+    const [code] = (await this.#closed) as [unknown]
+    return code
   }
 
   /** Ends it as `kill -9` does. */

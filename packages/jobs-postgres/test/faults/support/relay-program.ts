@@ -47,8 +47,10 @@ function stopping(store: JobStore): JobStore {
   })
 }
 
-relay({
+const moving = relay({
   from: stopping(createPostgresStore({ url: from })),
   to: stopping(createRedisStore(to)),
   queues: ['orders'],
-}).start()
+})
+moving.start()
+process.on('SIGTERM', () => void moving.stop())
