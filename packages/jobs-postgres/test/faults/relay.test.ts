@@ -7,6 +7,7 @@ import {
   type JobQueue,
   type JobStore,
   processJobs,
+  relay,
 } from '@cgk/jobs-core'
 import { createRedisStore } from '@cgk/jobs-redis'
 import {
@@ -147,4 +148,22 @@ describe('of each job that was committed one is run, and of none that was rolled
     expect(runs.toSorted()).toEqual(committed.toSorted())
     expect(await other.end()).toBe(0)
   })
+})
+
+test.each([
+  ['Postgres', () => createPostgresStore({ url: settings.from })],
+  ['Redis', () => createRedisStore(settings.to)],
+])('two stores on one place in %s are refused, and what is in it stays', async (_name, open) => {
+  await worker.stop()
+  await using closing = new AsyncDisposableStack()
+  const [from, to] = [open(), open()].map((each) => closing.adopt(each, () => each.close()))
+  const job = { queue: QUEUE, tenantId: 'acme', name: 'work', payload: '{}', priority: 0 }
+  await from!.enqueue([job, { ...job, jobId: 'own' }])
+  const refused = Promise.withResolvers<unknown>()
+  const logger = { warn: (_message: string, fields = {}) => refused.resolve(fields), error() {} }
+  const moving = relay({ from: from!, to: to!, queues: [QUEUE], runtime: createRuntime(), logger })
+  moving.start()
+  expect(await refused.promise).toMatchObject({ error: { code: 'JOBS_INVALID_CONFIG' } })
+  await moving.stop()
+  expect(await from!.counts({ queue: QUEUE })).toMatchObject({ pending: 2, running: 0 })
 })
