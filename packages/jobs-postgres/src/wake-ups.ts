@@ -24,7 +24,8 @@ interface Channel {
 
 /**
  * The hints of one store. Whoever listens to the same store hears them at once. To others they are sent after
- * the call that gave rise to them, in a statement of their own, so that no commit of a job carries one.
+ * the call that gave rise to them, in a statement of their own, so that no commit of a job carries one. What
+ * others sent while nothing listened is lost: once something does, listeners are told to look.
  */
 export class WakeUps {
   readonly #open: () => Promise<Channel>
@@ -117,10 +118,13 @@ export class WakeUps {
         [],
         { signal: AbortSignal.timeout(ANSWER_MS) },
       )
+      const lookAnew = (): void => this.#deliver({ queue: null, reason: 'ready' })
       const stop = await db.listen(rows[0]!.channel, {
         onNotify: (hint) => this.#hear(hint),
+        onRestored: lookAnew,
       })
       this.#stopListening = stop
+      lookAnew()
       if (this.#isClosed) await stop()
     } catch (error) {
       // Behind a pooler nobody can listen: workers poll.

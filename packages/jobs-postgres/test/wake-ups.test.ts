@@ -1,4 +1,6 @@
+import { connectPostgres } from '@cgk/db'
 import type { WakeUp } from '@cgk/jobs-core'
+import { createTestDatabase, PostgresProxy } from '@cgk/test-servers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createJobsMigrator } from '../src/index.ts'
 import { WakeUps } from '../src/wake-ups.ts'
@@ -11,6 +13,8 @@ const opened: WakeUps[] = []
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((wakeUps) => wakeUps.close()))
 })
+
+const LOOK_ANEW: WakeUp = { queue: null, reason: 'ready' }
 
 describe.each<PlaceKind>(['local', 'pglite'])('hints on %s', (kind) => {
   const openPlace = testPlace(kind)
@@ -29,7 +33,9 @@ describe.each<PlaceKind>(['local', 'pglite'])('hints on %s', (kind) => {
     const wakeUps = await open()
     const other = await open()
     const queues: string[] = []
-    wakeUps.subscribe(({ queue }) => queues.push(queue))
+    wakeUps.subscribe(({ queue }) => {
+      if (queue !== null) queues.push(queue)
+    })
     await vi.waitFor(() => {
       other.ready('begin')
       expect(queues).not.toEqual([])
@@ -59,6 +65,22 @@ describe.each<PlaceKind>(['local', 'pglite'])('hints on %s', (kind) => {
     sender.ready('end')
     await vi.waitFor(() => expect(queues).toContain('end'))
     expect(queues.filter((queue) => queue === 'busy')).toHaveLength(2)
+  })
+
+  test('are listened to from when all are told to look anew', async () => {
+    const wakeUps = await open()
+    const other = await open()
+    const heard: WakeUp[] = []
+    const isListening = Promise.withResolvers<void>()
+    wakeUps.subscribe((wakeUp) => {
+      heard.push(wakeUp)
+      isListening.resolve()
+    })
+    await isListening.promise
+    other.ready('begin')
+    await vi.waitFor(() => expect(heard).toHaveLength(2))
+
+    expect(heard).toEqual([LOOK_ANEW, { queue: 'begin', reason: 'ready' }])
   })
 
   test('of other queues and of the other kind wait for none', async () => {
@@ -106,6 +128,20 @@ describe.each<PlaceKind>(['local', 'pglite'])('hints on %s', (kind) => {
     })
     expect(left).not.toHaveBeenCalled()
   })
+})
+
+test('once hints are listened to again after a loss, all are told to look anew', async () => {
+  await using database = await createTestDatabase('local')
+  await using proxy = await PostgresProxy.start(database.url)
+  await using db = connectPostgres({ url: proxy.url })
+  await createJobsMigrator(db).up()
+  const wakeUps = new WakeUps(async () => ({ db, schema: 'jobs' }))
+  opened.push(wakeUps)
+  const heard: WakeUp[] = []
+  wakeUps.subscribe((wakeUp) => heard.push(wakeUp))
+  await vi.waitFor(() => expect(heard).toEqual([LOOK_ANEW]))
+  proxy.reset()
+  await vi.waitFor(() => expect(heard).toEqual([LOOK_ANEW, LOOK_ANEW]), { timeout: 20_000 })
 })
 
 test('who cannot listen tries again', async () => {

@@ -9,8 +9,8 @@ const LONGEST_PAUSE_MS = 5_000
 
 /**
  * The hints of a store, heard on a connection of their own while anybody listens. One that is lost, or
- * that the other side has forgotten, is made anew; what was said meanwhile is lost, which costs its
- * listeners a poll.
+ * that the other side has forgotten, is made anew. What was said while there was none is lost: once there is
+ * one, listeners are told to look.
  */
 export class WakeUps {
   readonly #open: OpenClient
@@ -60,6 +60,7 @@ export class WakeUps {
       this.#client = client
       await client.subscribe(hintChannel(this.#prefix), (message) => this.#hear(message))
       this.#pauseMs = FIRST_PAUSE_MS
+      this.#deliver({ queue: null, reason: 'ready' })
       if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS)
     } catch {
       if (this.#client !== undefined) this.#lose(this.#client)
@@ -111,10 +112,13 @@ export class WakeUps {
 
   #hear(message: string): void {
     const [reason, base] = message.split(' ') as [WakeUp['reason'], string]
-    const queue = queueOfBase(this.#prefix, base)
+    this.#deliver({ queue: queueOfBase(this.#prefix, base), reason })
+  }
+
+  #deliver(wakeUp: WakeUp): void {
     for (const listener of this.#listeners) {
       try {
-        listener({ queue, reason })
+        listener(wakeUp)
       } catch {
         // The hint is all a listener is owed; its error must not keep it from the others.
       }

@@ -86,7 +86,7 @@ test('a master that is stopped is replaced, and a worker of its time settles not
 test('hints are heard at any node, and again after that node was killed', async () => {
   const telling = openStore()
   const listening = openStore()
-  const heard = new Set<string>()
+  const heard = new Set<string | null>()
   const stop = listening.subscribe!(({ queue }: WakeUp) => heard.add(queue))
   const isHeard = async (): Promise<boolean> => {
     const wasHeard = QUEUES.every((queue) => heard.has(queue))

@@ -182,7 +182,8 @@ export type ActionResult =
  * lost, doubled or wrong; losing all of them costs latency and nothing else.
  */
 export interface WakeUp {
-  readonly queue: string
+  /** `null`: any queue; hints may have been missed, as before a connection for them was there. */
+  readonly queue: string | null
   readonly reason: 'ready' | 'changed'
 }
 

@@ -154,7 +154,12 @@ export class StoreSession {
   }
 
   #heard({ queue, reason }: WakeUp): void {
-    if (reason === 'changed') void this.keeper.beat(queue)
-    else for (const listener of this.#listeners.get(queue) ?? []) listener()
+    if (reason === 'changed') {
+      void this.keeper.beat(queue ?? undefined)
+      return
+    }
+    const heard =
+      queue === null ? [...this.#listeners.values()] : [this.#listeners.get(queue) ?? []]
+    for (const listeners of heard) for (const listener of listeners) listener()
   }
 }

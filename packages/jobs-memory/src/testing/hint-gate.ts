@@ -7,11 +7,11 @@ type Listener = (wakeUp: WakeUp) => void
  * enqueues. What a closed gate held back goes out when it opens.
  */
 export class HintGate {
-  readonly #listeners = new Map<Listener, Set<string>>()
+  readonly #listeners = new Map<Listener, Set<WakeUp['queue']>>()
   #isOpen = false
 
   subscribe(store: JobStore, listener: Listener): () => void {
-    const heldBack = new Set<string>()
+    const heldBack = new Set<WakeUp['queue']>()
     this.#listeners.set(listener, heldBack)
     const unsubscribe = store.subscribe!((wakeUp) => {
       if (this.#isOpen || wakeUp.reason !== 'ready') listener(wakeUp)
