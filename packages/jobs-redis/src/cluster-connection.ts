@@ -2,7 +2,15 @@ import { JobsError } from '@cgk/jobs-core'
 import { ErrorReply, type RedisClientOptions } from '@redis/client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection, untilAborted, type CommandSender, type SendOptions } from './connection.ts'
-import { closedError, isNoCluster, isOutOfService, redirectionOf, timeoutError } from './errors.ts'
+import {
+  closedError,
+  isNoCluster,
+  isOutOfService,
+  noClusterError,
+  redirectionOf,
+  timeoutError,
+} from './errors.ts'
+import { partsOf, readSlots, resolve, type SlotRanges } from './cluster-slots.ts'
 import { slotOf } from './key-slot.ts'
 import { makeClient, openerOf, type OpenClient } from './open-client.ts'
 
@@ -20,13 +28,6 @@ const ANSWER_MS = 2_000
 const LONGEST_MOVE_MS = 30_000
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 200
-
-/** What `CLUSTER SLOTS` answers. */
-type SlotRanges = readonly (readonly [
-  from: number,
-  to: number,
-  ...nodes: readonly (readonly [host: string | null, port: number])[],
-])[]
 
 /**
  * The connections of a store to the nodes of a cluster, one to each that is needed. A command goes to the
@@ -140,12 +141,9 @@ export class ClusterConnection implements CommandSender {
   #adopt(ranges: SlotRanges, teller: string): void {
     const owners: string[] = []
     const known = new Set<string>()
-    for (const [from, to, ...nodes] of ranges) {
-      const [master, ...replicas] = nodes.map(([host, port]) =>
-        resolve(`${host ?? ''}:${port}`, teller),
-      )
-      for (let slot = from; slot <= to; slot++) owners[slot] = master!
-      for (const address of [master!, ...replicas]) known.add(address)
+    for (const { from, to, nodes } of readSlots(ranges, teller)) {
+      for (let slot = from; slot <= to; slot++) owners[slot] = nodes[0]!
+      for (const address of nodes) known.add(address)
     }
     this.#owners = owners
     this.#known = [...known]
@@ -170,23 +168,17 @@ export class ClusterConnection implements CommandSender {
   }
 
   #opener(address: string): OpenClient {
-    const { defaults } = this.#options
-    const socket = { ...defaults?.socket, ...partsOf(address) }
-    return openerOf(() => makeClient({ ...defaults, socket }))
+    return openerOf(() => makeClient(optionsOfNode(this.#options, address)))
   }
 }
 
-/** The address that a node names; without a host it means its own. */
-function resolve(address: string, teller: string): string {
-  return address.startsWith(':') ? partsOf(teller).host + address : address
+/** How to connect to one node. */
+export function optionsOfNode({ defaults }: ClusterOptions, address: string): RedisClientOptions {
+  return { ...defaults, socket: { ...defaults?.socket, ...partsOf(address) } }
 }
 
-function partsOf(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':')
-  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
-}
-
-function addressOfRoot({ url, socket = {} }: RedisClientOptions): string {
+/** Where a root node is. @throws `JOBS_INVALID_CONFIG` for one that does not say so. */
+export function addressOfRoot({ url, socket = {} }: RedisClientOptions): string {
   if (url !== undefined && URL.canParse(url)) {
     const { hostname, port } = new URL(url)
     return `${hostname.replaceAll(/[[\]]/g, '')}:${port || 6379}`
@@ -205,13 +197,6 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   } catch {
     throw timeoutError(signal!)
   }
-}
-
-function noClusterError(): JobsError {
-  return new JobsError(
-    'JOBS_INVALID_CONFIG',
-    'the Redis server is not a node of a cluster: name it by url, as in redis://host',
-  )
 }
 
 function movingError(cause: unknown): JobsError {

@@ -102,6 +102,19 @@ export function isNoCluster(error: unknown): boolean {
   return error instanceof ErrorReply && /cluster support disabled/.test(error.message)
 }
 
+/** A server that was named as a node of a cluster, and is none. */
+export function noClusterError(): JobsError {
+  return new JobsError(
+    'JOBS_INVALID_CONFIG',
+    'the Redis server is not a node of a cluster: name it by url, as in redis://host',
+  )
+}
+
+/** Whether the user may not run a command, or not with its keys or its channel. */
+export function isNotPermitted(error: unknown): error is ErrorReply {
+  return error instanceof ErrorReply && error.message.startsWith('NOPERM ')
+}
+
 /** Whether a node of a cluster may have been replaced by another. */
 export function isOutOfService(error: ErrorReply): boolean {
   return /^(CLUSTERDOWN|LOADING|READONLY|NOREPLICAS) /.test(error.message)

@@ -88,16 +88,19 @@ const FILES = [
 // What a file calls local is its own; Lua allows 200 such names in one place.
 const TEXT = [parts.context, parts.functions, ...FILES.map((file) => `do${file}end\n`)].join('')
 
-// Processes of different versions share a server: each finds the functions it was written for.
-const NAME = `cgk_jobs_${createHash('sha256').update(TEXT).digest('hex').slice(0, 12)}`
+/** What the libraries of all versions are called, but for what tells them apart. */
+export const LIBRARY_FAMILY = 'cgk_jobs_'
+
+/** What the library is called. Processes of different versions share a server: each finds its own. */
+export const LIBRARY_NAME: string = `${LIBRARY_FAMILY}${createHash('sha256').update(TEXT).digest('hex').slice(0, 12)}`
 
 /** The library of all functions, as FUNCTION LOAD takes it. */
-export const LIBRARY: string = `#!lua name=${NAME}\n${TEXT.replaceAll(
+export const LIBRARY: string = `#!lua name=${LIBRARY_NAME}\n${TEXT.replaceAll(
   /'\{(\w+)\}'/g,
   (_, name: string) => `'${functionNamed(name as FunctionName)}'`,
 )}`
 
 /** What a function of ours is called on the server. */
 export function functionNamed(name: FunctionName): string {
-  return `${NAME}_${name}`
+  return `${LIBRARY_NAME}_${name}`
 }

@@ -1,5 +1,6 @@
 import { createClient, type RedisClientOptions } from '@redis/client'
 import { checkServer } from './server-check.ts'
+import { readInfo } from './server-info.ts'
 
 /** What the store uses of a client of node-redis. */
 export type RedisClient = Pick<
@@ -26,8 +27,19 @@ const CONNECT_TIMEOUT_MS = 5_000
 // The store decides itself when to connect anew, and what becomes of a call that met the loss.
 const OPTIONS = { disableOfflineQueue: true, maintNotifications: 'disabled' } as const
 
-/** How to open connections with the clients that the function makes. */
-export function openerOf(make: () => RedisClient): OpenClient {
+async function lookAt(client: RedisClient): Promise<void> {
+  checkServer(readInfo(await client.sendCommand<string>(['INFO'])))
+}
+
+/**
+ * How to open connections with the clients that the function makes.
+ *
+ * @param look - refuses a server that a store cannot work on
+ */
+export function openerOf(
+  make: () => RedisClient,
+  look: (client: RedisClient) => Promise<void> = lookAt,
+): OpenClient {
   return async (onLost, signal) => {
     const client = make()
     const lost = (): void => onLost(client)
@@ -39,7 +51,7 @@ export function openerOf(make: () => RedisClient): OpenClient {
     limit.addEventListener('abort', giveUp)
     try {
       await client.connect()
-      checkServer(await client.sendCommand<string>(['INFO']))
+      await look(client)
       limit.throwIfAborted()
       return client
     } catch (error) {

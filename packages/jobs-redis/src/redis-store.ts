@@ -154,7 +154,8 @@ const CAPABILITIES: StoreCapabilities = Object.freeze({
   limits: true,
 })
 
-const DEFAULT_PREFIX = 'cgk:jobs'
+/** What keys begin with where nobody says otherwise. */
+export const DEFAULT_PREFIX = 'cgk:jobs'
 const MOST_SHARDS = 256
 
 /** Wiring: each call has a file in `operations`, and a function of the same name in `functions`. */

@@ -19,7 +19,7 @@ export interface SentinelOptions {
 const ANSWER_MS = 1_000
 
 /** The part of what a Sentinel says of a server that tells which it is. */
-interface Master {
+export interface Master {
   readonly ip: string
   readonly port: string
   /** Grows with every failover. */
@@ -33,7 +33,7 @@ interface Master {
 export function openerBySentinels(options: SentinelOptions): OpenClient {
   const { nodeClientOptions } = options
   return async (onLost, signal) => {
-    const { ip: host, port } = await findMaster(options)
+    const { ip: host, port } = masterOf(options, await askSentinels(options))
     const socket = { ...nodeClientOptions?.socket, host, port: Number(port) }
     const open = openerOf(() => makeClient({ ...nodeClientOptions, socket }))
     const client = await open(onLost, signal)
@@ -44,11 +44,25 @@ export function openerBySentinels(options: SentinelOptions): OpenClient {
   }
 }
 
-async function findMaster(options: SentinelOptions): Promise<Master> {
-  const { name, sentinelRootNodes } = options
-  const answers = await Promise.allSettled(
-    sentinelRootNodes.map(({ host, port }) => ask(options, host, port)),
+/** Asks all Sentinels which server is the master, in the order of the options. */
+export function askSentinels(
+  options: SentinelOptions,
+): Promise<readonly PromiseSettledResult<Master>[]> {
+  const command = ['SENTINEL', 'MASTER', options.name]
+  return Promise.allSettled(
+    options.sentinelRootNodes.map((node) => askSentinel<Master>(options, node, command)),
   )
+}
+
+/**
+ * The master of the Sentinel that knows of the last failover.
+ *
+ * @throws {@link JobsError} `JOBS_STORE_UNAVAILABLE` where none names one.
+ */
+export function masterOf(
+  { name }: SentinelOptions,
+  answers: readonly PromiseSettledResult<Master>[],
+): Master {
   const masters = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
   const [newest] = masters.toSorted((a, b) => epochOf(b) - epochOf(a))
   if (newest !== undefined) return newest
@@ -63,12 +77,13 @@ function epochOf(master: Master): number {
   return Number(master['config-epoch'])
 }
 
-async function ask(
-  { name, sentinelClientOptions }: SentinelOptions,
-  host: string,
-  port: number,
-): Promise<Master> {
-  const socket = { ...sentinelClientOptions?.socket, host, port }
+/** Asks one Sentinel. */
+export async function askSentinel<Reply>(
+  { sentinelClientOptions }: SentinelOptions,
+  node: SentinelOptions['sentinelRootNodes'][number],
+  command: readonly string[],
+): Promise<Reply> {
+  const socket = { ...sentinelClientOptions?.socket, ...node }
   const client = makeClient({ ...sentinelClientOptions, socket })
   client.on('error', () => {})
   const limit = AbortSignal.timeout(ANSWER_MS)
@@ -76,7 +91,7 @@ async function ask(
   limit.addEventListener('abort', giveUp)
   try {
     await client.connect()
-    return await client.sendCommand<Master>(['SENTINEL', 'MASTER', name])
+    return await client.sendCommand<Reply>(command)
   } finally {
     limit.removeEventListener('abort', giveUp)
     destroy(client)

@@ -3,6 +3,7 @@ import { createTestRedisSentinel, type RedisSentinel } from '@cgk/test-servers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
 import { claimAgain } from './claim-again.ts'
+import { documentedUser } from './documented-rights.ts'
 import { Load } from './load.ts'
 import { untilDone } from './until-done.ts'
 
@@ -77,10 +78,8 @@ test('a worker that still reaches a master that was replaced settles nothing the
     .toEqual(['lost'])
 })
 
-test('a user with the rights that the README names is all that a store needs', async () => {
-  const rights =
-    '~{faults* &{faults}:hints +@read +@write +@scripting +@pubsub +@connection -@dangerous +info +time +role'
-  await servers.first.command('ACL', 'SETUSER', 'jobs', 'on', '>secret', ...rights.split(' '))
+test('a user with the rights that are documented is all that a store needs', async () => {
+  await servers.first.command(...(await documentedUser('faults', 'sentinel')))
   const store = createRedisStore({
     url: servers.url.replace('//', '//jobs:secret@'),
     prefix: 'faults',

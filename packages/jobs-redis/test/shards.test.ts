@@ -3,6 +3,7 @@ import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { Shards } from '../src/shards.ts'
+import { documentedUser } from './documented-rights.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -143,11 +144,9 @@ test.each([0, 1.5, 257])('so many shards are refused: %d', (shards) => {
   )
 })
 
-test('a user with the rights that the README names is all that a store needs', async () => {
-  const rights = `~{${prefix}* &{${prefix}}:hints +@read +@write +@scripting +@pubsub +@connection -@dangerous +info +time +cluster|slots`
-  for (const node of cluster.nodes) {
-    await node.command('ACL', 'SETUSER', 'jobs', 'on', '>secret', ...rights.split(' '))
-  }
+test('a user with the rights that are documented is all that a store needs', async () => {
+  const user = await documentedUser(prefix, 'cluster')
+  for (const node of cluster.nodes) await node.command(...user)
   const url = cluster.url.replace('//', '//jobs:secret@')
   const limited = createRedisStore({ url, prefix, shards: SHARDS, waitReplicas: 1 })
   const heard: WakeUp[] = []
