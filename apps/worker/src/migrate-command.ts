@@ -13,21 +13,23 @@ export type MigrateAction = (typeof MIGRATE_ACTIONS)[number]
  * Brings the schemas of all stores up to date, or shows where they stand. Resolves with the exit code:
  * `status` ends with 1 while something is pending or drifted.
  *
- * @throws `ExitError` 2 where no store has a schema, 4 for one that does not answer.
+ * @throws `ExitError` 2 where no store is one to look after, 4 for one that does not answer.
  */
 export async function migrateCommand(settings: Settings, action: MigrateAction): Promise<number> {
   let exitCode: number = EXIT.ok
-  let schemas = 0
+  let cared = 0
   const others: string[] = []
   await withStoreAdmins(settings, async ({ name, admin, reason }) => {
-    const migrations = admin?.migrations
-    if (migrations == null) {
-      others.push(
-        `the store ${name} has no schema to migrate: ${reason || 'its adapter keeps none'}`,
-      )
+    if (admin === null) {
+      others.push(`the store ${name} has no schema to migrate: ${reason}`)
       return
     }
-    schemas += 1
+    cared += 1
+    const { migrations } = admin
+    if (migrations === null) {
+      others.push(`the store ${name} has nothing to migrate: a ${admin.name} store has no schema`)
+      return
+    }
     try {
       if (!(await run(name, migrations, action))) exitCode = EXIT.failure
     } catch (cause) {
@@ -36,7 +38,7 @@ export async function migrateCommand(settings: Settings, action: MigrateAction):
       })
     }
   })
-  if (schemas === 0) throw usageError(others.join('\n'))
+  if (cared === 0) throw usageError(others.join('\n'))
   for (const other of others) console.error(other)
   return exitCode
 }
