@@ -1,8 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createJobQueue, openStore, type JobQueue, type JobStore } from '@cgk/jobs'
-import { createRedisStore } from '@cgk/jobs-redis'
 import {
   createTestDatabase,
   createTestRedisInstance,
@@ -11,7 +9,7 @@ import {
   type TestDatabase,
 } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WorkerProcess } from './worker-process.ts'
+import { jobLines, runToEnd, WorkerProcess } from './worker-process.ts'
 
 let folder: string
 let database: TestDatabase
@@ -20,7 +18,7 @@ let redis: RedisInstance
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cgk-worker-'))
-  const tenants = [{ id: 'small' }, { id: 'large', store: 'big' }]
+  const tenants = [{ id: 'rawdog' }, { id: 'meliusly', store: 'big' }]
   await writeFile(join(folder, 'tenants.json'), JSON.stringify(tenants))
   database = await createTestDatabase('local')
   proxy = await PostgresProxy.start(database.url)
@@ -36,21 +34,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function enqueue(queue: JobQueue, tenantId: string, who: string): Promise<void> {
-  await queue.enqueue('greet', { who }, { tenantId })
+/** Enqueues a greeting from a process of its own. */
+async function greet(storeUrl: string, who: string, tenantId: string): Promise<void> {
+  const args = ['enqueue', '--file', '-', '--store', storeUrl]
+  const input = jobLines({ name: 'greet', payload: { who }, tenantId })
+  expect((await runToEnd(args, { input })).exitCode).toBe(0)
 }
 
 test('one worker serves tenants from Postgres and from Redis, and those of one while the other is away', async () => {
-  await using stack = new AsyncDisposableStack()
-  const queueOf = (store: JobStore): JobQueue => {
-    stack.defer(() => store.close())
-    return createJobQueue({ name: 'default', store })
-  }
-  const small = queueOf(openStore(database.url))
-  const large = queueOf(createRedisStore({ url: redis.url }))
   const env = { MAIN: proxy.url, BIG: redis.url, TENANTS: join(folder, 'tenants.json') }
-  const worker = stack.use(
-    new WorkerProcess(['run', '--config', 'two-stores.config.ts', '--health-port', '0'], { env }),
+  await using worker = new WorkerProcess(
+    ['run', '--config', 'two-stores.config.ts', '--health-port', '0'],
+    { env },
   )
   const { port, host } = await worker.untilLogged('serving')
   const stores = async (): Promise<unknown> => {
@@ -58,38 +53,33 @@ test('one worker serves tenants from Postgres and from Redis, and those of one w
     return response.json()
   }
 
-  await enqueue(small, 'small', 'ada')
-  await enqueue(large, 'large', 'bob')
-  await worker.untilPrinted('greeted ada of small')
-  await worker.untilPrinted('greeted bob of large')
-  const completed = async (): Promise<readonly number[]> =>
-    Promise.all([small, large].map(async (queue) => (await queue.counts()).completed))
-  await expect.poll(completed).toEqual([1, 1])
+  await greet(database.url, 'ada', 'rawdog')
+  await greet(redis.url, 'bob', 'meliusly')
+  await worker.untilPrinted('greeted ada of rawdog')
+  await worker.untilPrinted('greeted bob of meliusly')
   expect(await stores()).toMatchObject({ status: 'ready', stores: { main: 'up', big: 'up' } })
 
   redis.pause()
-  await enqueue(small, 'small', 'cy')
-  await worker.untilPrinted('greeted cy of small')
-  await expect
-    .poll(stores, { timeout: 20_000 })
-    .toMatchObject({
-      status: 'ready',
-      stores: { main: 'up', big: expect.not.stringMatching('up') as string },
-    })
+  await greet(database.url, 'cy', 'rawdog')
+  await worker.untilPrinted('greeted cy of rawdog')
+  await expect.poll(stores, { timeout: 20_000 }).toMatchObject({
+    status: 'ready',
+    stores: { main: 'up', big: expect.not.stringMatching('up') as string },
+  })
   redis.resume()
-  await enqueue(large, 'large', 'di')
-  await worker.untilPrinted('greeted di of large')
+  await greet(redis.url, 'di', 'meliusly')
+  await worker.untilPrinted('greeted di of meliusly')
 
   proxy.silenceAll(true)
-  await enqueue(small, 'small', 'eve')
-  await enqueue(large, 'large', 'flo')
-  await worker.untilPrinted('greeted flo of large')
-  expect(worker.printed).not.toContain('greeted eve of small')
+  await greet(database.url, 'eve', 'rawdog')
+  await greet(redis.url, 'flo', 'meliusly')
+  await worker.untilPrinted('greeted flo of meliusly')
+  expect(worker.printed).not.toContain('greeted eve of rawdog')
   proxy.silenceAll(false)
   proxy.reset()
-  await worker.untilPrinted('greeted eve of small')
-  await expect.poll(completed, { timeout: 20_000 }).toEqual([3, 3])
+  await worker.untilPrinted('greeted eve of rawdog')
 
   worker.kill('SIGTERM')
   expect(await worker.exitCode()).toBe(0)
+  expect(worker.printed.slice(-2)).toEqual(['rawdog: 3 completed', 'meliusly: 3 completed'])
 })
