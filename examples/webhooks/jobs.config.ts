@@ -5,7 +5,7 @@ import { OutsideApiClient } from './src/outside-api/outside-api-client.ts'
 import { reportRun } from './src/report/report-run.ts'
 import { openOnceIn } from './src/run/open-once-in.ts'
 import { readRun } from './src/run/run.ts'
-import { shops, suspendedShop, weights } from './src/shops.ts'
+import { noisyShop, shops, suspendedShop, weights } from './src/shops.ts'
 import { reactivateMidway } from './src/tenants/reactivate-midway.ts'
 import { expectedJobs } from './src/view/expected-jobs.ts'
 import { FairShares } from './src/view/fair-shares.ts'
@@ -15,8 +15,9 @@ const run = await readRun()
 const outsideApi = new OutsideApiClient(run.outsideApiUrl)
 const actions = defineActionJobs(outsideApi)
 
-// The suspended shop has no part in what the others share.
-const served = shops.filter(({ slug }) => slug !== suspendedShop)
+// The suspended shop has no part in what the others share, nor has one in another store.
+const apart = run.noisyStore === undefined ? [suspendedShop] : [suspendedShop, noisyShop]
+const served = shops.filter(({ slug }) => !apart.includes(slug))
 const shares = new FairShares(new Map(served.map(({ slug, plan }) => [slug, weights[plan]])))
 let view: LiveView | undefined
 
@@ -35,7 +36,7 @@ export default defineWorkerConfig({
       worker.logger.level = 'silent'
       await openOnceIn(queue, new Set(run.sent.map(({ deliveryId }) => deliveryId)).size)
       shares.watch(queue)
-      reactivateMidway(queue, run.directoryFile, sumOf(expected.values()))
+      reactivateMidway(queue, run, sumOf(expected.values()))
       view = new LiveView({ queue, processor, expected, shares })
     },
     async stopped(worker) {

@@ -6,6 +6,8 @@ export interface CommandLine {
   readonly seed: number
   /** About so many different deliveries; `undefined` for all there are. */
   readonly deliveries: number | undefined
+  /** The URL of a store for the noisy shop alone; `undefined`: it shares that of the others. */
+  readonly noisyStore: string | undefined
 }
 
 /** What the arguments say, or what is wrong with them. */
@@ -13,7 +15,11 @@ export function readCommandLine(args: string[]): CommandLine | { readonly proble
   try {
     const { values } = parseArgs({
       args,
-      options: { seed: { type: 'string', default: '20' }, deliveries: { type: 'string' } },
+      options: {
+        seed: { type: 'string', default: '20' },
+        deliveries: { type: 'string' },
+        'noisy-store': { type: 'string' },
+      },
     })
     return {
       seed: wholeNumber('--seed', values.seed),
@@ -21,6 +27,7 @@ export function readCommandLine(args: string[]): CommandLine | { readonly proble
         values.deliveries === undefined
           ? undefined
           : wholeNumber('--deliveries', values.deliveries),
+      noisyStore: values['noisy-store'],
     }
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }

@@ -7,6 +7,7 @@ import { chooseStore, type StoreChoice } from './run/choose-store.ts'
 import { prepareRun } from './run/prepare-run.ts'
 import { runWorker } from './run/run-worker.ts'
 import { SignalRelay } from './run/signal-relay.ts'
+import { noisyShop } from './shops.ts'
 
 const WRONG_USAGE = 2
 
@@ -21,13 +22,16 @@ function refuse(problem: string): void {
   process.exitCode = WRONG_USAGE
 }
 
-async function run({ seed, deliveries }: CommandLine, store: StoreChoice): Promise<number> {
+async function run(commandLine: CommandLine, store: StoreChoice): Promise<number> {
   const signals = new SignalRelay()
   console.log(`store: ${store.description}`)
+  if (commandLine.noisyStore !== undefined) {
+    console.log(`store of ${noisyShop} alone: named by --noisy-store`)
+  }
   const folder = await mkdtemp(join(tmpdir(), 'cgk-webhooks-'))
-  const outsideApi = await serveOutsideApi({ seed })
+  const outsideApi = await serveOutsideApi(commandLine)
   try {
-    const prepared = await prepareRun({ folder, outsideApiUrl: outsideApi.url, seed, deliveries })
+    const prepared = await prepareRun({ ...commandLine, folder, outsideApiUrl: outsideApi.url })
     return await runWorker(prepared, store.urlIn(folder), signals)
   } finally {
     await outsideApi.close()

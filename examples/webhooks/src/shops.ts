@@ -23,9 +23,12 @@ export const weights: Readonly<Record<Plan, number>> = { basic: 1, plus: 2, pro:
 const QUIET = 0.08
 const NOISY = 100 * QUIET
 
+/** The one with all the load. */
+export const noisyShop = 'rawdog'
+
 /** Twelve shops. The first has a hundred times the load of each other. */
 export const shops: readonly Shop[] = [
-  { slug: 'rawdog', plan: 'plus', traffic: NOISY },
+  { slug: noisyShop, plan: 'plus', traffic: NOISY },
   { slug: 'meliusly', plan: 'pro', traffic: QUIET },
   { slug: 'vitahustle', plan: 'pro', traffic: QUIET },
   { slug: 'cgk-linens', plan: 'plus', traffic: QUIET },

@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { createJobQueue, openStore, type JobStore } from '@cgk/jobs'
+import { createRedisStore } from '@cgk/jobs-redis'
 import { createTestDatabase, createTestRedisInstance } from '@cgk/test-servers'
 import { expect, test, vi } from 'vitest'
+import { noisyShop } from '../src/shops.ts'
 
 // A database takes seconds to make, and many where many tests run at once.
 vi.setConfig({ testTimeout: 120_000 })
@@ -48,6 +51,31 @@ test('REDIS_URL has the same run on Redis', async ({ skip }) => {
   expectBalance(lines)
   expect(code).toBe(0)
   expect(lines[0]).toBe('store: named by REDIS_URL')
+})
+
+test('one worker serves the noisy shop from Redis and the others from Postgres', async ({
+  skip,
+}) => {
+  await using database = await createTestDatabase('local')
+  await using redis = await createTestRedisInstance(skip)
+  const args = ['--deliveries', '240', '--noisy-store', redis.url]
+  const { code, lines } = await start(args, { DATABASE_URL: database.url }).ended
+  expectBalance(lines)
+  expect(code).toBe(0)
+  expect(lines.slice(0, 2)).toEqual([
+    'store: named by DATABASE_URL',
+    'store of rawdog alone: named by --noisy-store',
+  ])
+  const [name] = (await redis.command('SMEMBERS', '{cgk:jobs}:queues')) as [string]
+  const completed = async (store: JobStore): Promise<readonly boolean[]> => {
+    const queue = createJobQueue({ name, store })
+    const noisy = await queue.counts({ tenantId: noisyShop })
+    const all = await queue.counts()
+    await store.close()
+    return [noisy.completed > 0, all.completed > noisy.completed]
+  }
+  expect(await completed(createRedisStore({ url: redis.url }))).toEqual([true, false])
+  expect(await completed(openStore(database.url))).toEqual([false, true])
 })
 
 test('two stores are one too many', async () => {

@@ -22,8 +22,9 @@ export async function prepareRun(options: {
   readonly outsideApiUrl: string
   readonly seed: number
   readonly deliveries: number | undefined
+  readonly noisyStore: string | undefined
 }): Promise<PreparedRun> {
-  const { folder, outsideApiUrl, seed } = options
+  const { folder, outsideApiUrl, seed, noisyStore } = options
   const secrets = shopSecrets(seed)
   const catalogue = loadCatalogue()
   const sent = replay({ seed, shops, secrets, catalogue, limit: options.deliveries })
@@ -32,6 +33,7 @@ export async function prepareRun(options: {
     queue: `webhooks-${randomBytes(6).toString('hex')}`,
     outsideApiUrl,
     directoryFile,
+    ...(noisyStore !== undefined && { noisyStore }),
     secrets: [...secrets],
     sent: sent.map(({ shop, delivery, wronglySigned }) => ({
       tenantId: shop,
@@ -43,7 +45,7 @@ export async function prepareRun(options: {
   const runFile = join(folder, 'run.json')
   const deliveriesFile = join(folder, 'deliveries.jsonl')
   await writeRun(runFile, run)
-  await writeFirstDirectory(directoryFile)
+  await writeFirstDirectory(run)
   await pipeline(Readable.from(jobLines(sent, run.queue)), createWriteStream(deliveriesFile))
   return { runFile, deliveriesFile }
 }

@@ -14,6 +14,8 @@ const Run = v.object({
   outsideApiUrl: v.string(),
   /** Where the directory of tenants is. */
   directoryFile: v.string(),
+  /** The URL of the store that the noisy shop has for itself. */
+  noisyStore: v.optional(v.string()),
   secrets: v.array(v.object({ slug: v.string(), secret: v.string() })),
   /** What the deliveries file holds, line by line. */
   sent: v.array(SentDelivery),
