@@ -8,6 +8,7 @@ import {
 } from '@cgk/test-servers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore, createStoreAdminFromUrl } from '../src/index.ts'
+import { LIBRARY } from '../src/library.ts'
 import { documentedUser } from './documented-rights.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -154,6 +155,22 @@ describe('a server', () => {
       level: 'error',
       message,
     })
+  })
+
+  test('of which a user lacks any command of the functions names it', async () => {
+    const calls = LIBRARY.matchAll(/\bcall\('([A-Z]+)'/g)
+    const probed = new Set(Array.from(calls, ([, name]) => name!.toLowerCase()))
+    // It would add something whatever its arguments.
+    probed.delete('sadd')
+    expect(probed.size).toBeGreaterThan(20)
+    const user = await documentedUser(PREFIX, 'server')
+    for (const name of probed) {
+      await server.command(...user, `-${name}`)
+      const findings = await examine(withUser(server.url))
+      const { message } = findings.find(({ check }) => check === 'privileges')!
+      expect(message).toBe(`missing: +${name}`)
+      await server.command('ACL', 'DELUSER', 'jobs')
+    }
   })
 
   test('that is gone, or asks for a password, is an error that tells no secret', async () => {

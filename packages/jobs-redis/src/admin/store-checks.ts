@@ -67,7 +67,7 @@ async function librariesOf(ask: Ask): Promise<readonly string[] | null> {
 
 /**
  * What a store runs, and its functions do, in a way that changes nothing: on a key that nobody has, or with an
- * argument that the server refuses once it has looked at the rights.
+ * argument that the server refuses once it has looked at the rights. There is no such way for SADD.
  */
 function probesOf(prefix: string, topology: Topology): readonly (readonly string[])[] {
   const base = baseOf(prefix, 'doctor')
