@@ -41,9 +41,9 @@ const handlers = new Map([['job', taking]])
 
 describe('slow jobs', () => {
   test('are never claimed ahead of a free slot', async () => {
-    await enqueue(40, () => 21)
+    await enqueue(40, () => 41)
     const processor = process.start({ queue, handlers, maxConcurrency: 4 })
-    for (let step = 0; step < 30; step++) {
+    for (let step = 0; step < 50; step++) {
       await time.advance(10)
       expect(processor.status().prefetched).toBe(0)
       expect(processor.status().running).toBeLessThanOrEqual(4)
@@ -67,6 +67,19 @@ describe('slow jobs', () => {
 })
 
 describe('quick jobs', () => {
+  test('of 20 ms are claimed ahead for as long as it takes until slots come free', async () => {
+    await enqueue(200, () => 21)
+    const processor = process.start({ queue, handlers, maxConcurrency: 10 })
+    let most = 0
+    for (let step = 0; step < 100; step++) {
+      await time.advance(5)
+      most = Math.max(most, processor.status().prefetched)
+    }
+    expect(await queue.counts()).toMatchObject({ completed: 200 })
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThanOrEqual(10)
+  })
+
   test('are claimed ahead, at most some 20 ms of work', async () => {
     await enqueue(500, () => -1)
     process.start({ queue, handlers, maxConcurrency: 3 })

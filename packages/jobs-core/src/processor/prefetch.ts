@@ -1,5 +1,11 @@
-/** How much work, in time, may wait in a worker: enough to hide a round trip, too little to matter. */
+/**
+ * How long what is claimed ahead may wait in a worker until its slots have come to it: enough to hide a round trip, too
+ * little to matter.
+ */
 const PREFETCH_MS = 20
+
+/** Beside jobs that take longer a round trip is little, and to be claimed ahead is to be in somebody's way. */
+const LONGEST_MS = 2 * PREFETCH_MS
 
 /** However quick the handlers: a claim has a size to keep to. */
 const MOST_PREFETCHED = 1_000
@@ -26,6 +32,7 @@ export class Prefetch {
 
   /** How many jobs may wait beside those that run in so many slots. */
   targetFor(slots: number): number {
-    return Math.min(MOST_PREFETCHED, slots * Math.floor(PREFETCH_MS / this.#meanMs))
+    if (this.#meanMs > LONGEST_MS) return 0
+    return Math.min(MOST_PREFETCHED, Math.floor((slots * PREFETCH_MS) / this.#meanMs))
   }
 }
