@@ -291,8 +291,13 @@ declare
   since bigint[];
   rows_of_each int;
   promoted delayed[];
-  places bigint[];
+  promoted_places bigint[];
+  governed_tenants text[];
+  governed_since bigint[];
   ids bigint[];
+  dues bigint[];
+  governed_places bigint[];
+  places bigint[];
 begin
   select array_agg(tenant order by due_at), array_agg(due_at order by due_at) into tenants, since
   from (
@@ -321,40 +326,54 @@ begin
       ) d on true
     ) f
     where lane.ctid = f.row;
-    if promoted is not null then
-      places := new_places(cardinality(promoted));
-      perform stand_in_spans(p_queue, array(
-        select row(tenant, rank, coalesce(place, places[ordinality]), turn, first, last)::run
-        from unnest(promoted) with ordinality order by ordinality), p_v, p_now);
-    end if;
   end if;
 
-  select array_agg(tenant order by due_at), array_agg(due_at order by due_at) into tenants, since
+  select array_agg(tenant order by due_at), array_agg(due_at order by due_at) into governed_tenants, governed_since
   from (
     select tenant, governed_due_at as due_at from lane
     where queue = p_queue and governed_due_at >= p_from and governed_due_at <= p_now
     order by governed_due_at limit most_governed_promoted()
   ) l;
-  if tenants is not null then
-    rows_of_each := greatest(1, most_governed_promoted() / cardinality(tenants));
-    ids := array(
-      select d.id from unnest(tenants, since) t (tenant, since) cross join lateral (
-        select id, due from governed
-        where queue = p_queue and tenant = t.tenant and state = 0 and due >= t.since and due <= p_now
-        order by due, id limit rows_of_each
-      ) d
-      order by d.due, d.id);
-    places := new_places(cardinality(ids));
+  if governed_tenants is not null then
+    rows_of_each := greatest(1, most_governed_promoted() / cardinality(governed_tenants));
+    select array_agg(d.id order by d.due, d.id), array_agg(d.due order by d.due, d.id) into ids, dues
+    from unnest(governed_tenants, governed_since) t (tenant, since) cross join lateral (
+      select id, due from governed
+      where queue = p_queue and tenant = t.tenant and state = 0 and due >= t.since and due <= p_now
+      order by due, id limit rows_of_each
+    ) d;
+  end if;
+
+  -- Of both kinds, who was due earlier is admitted earlier.
+  places := new_places(coalesce(cardinality(promoted), 0) + coalesce(cardinality(ids), 0));
+  select array_agg(places[o.place] order by o.nth) filter (where o.is_plain),
+    array_agg(places[o.place] order by o.nth) filter (where not o.is_plain)
+  into promoted_places, governed_places
+  from (
+    select is_plain, nth, row_number() over (order by due, id) as place
+    from (
+      select true as is_plain, p.ordinality as nth, p.due, p.first as id from unnest(promoted) with ordinality p
+      union all
+      select false, g.nth, g.due, g.id from unnest(ids, dues) with ordinality g (id, due, nth)
+    ) come
+  ) o;
+
+  if promoted is not null then
+    perform stand_in_spans(p_queue, array(
+      select row(tenant, rank, coalesce(place, promoted_places[ordinality]), turn, first, last)::run
+      from unnest(promoted) with ordinality order by ordinality), p_v, p_now);
+  end if;
+  if governed_tenants is not null then
     update governed set
       state = 1, open = key = '',
-      admission = coalesce(governed.admission, places[i.place])
+      admission = coalesce(governed.admission, governed_places[i.place])
     from unnest(ids) with ordinality i (id, place) cross join lateral (
       select ctid as row from governed where id = i.id offset 0
     ) f
     where governed.ctid = f.row;
     update lane set governed_due_at = f.due, ver = ver + 1
     from (
-      select l.row, d.due from unnest(tenants, since) t (tenant, since) cross join lateral (
+      select l.row, d.due from unnest(governed_tenants, governed_since) t (tenant, since) cross join lateral (
         select ctid as row from lane where queue = p_queue and tenant = t.tenant order by ver desc limit 1
       ) l left join lateral (
         select due from governed

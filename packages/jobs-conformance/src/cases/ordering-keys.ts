@@ -33,6 +33,25 @@ const LINE: Partial<NewJob> = { orderingKey: 'customer-1' }
 export const orderingKeysCases: CaseGroup = {
   operation: 'ordering keys',
   cases: [
+    orderingCase(
+      'what comes due at one time keeps its order, with a key or without',
+      async (open) => {
+        const { store } = open
+        const refs = await enqueueAll(
+          store,
+          [LINE, {}, { orderingKey: 'customer-2' }, {}].map((given) =>
+            newJob({ ...given, delayMs: 500 }),
+          ),
+        )
+        expect(await claimJobs(store)).toEqual([])
+        await open.advance(10_000)
+
+        const inOrder = []
+        for (const _ of refs) inOrder.push((await claimOne(store)).id)
+        expect(inOrder).toEqual(refs.map(({ id }) => id))
+      },
+    ),
+
     orderingCase('one at a time, in the order of their enqueue', async ({ store }) => {
       const refs = await enqueueAll(store, [
         ...newJobs(3, 'batch', LINE),
