@@ -29,30 +29,26 @@ local function setUsedUp(allowance, isUsedUp)
   C.queue.usedUp = C.queue.usedUp + (isUsedUp and 1 or -1)
 end
 
--- The owner looks again.
-local function reconsider(owner)
+-- The owner has no alarm any more. Returns how it looks again; nothing where it is gone.
+local function roused(owner)
   local kind, name = string.sub(owner, 1, 1), string.sub(owner, 2)
   if kind == 't' then
     local lane = Lane.find(name)
-    if lane then
-      lane.allowance.wakeAt = nil
-      Lane.touch(lane)
-      Dispatch.refresh(lane)
-    end
+    if not lane then return end
+    lane.allowance.wakeAt = nil
+    Lane.touch(lane)
+    return function() Dispatch.refresh(lane) end
   elseif kind == 'b' then
     local bucket = Records.find('limiters', name)
-    if bucket then
-      bucket.allowance.wakeAt = nil
-      Records.touch('limiters', name)
-      Dispatch.refreshBucket(bucket)
-    end
-  else
-    local scope = Records.find('scopes', name)
-    if scope then
-      scope.allowance.wakeAt = nil
-      KeyScope.reconsider(scope)
-    end
+    if not bucket then return end
+    bucket.allowance.wakeAt = nil
+    Records.touch('limiters', name)
+    return function() Dispatch.refreshBucket(bucket) end
   end
+  local scope = Records.find('scopes', name)
+  if not scope then return end
+  scope.allowance.wakeAt = nil
+  return function() KeyScope.reconsider(scope) end
 end
 
 -- Lets the owners of what time has opened look again.
@@ -63,7 +59,10 @@ function Openings.wake()
   if #owners == 0 then return end
   callWith('ZREM', C.base .. 'alarms', owners)
   queue.alarms = queue.alarms - #owners
-  for _, owner in ipairs(owners) do reconsider(owner) end
+  -- One that looks again may look at another, which must not think that its alarm is still set.
+  local looks = {}
+  for _, owner in ipairs(owners) do looks[#looks + 1] = roused(owner) end
+  for _, look in ipairs(looks) do look() end
 end
 
 -- When the next alarm goes off; infinite for never.
