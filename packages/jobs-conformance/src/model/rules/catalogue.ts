@@ -62,6 +62,8 @@ export const retry: Action = (model, refs, results) => {
     job.progress = null
     job.log = []
     job.suspect = false
+    // That an attempt before was answered 'cancelled' may be forgotten.
+    job.cancelledToken = null
     return 'changed'
   })
 }
