@@ -591,8 +591,8 @@ begin
         order by s.rank, s.admission, s.last limit 1
       ) s cross join lateral (
         select from job j
-        where j.id >= s.first and j.id <= s.last and j.turn = s.turn
-          and ((s.rank, s.admission) <> (l.head_rank, l.head_admission) or j.id >= l.head_id)
+        where j.id >= greatest(s.first, case when (s.rank, s.admission) = (l.head_rank, l.head_admission) then l.head_id end)
+          and j.id <= s.last and j.turn = s.turn
         limit 1
       ) j
       where l.waiting > 0),
