@@ -9,6 +9,8 @@ export type Row = Readonly<Record<string, Value>>
 export interface Statement {
   readonly text: string
   readonly params?: readonly Parameter[]
+  /** Promises that all columns are of type `text`: of many rows these are read faster, where the connection is ours. */
+  readonly answersTexts?: boolean
 }
 
 /** What every call takes beside its request. */

@@ -57,6 +57,22 @@ describe.each(DATABASES)('on %s', (kind) => {
     })
   })
 
+  test('of a statement that answers texts they come back as of any other', async () => {
+    const statement = {
+      text: `select a, b from (values ($1::text, null::text), ('', $2::text)) as t (a, b)`,
+      params: ['a "quoted" ünï 🙂', '{"a": 1}'],
+    }
+    const [plain, texts] = await database.db.pipeline([
+      statement,
+      { ...statement, answersTexts: true },
+    ])
+    expect(texts).toEqual([
+      { a: 'a "quoted" ünï 🙂', b: null },
+      { a: '', b: '{"a": 1}' },
+    ])
+    expect(texts).toEqual(plain)
+  })
+
   test('a small bigint is a bigint as well', async () => {
     expect(await database.db.query('select 1::bigint as n')).toEqual([{ n: 1n }])
   })

@@ -10,7 +10,7 @@ import { lendTransaction } from './lend-transaction.ts'
 import { PostgresTransaction } from './postgres-transaction.ts'
 import type { ConnectionSettings } from './postgres-settings.ts'
 import type { AddressOptions, ServerAddress } from './server-address.ts'
-import { startStatement } from './statements.ts'
+import { startStatement, startTextStatement } from './statements.ts'
 
 /** What the owner of a connection is told. */
 export interface ConnectionHooks {
@@ -176,7 +176,8 @@ export class PostgresConnection {
   }
 
   async #start(sql: Pick<Sql, 'unsafe'>, statement: Statement): Promise<readonly Row[]> {
-    const { rows, query } = startStatement(sql, statement, this.#sql.options.prepare)
+    const start = statement.answersTexts === true ? startTextStatement : startStatement
+    const { rows, query } = start(sql, statement, this.#sql.options.prepare)
     this.#running = query
     return rows
   }

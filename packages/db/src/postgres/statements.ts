@@ -44,3 +44,27 @@ function toRow(columns: readonly Column[], values: readonly (Buffer | null)[]): 
   }
   return row
 }
+
+/**
+ * Likewise, for a client that leaves texts as they are and a statement that answers nothing else: the driver then makes
+ * no buffer of each value.
+ */
+export function startTextStatement(
+  sql: Pick<ISql, 'unsafe'>,
+  { text, params = [] }: Statement,
+  prepare: boolean,
+): RunningStatement {
+  const options = { prepare, simple: false }
+  const query = sql.unsafe(text, encodeParameters(params), options).values()
+  const rows = query.then((result) => {
+    const names = result.columns.map(({ name }) => name)
+    return Array.from(result, (values: readonly (string | null)[]) => toTextRow(names, values))
+  })
+  return { rows, query }
+}
+
+function toTextRow(names: readonly string[], values: readonly (string | null)[]): Row {
+  const row: Record<string, string | null> = {}
+  for (let index = 0; index < names.length; index++) row[names[index]!] = values[index]!
+  return row
+}
