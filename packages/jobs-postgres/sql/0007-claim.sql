@@ -484,10 +484,11 @@ begin
 end $$;
 
 -- See JobStore.claim. p_token is the lease's, made by the caller, who so can give back what a call leased of
--- which no answer came.
+-- which no answer came. ids and turns are those of the jobs, in the order of the claim; turns is null where all are 0.
 create function claim(
   p_queue text, p_slots int, p_prefetch int, p_lease_ms bigint, p_worker text, p_suspects boolean, p_token uuid,
-  out count int, out started_at bigint, out next_due_in_ms bigint, out awaits_release boolean, out has_suspects boolean
+  out ids text, out turns text, out started_at bigint, out next_due_in_ms bigint, out awaits_release boolean,
+  out has_suspects boolean
 ) language plpgsql volatile
 set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -504,12 +505,12 @@ declare
   ahead taken := nothing;
   slots int := p_slots;
   may_prefetch boolean;
+  count int;
   is_open boolean;
   some_ready boolean;
   some_suspect boolean;
   next_at bigint;
 begin
-  count := 0;
   awaits_release := false;
   has_suspects := false;
   if q is null then
@@ -570,6 +571,8 @@ begin
 
   count := cardinality(got.ids);
   if count > 0 then
+    ids := array_to_string(got.ids, ',');
+    turns := nullif(array_to_string(got.turns, ','), repeat('0,', count - 1) || '0');
     insert into lease values (
       p_token, 0, q, p_worker, now_at, now_at + p_lease_ms, count, got.has_governed, got.ids, got.turns);
     if g.queue is not null then
@@ -622,9 +625,10 @@ begin
   next_due_in_ms := next_at - now_at;
 end $$;
 
--- What was claimed with a token and has not been taken back since, in the order of the claim: of each job what all
--- have, tenant and run_at where they say something, and in rest what else is not as in a new job that nothing was
--- said about, by the names of its columns. Few columns, as each of them costs the reader about as much as a job.
+-- What was claimed with a token and is still there, by their ids: of each job what all have, tenant and run_at where
+-- they say something, and in rest what else is not as in a new job that nothing was said about, by the names of its
+-- columns. Few columns, as each of them costs the reader about as much as a job. Who made the claim puts them in its
+-- order, which here costs as much as all else, and leaves out who has another turn by now.
 create function claimed(p_token uuid) returns table (
   id text, name text, payload text, created_at text, tenant text, run_at text, rest text
 ) language plpgsql stable
@@ -632,6 +636,8 @@ set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
+declare
+  held bigint[] := array(select u.id from lease l, unnest(l.ids) as u (id) where l.token = p_token);
 begin
   return query
   select j.id::text, j.name, j.payload, j.created_at::text, nullif(j.tenant, ''),
@@ -647,8 +653,5 @@ begin
       from jsonb_each((select to_jsonb(x) from job x where x.id = j.id) - '{id,queue,tenant,name,payload,created_at,updated_at,run_at,started_at,log,failures,settled_token}'::text[]) e
       where e.value <> 'null'
     ) end
-  from lease l cross join unnest(l.ids, l.turns) with ordinality as c (id, turn, place)
-  cross join lateral (select * from job where id = c.id and turn = c.turn offset 0) j
-  where l.token = p_token
-  order by l.part, c.place;
+  from job j where j.id = any(held);
 end $$;

@@ -6,6 +6,7 @@ import type {
   ScheduledTick,
   StoredError,
 } from '@cgk/jobs-core'
+import { withFacts } from './claimed-lease.ts'
 import { makeJobId } from './job-ids.ts'
 import { writeToken } from './token.ts'
 
@@ -133,10 +134,16 @@ export function toClaimedJob(
 ): ClaimedJob {
   const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as ClaimedExtras)
   const createdAt = Number(row.created_at)
-  return {
+  const turn = extras.turn ?? 0
+  const jobId = extras.job_id ?? null
+  const keys = keysOf(extras)
+  const limiter = extras.limiter ?? null
+  const group = groupOf(extras)
+  const schedule = extras.schedule ?? null
+  const job: ClaimedJob = {
     queue,
     tenantId: row.tenant,
-    id: extras.job_id ?? makeJobId(row.id, createdAt),
+    id: jobId ?? makeJobId(row.id, createdAt),
     name: row.name,
     payload: row.payload,
     metadata: extras.metadata ?? null,
@@ -159,15 +166,25 @@ export function toClaimedJob(
     progress: extras.progress ?? null,
     log: NOTHING,
     headers: extras.headers ?? null,
-    keys: keysOf(extras),
-    limiter: extras.limiter ?? null,
-    group: groupOf(extras),
-    schedule: extras.schedule ?? null,
+    keys,
+    limiter,
+    group,
+    schedule,
     worker,
     failures: NOTHING,
     effects: extras.effects ?? null,
-    token: writeToken({ claim: token, turn: extras.turn ?? 0, id: row.id }),
+    token: writeToken({ claim: token, turn, id: row.id }),
   }
+  const isBare =
+    jobId === null && keys === null && limiter === null && group === null && schedule === null
+  return withFacts(job, {
+    claim: token,
+    turn,
+    id: row.id,
+    jobId,
+    createdAt: jobId === null ? createdAt : null,
+    isBare,
+  })
 }
 
 function keysOf(job: StoredExtras): JobRecord['keys'] {

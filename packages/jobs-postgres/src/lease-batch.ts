@@ -1,24 +1,17 @@
 import type { Lease } from '@cgk/jobs-core'
 import type { Parameter } from '@cgk/db'
-import { createdAtOf } from './job-ids.ts'
-import { readToken } from './token.ts'
+import { factsOf, type LeaseFacts } from './claimed-lease.ts'
 
 /** A lease as SQL is told of it: `lease` is the place of its claim among those of the batch, from 1. */
-export interface ListedLease {
+export interface ListedLease extends Omit<LeaseFacts, 'claim' | 'isBare'> {
   readonly lease: number
-  readonly turn: number
-  /** In decimal digits. */
-  readonly id: string
   readonly tenant: string
-  /** `null` where the store made the job's id for that row, and `createdAt` is what else is in it. */
-  readonly jobId: string | null
-  readonly createdAt: number | null
 }
 
-/** A job's id, as SQL compares it with the row that a token names. */
-export function nameOf(jobId: string, id: string): Pick<ListedLease, 'jobId' | 'createdAt'> {
-  const createdAt = createdAtOf(jobId, id)
-  return { jobId: createdAt === null ? jobId : null, createdAt }
+/** What a call says of a lease. */
+export interface BatchEntry<T> extends ListedLease {
+  readonly isBare: boolean
+  readonly said: T
 }
 
 /** Leases of one queue that go to SQL together, each with what else the call says of it. */
@@ -26,7 +19,7 @@ export class LeaseBatch<T> {
   readonly queue: string
   /** The claims that the leases are of. */
   readonly claims: string[] = []
-  readonly entries: (ListedLease & { readonly said: T })[] = []
+  readonly entries: BatchEntry<T>[] = []
   readonly #places = new Map<string, number>()
 
   constructor(queue: string) {
@@ -34,22 +27,17 @@ export class LeaseBatch<T> {
   }
 
   /** A lease that cannot be current is left out. */
-  add({ token, tenantId, id }: Lease, said: T): void {
-    const read = readToken(token)
-    if (read === null) return
-    let lease = this.#places.get(read.claim)
-    if (lease === undefined) {
-      lease = this.claims.push(read.claim)
-      this.#places.set(read.claim, lease)
+  add(lease: Lease, said: T): void {
+    const facts = factsOf(lease)
+    if (facts === null) return
+    const { claim, turn, id, jobId, createdAt, isBare } = facts
+    let place = this.#places.get(claim)
+    if (place === undefined) {
+      place = this.claims.push(claim)
+      this.#places.set(claim, place)
     }
-    this.entries.push({
-      lease,
-      turn: read.turn,
-      id: read.id,
-      tenant: tenantId ?? '',
-      ...nameOf(id, read.id),
-      said,
-    })
+    const tenant = lease.tenantId ?? ''
+    this.entries.push({ lease: place, turn, id, tenant, jobId, createdAt, isBare, said })
   }
 }
 
@@ -73,13 +61,20 @@ export function leaseColumns(entries: readonly ListedLease[]): readonly Paramete
   return [
     entries.map(({ lease }) => lease),
     entries.map(({ turn }) => turn),
-    `{${entries.map(({ id }) => id).join()}}`,
-    isOfOneTenant(entries) ? [entries[0]!.tenant] : entries.map(({ tenant }) => tenant),
+    idsOf(entries),
+    entries.length === 0 ? [] : oneOrAll(entries.map(({ tenant }) => tenant)),
     entries.every(({ jobId }) => jobId === null) ? null : entries.map(({ jobId }) => jobId),
     entries.map(({ createdAt }) => createdAt),
   ]
 }
 
-function isOfOneTenant(entries: readonly ListedLease[]): boolean {
-  return entries.length > 0 && entries.every(({ tenant }) => tenant === entries[0]!.tenant)
+/** An array of bigint, as its text. */
+export function idsOf(entries: readonly ListedLease[]): string {
+  return `{${entries.map(({ id }) => id).join()}}`
+}
+
+/** Where all are the same, only one of them. */
+export function oneOrAll<T>(values: readonly T[]): readonly T[] {
+  const [first] = values
+  return values.length > 0 && values.every((value) => value === first) ? [first as T] : values
 }

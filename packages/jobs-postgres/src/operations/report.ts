@@ -1,7 +1,6 @@
 import type { AttemptReport, CallOptions } from '@cgk/jobs-core'
-import { nameOf } from '../lease-batch.ts'
+import { factsOf } from '../claimed-lease.ts'
 import type { StoreContext } from '../store-context.ts'
-import { readToken } from '../token.ts'
 
 /** See `LeaseStore.report`. */
 export async function report(
@@ -19,14 +18,15 @@ export async function report(
 }
 
 function toJson({ lease, progress, log, effects }: AttemptReport): object {
-  const token = readToken(lease.token)
+  const facts = factsOf(lease)
   return {
     queue: lease.queue,
-    token: token?.claim,
-    turn: token?.turn,
-    id: token?.id,
+    token: facts?.claim,
+    turn: facts?.turn,
+    id: facts?.id,
     tenant: lease.tenantId ?? '',
-    ...(token !== null && nameOf(lease.id, token.id)),
+    jobId: facts?.jobId,
+    createdAt: facts?.createdAt,
     progress,
     log,
     effects,
