@@ -2,8 +2,41 @@
 -- which one is written to. What is past the bounds of history there is put out of sight at once, all that is older
 -- than a floor; a part of which nothing is in sight is truncated. The others are in ended, and are deleted one by one.
 
--- The columns of ended, and the part.
-create table done (like ended including defaults, part smallint not null) partition by list (part);
+-- Of the columns of ended those in which jobs differ that are here, and the part. What most have alike is null.
+create table done (
+  id bigint not null,
+  created_at bigint not null,
+  started_at bigint not null,
+  ended_at bigint not null,
+  run_at bigint,                     -- null for created_at
+  queue int not null,
+  turn int,                          -- null for 0, like the next three
+  priority int,
+  releases int,
+  lost_leases int,
+  attempts int,                      -- null for 1, like the next
+  generation int,
+  part smallint not null,
+  tenant text collate "C" not null,
+  name text collate "C" not null,
+  payload text not null,
+  worker text not null,
+  settled_token uuid not null,
+  result text,
+  metadata text,
+  headers text,
+  max_attempts bigint,
+  retry_delay_ms bigint,
+  timeout_ms bigint,
+  ordering_key text collate "C",
+  concurrency_key text collate "C",
+  concurrency_limit bigint,
+  limiter text collate "C",
+  progress text,
+  log text[],
+  failures jsonb,
+  effects jsonb
+) partition by list (part);
 create index done_id on done (id);
 do $$
 begin
@@ -32,10 +65,12 @@ create view history with (security_invoker = true) as
   select * from ended
   union all
   select
-    id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at, started_at,
-    ended_at, tenant, name, payload, place, null as job_id, metadata, headers, max_attempts, retry_delay_ms, timeout_ms,
-    null as unique_key, ordering_key, concurrency_key, concurrency_limit, limiter, null as member_of,
-    null as callback_of, null as schedule, worker, error, progress, log, failures, effects, settled_token,
+    id, queue, coalesce(turn, 0) as turn, coalesce(priority, 0) as priority, coalesce(attempts, 1) as attempts,
+    coalesce(releases, 0) as releases, coalesce(lost_leases, 0) as lost_leases, coalesce(generation, 1) as generation,
+    created_at, ended_at as updated_at, coalesce(run_at, created_at) as run_at, started_at,
+    ended_at, tenant, name, payload, null as place, null as job_id, metadata, headers, max_attempts, retry_delay_ms,
+    timeout_ms, null as unique_key, ordering_key, concurrency_key, concurrency_limit, limiter, null as member_of,
+    null as callback_of, null as schedule, worker, null as error, progress, log, failures, effects, settled_token,
     1::smallint as state, result, 1::smallint as settled_as, false as pinned, false as discard
   from done d
   where ended_at > coalesce((select f.ended_at from history_floor f where f.queue = d.queue), 0);
@@ -125,8 +160,9 @@ create function truncate_part(p_part int, p_heir int) returns boolean language p
 begin
   execute format('lock table done_%s in access exclusive mode nowait', p_part);
   update done d set part = p_heir
-  where d.part = p_part
-    and d.ended_at > coalesce((select f.ended_at from history_floor f where f.queue = d.queue), 0);
+  where d.part = p_part and d.ctid = any(array(
+    select x.ctid from done x left join history_floor f on f.queue = x.queue
+    where x.part = p_part and x.ended_at > coalesce(f.ended_at, 0)));
   execute format('truncate done_%s', p_part);
   return true;
 exception when lock_not_available then

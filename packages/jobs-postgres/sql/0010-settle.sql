@@ -210,18 +210,15 @@ begin
       j.concurrency_limit, j.limiter, j.progress, j.log, j.failures, j.effects, p.result
   ), kept as (
     insert into done (
-      id, queue, turn, priority, attempts, releases, lost_leases, generation, created_at, updated_at, run_at,
-      started_at, ended_at, tenant, name, payload, metadata, headers, max_attempts, retry_delay_ms,
-      timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter, worker, progress, log, failures,
-      effects, settled_token, state, result, settled_as, part)
+      id, created_at, started_at, ended_at, run_at, queue, turn, priority, releases, lost_leases, attempts, generation,
+      part, tenant, name, payload, worker, settled_token, result, metadata, headers, max_attempts, retry_delay_ms,
+      timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter, progress, log, failures, effects)
     select
-      g.id, g.queue, g.turn, g.priority, g.attempts + 1, g.releases, g.lost_leases, g.generation, g.created_at,
-      p_now, g.run_at,
-      starts[g.lease], p_now, g.tenant, g.name, g.payload, g.metadata, g.headers, g.max_attempts,
-      g.retry_delay_ms,
-      g.timeout_ms, g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter, workers[g.lease], g.progress,
-      g.log, g.failures,
-      g.effects, p_tokens[g.lease], 1, g.result, 1, part_now
+      g.id, g.created_at, starts[g.lease], p_now, nullif(g.run_at, g.created_at), g.queue, nullif(g.turn, 0),
+      nullif(g.priority, 0), nullif(g.releases, 0), nullif(g.lost_leases, 0), nullif(g.attempts + 1, 1),
+      nullif(g.generation, 1), part_now, g.tenant, g.name, g.payload, workers[g.lease], p_tokens[g.lease], g.result,
+      g.metadata, g.headers, g.max_attempts, g.retry_delay_ms, g.timeout_ms, g.ordering_key, g.concurrency_key,
+      g.concurrency_limit, g.limiter, g.progress, g.log, g.failures, g.effects
     from gone g where g.job_id is null
   ), kept_for_id as (
     insert into ended (

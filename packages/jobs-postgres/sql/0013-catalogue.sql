@@ -100,7 +100,13 @@ begin
   from unnest(found_ids) with ordinality as w (id, place) join records(found_ids, true) r on r.id = w.id;
 end $$;
 
--- All jobs, as lists and counts look at them; state is null for a job that waits or runs.
+-- What is not in done, as counts look at it; state is null for a job that waits or runs.
+create view kept_job as
+  select id, queue, tenant, turn, attempts, run_at, case when ended_at is not null then 3::smallint end as state from job
+  union all
+  select id, queue, tenant, turn, attempts, run_at, state from ended;
+
+-- All jobs, as lists look at them.
 create view every_job as
   select id, queue, tenant, name, turn, attempts, run_at,
     case when ended_at is not null then 3::smallint end as state,
@@ -192,29 +198,46 @@ begin
   return query select r.id, r.record from records(page, false) r order by r.id desc;
 end $$;
 
--- p_tenant is null for all tenants. A status without jobs has no row.
+-- p_tenant is null for all tenants. A status without jobs has no row. Of what is in done there is much, and all of it is
+-- completed.
 create function count_jobs(p_queue text, p_tenant text)
 returns table (status text, jobs bigint) language plpgsql stable
 set search_path from current set jit = off as $$
 #variable_conflict use_column
 declare
   queue_found int := (select id from queue where name = p_queue);
+  done_after bigint := coalesce((select f.ended_at from history_floor f where f.queue = queue_found), 0);
+begin
+  return query
+  select c.status, sum(c.jobs)::bigint from (
+    select k.status, k.jobs from count_kept(queue_found, p_tenant) k
+    union all
+    select 'completed', count(*) from done d
+    where d.queue = queue_found and d.ended_at > done_after and (p_tenant is null or d.tenant = p_tenant)
+  ) c where c.jobs > 0 group by 1;
+end $$;
+
+-- Likewise, of what is not in done.
+create function count_kept(p_queue int, p_tenant text)
+returns table (status text, jobs bigint) language plpgsql stable as $$
+#variable_conflict use_column
+declare
   now_at bigint := now_ms();
 begin
   if p_tenant is null then
     return query
     select status_of(j.state, j.attempts, j.run_at,
-      (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
-    from every_job j where j.queue = queue_found group by 1;
+      (j.id, j.turn) in (select l.id, l.turn from leased(p_queue) l), now_at), count(*)
+    from kept_job j where j.queue = p_queue group by 1;
   elsif p_tenant = '' then
     return query
     select status_of(j.state, j.attempts, j.run_at,
-      (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
-    from every_job j where j.queue = queue_found and j.tenant = '' group by 1;
+      (j.id, j.turn) in (select l.id, l.turn from leased(p_queue) l), now_at), count(*)
+    from kept_job j where j.queue = p_queue and j.tenant = '' group by 1;
   else
     return query
     select status_of(j.state, j.attempts, j.run_at,
-      (j.id, j.turn) in (select l.id, l.turn from leased(queue_found) l), now_at), count(*)
-    from every_job j where j.queue = queue_found and j.tenant = p_tenant and j.tenant <> '' group by 1;
+      (j.id, j.turn) in (select l.id, l.turn from leased(p_queue) l), now_at), count(*)
+    from kept_job j where j.queue = p_queue and j.tenant = p_tenant and j.tenant <> '' group by 1;
   end if;
 end $$;
