@@ -7,10 +7,11 @@ import type {
 } from '@cgk/jobs-core'
 import type { Statement } from '@cgk/db'
 import { toJsonJob } from '../json-job.ts'
-import { batchLeases, leaseColumns, type LeaseBatch, type ListedLease } from '../lease-batch.ts'
+import { batchLeases, leaseColumns, type LeaseBatch } from '../lease-batch.ts'
 import type { StoreContext } from '../store-context.ts'
 import { claimStatements, readClaim } from './claim.ts'
 import { giveBack } from './give-back.ts'
+import { readSettledBare, settleBareStatement } from './settle-bare.ts'
 
 type Placed = { readonly item: Settlement; readonly place: number }
 type Batch = LeaseBatch<Placed>
@@ -33,29 +34,61 @@ export async function settle(
   options?: CallOptions,
 ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
   const { settlements, claim } = request
-  const batches = batchLeases(settlements, ({ lease }) => lease)
-  const statements = batches.map((batch) => settleStatement(context.schema, batch))
   const results = settlements.map((): SettleResult => 'lost')
+  const batches = batchLeases(settlements, ({ lease }) => lease)
   if (claim === undefined) {
-    const answers = await send(context, statements, options)
-    for (const [index, batch] of batches.entries()) {
-      readAnswers(context, batch, answers[index]!, results)
-    }
+    await settleBatches(context, batches, results, (statements) =>
+      send(context, statements, options),
+    )
     return { results, claimed: null }
   }
   const token = crypto.randomUUID()
+  let claimed: ClaimResult | null = null
   try {
-    const sent = [...statements, ...claimStatements(context.schema, claim, token)]
-    const answers = await context.db.pipeline(sent, options)
-    for (const [index, batch] of batches.entries()) {
-      readAnswers(context, batch, answers[index]!, results)
-    }
-    return { results, claimed: readClaim(claim, token, answers.slice(batches.length)) }
+    await settleBatches(context, batches, results, async (statements) => {
+      if (claimed !== null) return send(context, statements, options)
+      const sent = [...statements, ...claimStatements(context.schema, claim, token)]
+      const answers = await context.db.pipeline(sent, options)
+      claimed = readClaim(claim, token, answers.slice(statements.length))
+      return answers
+    })
+    return { results, claimed }
   } catch (error) {
     // The claim may have been made for all that. Nobody waits for what becomes of it.
     void giveBack(context, token)
     throw error
   }
+}
+
+/** Settles batches, and writes the answers where they belong. */
+async function settleBatches(
+  context: StoreContext,
+  batches: readonly Batch[],
+  results: SettleResult[],
+  sendAll: (statements: readonly Statement[]) => Promise<readonly (readonly object[])[]>,
+): Promise<void> {
+  const { schema, wakeUps } = context
+  const sent = batches.map((batch) => {
+    const bare = settleBareStatement(schema, batch.queue, batch.claims, batch.entries)
+    return { batch, isBare: bare !== null, statement: bare ?? settleStatement(schema, batch) }
+  })
+  const answers = await sendAll(sent.map(({ statement }) => statement))
+  const unsettled: Batch[] = []
+  for (const [index, { batch, isBare }] of sent.entries()) {
+    const rows = answers[index]!
+    if (!isBare) {
+      readAnswers(context, batch, rows, results)
+      continue
+    }
+    const { is_settled, wakes } = readSettledBare(rows)
+    if (is_settled) readSettled(batch, results)
+    else unsettled.push(batch)
+    if (wakes) wakeUps.ready(batch.queue)
+  }
+  if (unsettled.length === 0) return
+  const more = await sendAll(unsettled.map((batch) => settleStatement(schema, batch)))
+  for (const [index, batch] of unsettled.entries())
+    readAnswers(context, batch, more[index]!, results)
 }
 
 async function send(
@@ -118,10 +151,17 @@ function repeatedJobs(entries: readonly Entry[]): ReadonlySet<string> {
 }
 
 /** What `settle` reads of p_others. */
-export function toJsonSettlement({ said: { item, place }, ...lease }: Entry): object {
+export function toJsonSettlement(entry: Entry): object {
+  const { lease, turn, id, tenant, jobId, createdAt, said } = entry
+  const { item, place } = said
   const { outcome, followUps, discard, headers } = item
   return {
-    ...(lease satisfies ListedLease),
+    lease,
+    turn,
+    id,
+    tenant,
+    jobId,
+    createdAt,
     ...outcome,
     ...(followUps.length > 0 && { followUps: followUps.map(toJsonJob) }),
     place,
@@ -130,21 +170,25 @@ export function toJsonSettlement({ said: { item, place }, ...lease }: Entry): ob
   }
 }
 
+function readSettled({ entries }: Batch, results: SettleResult[]): void {
+  for (const { said } of entries) results[said.place - 1] = 'settled'
+}
+
 function readAnswers(
   { wakeUps }: StoreContext,
-  { queue, entries }: Batch,
+  batch: Batch,
   rows: readonly object[],
   results: SettleResult[],
 ): void {
   const [{ answers, wakes }] = rows as readonly [SettledRow]
-  for (const { said } of entries) results[said.place - 1] = 'settled'
+  readSettled(batch, results)
   for (const { place, answer } of JSON.parse(answers) as readonly {
     readonly place: number
     readonly answer: Answer
   }[]) {
     results[place - 1] = readAnswer(answer)
   }
-  if (wakes) wakeUps.ready(queue)
+  if (wakes) wakeUps.ready(batch.queue)
 }
 
 export function readAnswer(answer: Answer): Exclude<SettleResult, 'settled'> {
