@@ -8,7 +8,20 @@ const GREATEST_ID = 2n ** 63n - 1n
 export function makeJobId(id: bigint | string, createdAt: number): string {
   // Up to 15 digits a number is exact, and much faster.
   const number = typeof id === 'string' && id.length <= 15 ? Number(id) : BigInt(id)
-  return `job_${createdAt.toString(36)}_${number.toString(16).padStart(16, '0')}`
+  const digits = number.toString(16)
+  return prefixOf(createdAt) + ZEROS.slice(digits.length) + digits
+}
+
+const ZEROS = '0'.repeat(16)
+const lastPrefix = { createdAt: Number.NaN, text: '' }
+
+/** Jobs come in numbers that were created at one time, and digits of such a base take their time. */
+function prefixOf(createdAt: number): string {
+  if (createdAt !== lastPrefix.createdAt) {
+    lastPrefix.createdAt = createdAt
+    lastPrefix.text = `job_${createdAt.toString(36)}_`
+  }
+  return lastPrefix.text
 }
 
 /** When the job of that row was created, if this is the id that {@link makeJobId} made for it; else `null`. */
