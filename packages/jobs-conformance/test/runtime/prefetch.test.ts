@@ -103,6 +103,17 @@ describe('quick jobs', () => {
     expect(Math.max(...claims().map(({ prefetch }) => prefetch))).toBeLessThanOrEqual(1_000)
   })
 
+  test('of large payloads are claimed ahead by a few megabytes', async () => {
+    const quick: JobHandler = () => ({ success: true })
+    await enqueue(300, () => 'x'.repeat(40_000))
+    process.start({ queue, handlers: new Map([['job', quick]]), maxConcurrency: 5 })
+    await time.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 300 })
+    const most = Math.max(...claims().map(({ prefetch }) => prefetch))
+    expect(most).toBeGreaterThan(10)
+    expect(most).toBeLessThanOrEqual((4 * 1024 * 1024) / 40_000)
+  })
+
   test('end being claimed ahead at once when one turns out slow', async () => {
     await enqueue(40, () => -1)
     process.start({ queue, handlers, maxConcurrency: 1 })

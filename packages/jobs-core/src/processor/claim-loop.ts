@@ -315,6 +315,7 @@ export class ClaimLoop {
     runtime.suspects.hold(jobs.length)
     for (const job of jobs) {
       const attempt = attemptOf(job, askedAt)
+      this.#prefetch.received(job.payload.length)
       this.#held.add(attempt)
       session.keeper.hold(attempt)
       this.#waiting.push(attempt)

@@ -10,11 +10,15 @@ const LONGEST_MS = 2 * PREFETCH_MS
 /** However quick the handlers: a claim has a size to keep to. */
 const MOST_PREFETCHED = 1_000
 
-/** How much a new measurement moves the mean towards shorter runs. */
+/** Characters of payloads: what waits is held in memory. */
+const MOST_CHARACTERS = 4 * 1024 * 1024
+
+/** How much a new measurement moves the mean towards shorter runs, and smaller payloads. */
 const DECAY = 0.1
 
 /**
- * Decides how many jobs may be claimed ahead of a free slot, from how long attempts take.
+ * Decides how many jobs may be claimed ahead of a free slot, from how long attempts take
+ * and how large payloads are.
  *
  * Nothing is known at first, so nothing is prefetched. One slow attempt ends prefetching at once, and
  * quick ones bring it back little by little: claiming too little costs a round trip, claiming too much
@@ -22,6 +26,7 @@ const DECAY = 0.1
  */
 export class Prefetch {
   #meanMs = Number.POSITIVE_INFINITY
+  #meanCharacters = 1
 
   /** An attempt took so long. */
   observe(ms: number): void {
@@ -30,9 +35,19 @@ export class Prefetch {
     else this.#meanMs += (ms - this.#meanMs) * DECAY
   }
 
+  /** A job came, with a payload of so many characters. */
+  received(characters: number): void {
+    if (characters >= this.#meanCharacters) this.#meanCharacters = characters
+    else this.#meanCharacters += (characters - this.#meanCharacters) * DECAY
+  }
+
   /** How many jobs may wait beside those that run in so many slots. */
   targetFor(slots: number): number {
     if (this.#meanMs > LONGEST_MS) return 0
-    return Math.min(MOST_PREFETCHED, Math.floor((slots * PREFETCH_MS) / this.#meanMs))
+    return Math.min(
+      MOST_PREFETCHED,
+      Math.floor(MOST_CHARACTERS / this.#meanCharacters),
+      Math.floor((slots * PREFETCH_MS) / this.#meanMs),
+    )
   }
 }
