@@ -485,8 +485,10 @@ end $$;
 
 -- See JobStore.claim. p_token is the lease's, made by the caller, who so can give back what a call leased of
 -- which no answer came. ids and turns are those of the jobs, in the order of the claim; turns is null where all are 0.
+-- p_is_bounded: by bytes, see claim_within_bytes.
 create function claim(
   p_queue text, p_slots int, p_prefetch int, p_lease_ms bigint, p_worker text, p_suspects boolean, p_token uuid,
+  p_is_bounded boolean default true,
   out ids text, out turns text, out started_at bigint, out next_due_in_ms bigint, out awaits_release boolean,
   out has_suspects boolean
 ) language plpgsql volatile
@@ -531,6 +533,15 @@ begin
   if t.v > 2305843009213693952 then
     perform rebase(q, t.v);
     t.v := 0;
+  end if;
+  -- Looked for behind what was taken in, so that none of that is missed.
+  if p_is_bounded and not p_suspects
+    and (p_slots + p_prefetch > 2048 or exists (select from bulky b where b.queue = q))
+  then
+    perform write_tick(before, t);
+    select c.* into ids, turns, started_at, next_due_in_ms, awaits_release, has_suspects
+    from claim_within_bytes(p_queue, p_slots, p_prefetch, p_lease_ms, p_worker, p_token) c;
+    return;
   end if;
   if g.queue is not null then
     g := find_gate(q, 0, '', '', '');

@@ -1,0 +1,121 @@
+import type { ClaimResult, JobStore, NewJob } from '@cgk/jobs-core'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createPostgresStore } from '../src/index.ts'
+import { testPlace } from './support/test-place.ts'
+
+vi.setConfig({ hookTimeout: 120_000, testTimeout: 120_000 })
+
+const MOST_BYTES = 8 * 1024 * 1024
+
+describe('a claim of large payloads', () => {
+  const openPlace = testPlace('local')
+
+  async function open(): Promise<JobStore> {
+    const { options } = await openPlace()
+    const store = createPostgresStore({ ...options, schema: 'claim_bytes' })
+    onTestFinished(() => store.close())
+    return store
+  }
+
+  function claim(store: JobStore, queue: string, slots: number, prefetch = 0) {
+    const request = { queue, slots, prefetch, leaseMs: 60_000, worker: 'w', suspects: false }
+    return store.claim(request)
+  }
+
+  async function claimAll(store: JobStore, queue: string, slots: number, prefetch = 0) {
+    const claims: ClaimResult[] = []
+    do claims.push(await claim(store, queue, slots, prefetch))
+    while (claims.at(-1)!.nextDueInMs === 0)
+    return claims
+  }
+
+  test('carries eight mebibytes at most, and leaves the others waiting in their order', async () => {
+    const store = await open()
+    const queue = 'megabytes'
+    const tenants = ['a', 'b', 'c']
+    await enqueue(store, queue, 24, (n) => ({
+      tenantId: tenants[n % 3]!,
+      payload: JSON.stringify(`${n} `.padEnd(1024 * 1024 - 2)),
+    }))
+    const first = await claim(store, queue, 10, 1_000)
+
+    expect(first).toMatchObject({ nextDueInMs: 0 })
+    expect(first.jobs).toHaveLength(8)
+    expect(await store.counts({ queue })).toMatchObject({ running: 8, pending: 16 })
+    const rest = await claimAll(store, queue, 1_000)
+    expect(rest.map(({ jobs }) => jobs.length)).toEqual([8, 8])
+    expect([first, ...rest].flatMap(numbersOf)).toEqual(numbers(24))
+  })
+
+  test('takes one that is larger by itself', async () => {
+    const store = await open()
+    const queue = 'giants'
+    await enqueue(store, queue, 3, (n) => ({
+      payload: JSON.stringify(`${n} `.padEnd(MOST_BYTES)),
+      // What an operator's page shows of a job travels along.
+      metadata: n === 2 ? JSON.stringify('x'.padEnd(5_000)) : '1',
+    }))
+    const claims = await claimAll(store, queue, 100)
+    expect(claims.map(numbersOf)).toEqual([[0], [1], [2]])
+  })
+
+  test('takes what has keys in the order in which it takes small ones', async () => {
+    const store = await open()
+    const order: number[][] = []
+    for (const [queue, size] of [
+      ['small', 10],
+      ['large', 1024 * 1024],
+    ] as const) {
+      await enqueue(store, queue, 40, (n) => ({
+        payload: JSON.stringify(`${n} `.padEnd(n % 2 === 0 ? size : 10)),
+        tenantId: n % 4 < 2 ? 'a' : 'b',
+        ...(n % 5 === 0 && { concurrencyKey: 'key', concurrencyLimit: 3 }),
+      }))
+      const claims = await claimAll(store, queue, 1_000)
+      for (const { jobs } of claims) expect(bytesOf(jobs)).toBeLessThanOrEqual(MOST_BYTES)
+      order.push(claims.flatMap(numbersOf))
+    }
+    expect(order[1]).toEqual(order[0])
+    expect(order[0]).toHaveLength(38)
+  })
+
+  test('carries no more where what is large comes for the first time', async () => {
+    const store = await open()
+    const queue = 'sudden'
+    await enqueue(store, queue, 10, () => ({}))
+    expect((await claim(store, queue, 5)).jobs).toHaveLength(5)
+    await enqueue(store, queue, 20, () => ({ payload: JSON.stringify('x'.padEnd(1024 * 1024)) }))
+    const { jobs } = await claim(store, queue, 100)
+    expect(jobs).toHaveLength(5 + 7)
+  })
+})
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n)
+}
+
+async function enqueue(
+  store: JobStore,
+  queue: string,
+  count: number,
+  given: (n: number) => Partial<NewJob>,
+): Promise<void> {
+  const jobs = numbers(count).map((n): NewJob => ({
+    queue,
+    tenantId: null,
+    name: 'work',
+    payload: '1',
+    priority: 0,
+    ...given(n),
+  }))
+  await store.enqueue(jobs)
+}
+
+/** What payloads begin with. */
+function numbersOf({ jobs }: Pick<ClaimResult, 'jobs'>): number[] {
+  return jobs.map(({ payload }) => Number.parseInt(JSON.parse(payload) as string))
+}
+
+function bytesOf(jobs: ClaimResult['jobs']): number {
+  return jobs.reduce((sum, { payload }) => sum + payload.length, 0)
+}
