@@ -16,9 +16,7 @@ declare
   now_at bigint := now_ms();
   root_id text := p_groups -> 0 ->> 'id';
   given jsonb;
-  member jsonb;
-  job_number bigint;
-  made jsonb := '[]';
+  made jsonb[] := '{}';
   ids jsonb;
   taken job_group;
   was_made boolean;
@@ -53,13 +51,14 @@ begin
   end loop;
 
   for given in select * from jsonb_array_elements(p_groups) loop
-    ids := '[]';
-    for member in select * from jsonb_array_elements(given -> 'members') loop
-      job_number := add_job(queue_number, member, now_at, given ->> 'id');
-      ids := ids || jsonb_build_object(
-        'id', job_number::text, 'runAt', (select j.run_at from job j where j.id = job_number));
-    end loop;
-    made := made || jsonb_build_array(ids);
+    ids := (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('id', a.id::text, 'runAt', run_at_of(a.job, now_at)) order by a.place), '[]')
+      from (
+        select m.job, m.place, add_job(queue_number, m.job, now_at, given ->> 'id') as id
+        from jsonb_array_elements(given -> 'members') with ordinality as m (job, place)
+      ) a);
+    made := array_append(made, ids);
   end loop;
 
   -- What is empty ends at once, what is nested first.
@@ -81,7 +80,7 @@ begin
   loop
     perform forget_group(queue_number, p_tenant, given ->> 'id');
   end loop;
-  return jsonb_build_object('now', now_at, 'members', made, 'groups', ids);
+  return jsonb_build_object('now', now_at, 'members', to_jsonb(made), 'groups', ids);
 end $$;
 
 -- A member, or the callback of a group nested in it, has ended so (1 completed, 2 failed, 3 cancelled). Of two
