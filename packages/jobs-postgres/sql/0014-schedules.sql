@@ -2,7 +2,7 @@
 
 create function put_schedule(
   p_queue text, p_tenant text, p_id text, p_spec text, p_paused boolean, p_next_at bigint, p_expected jsonb
-) returns table (stored boolean, row_found schedule)
+) returns table (stored boolean, kept schedule)
 language plpgsql volatile set search_path from current as $$
 declare
   queue_number int := queue_id(p_queue);
@@ -12,7 +12,7 @@ begin
     insert into schedule as s (queue, tenant, id, spec, revision, paused, next_at, created_at, updated_at)
     values (queue_number, p_tenant, p_id, p_spec, 1, p_paused, p_next_at, now_at, now_at)
     on conflict do nothing
-    returning s.* into row_found;
+    returning s.* into kept;
   else
     update schedule s
     set spec = p_spec, paused = p_paused, next_at = p_next_at, updated_at = now_at,
@@ -22,11 +22,11 @@ begin
       and s.revision = (p_expected ->> 'revision')::bigint
       and s.paused = (p_expected ->> 'paused')::boolean
       and s.next_at is not distinct from (p_expected ->> 'nextAt')::bigint
-    returning s.* into row_found;
+    returning s.* into kept;
   end if;
-  stored := row_found.id is not null;
+  stored := kept.id is not null;
   if not stored then
-    select s.* into row_found from schedule s
+    select s.* into kept from schedule s
     where s.queue = queue_number and s.tenant = p_tenant and s.id = p_id;
   end if;
   return next;

@@ -49,7 +49,7 @@ export async function putSchedule(
   options?: CallOptions,
 ): ReturnType<ScheduleStore['putSchedule']> {
   const [row] = await db.query<ScheduleColumns & { readonly stored: boolean }>(
-    `select p.stored, ${COLUMNS.replaceAll('s.', '(p.row_found).')}, $1 as queue
+    `select p.stored, ${COLUMNS.replaceAll('s.', '(p.kept).')}, $1 as queue
      from ${schema}.put_schedule($1, $2, $3, $4, $5, $6, $7::text::jsonb) p`,
     [queue, tenantId ?? '', id, spec, paused, nextAt, expected && JSON.stringify(expected)],
     options,
