@@ -203,6 +203,8 @@ begin
   foreach queue_number in array queues loop
     perform lock_queue(queue_number);
   end loop;
+  -- Whoever lets leases go in a transaction that stays open keeps waiting who counts them, but not the claims.
+  perform wait_briefly();
   foreach queue_number in array queues loop
     -- Weights and quotas make no gate that would have to count leases.
     if exists (

@@ -83,9 +83,13 @@ begin
   loop
     perform lock_queue(queue_number);
   end loop;
+  if found then
+    perform wait_briefly();
+  end if;
+  -- What somebody has locked is looked at again next time, and claims do not wait for it.
   for hold in
     select * from named n where n.held_until <= p_now and n.successor is null
-    order by n.held_until limit p_limit for update
+    order by n.held_until limit p_limit for update skip locked
   loop
     if exists (select from ended e where e.id = hold.holder and e.discard) then
       deleted := deleted + 1;
