@@ -59,6 +59,27 @@ describe('jobs that come in', () => {
     expect(mail).toEqual([{ jobs: 4_096n }, { jobs: 904n }])
   })
 
+  test('of jobs of tenants in turns the dispatcher is told once for each, and they are answered in their order', async () => {
+    const jobs = Array.from({ length: 6 }, (_, index) =>
+      newJob({ tenantId: index % 2 === 0 ? 'acme' : 'globex', payload: `${index}` }),
+    )
+    const results = await enqueue(context, jobs)
+    const refs = results.map((result, index) => ({
+      queue: 'orders',
+      tenantId: jobs[index]!.tenantId,
+      id: result.status === 'enqueued' ? result.id : '',
+    }))
+    const records = await get(context, refs)
+    expect(records.map((record) => record?.payload)).toEqual(jobs.map(({ payload }) => payload))
+    const mail = await context.db.query(
+      `select tenant, last - first + 1 as jobs from ${SCHEMA}.mail order by seq`,
+    )
+    expect(mail).toEqual([
+      { tenant: 'acme', jobs: 3n },
+      { tenant: 'globex', jobs: 3n },
+    ])
+  })
+
   test('what a producer has not committed delays no other', async () => {
     await context.db.transaction(async (tx) => {
       await storeJobs(within(tx), [newJob(), newJob({ jobId: 'mine' })])
