@@ -27,29 +27,39 @@ export class CommitWatch {
     const callbacks = this.#watched.get(xid)
     if (callbacks === undefined) this.#watched.set(xid, new Set([onCommit]))
     else callbacks.add(onCommit)
-    this.#pauseMs = FIRST_LOOK_MS
+    if (this.#pauseMs > FIRST_LOOK_MS) {
+      this.#pauseMs = FIRST_LOOK_MS
+      this.#forgetTimer()
+    }
     this.#lookLater()
   }
 
   /** Looks for the last time. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#forgetTimer()
     await this.#looking
     await this.#look()
     this.#watched.clear()
   }
 
+  /** A look that is due is not put off: transactions may begin one after the other all the time. */
   #lookLater(): void {
-    if (this.#isClosed || this.#looking !== undefined || this.#watched.size === 0) return
-    clearTimeout(this.#timer)
+    if (this.#isClosed || this.#watched.size === 0) return
+    if (this.#timer !== undefined || this.#looking !== undefined) return
     this.#timer = setTimeout(() => {
+      this.#timer = undefined
       this.#looking = this.#look().then(() => {
         this.#looking = undefined
         this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_LOOK_MS)
         this.#lookLater()
       })
     }, this.#pauseMs).unref()
+  }
+
+  #forgetTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   async #look(): Promise<void> {

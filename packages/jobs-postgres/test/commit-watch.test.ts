@@ -38,4 +38,25 @@ describe.each<PlaceKind>(['local', 'pglite'])('who watches for commits on %s', (
     await watch.close()
     expect(heard).toEqual(['committed'])
   })
+
+  test('hears of one though more begin all the time', async () => {
+    const { db } = await openPlace()
+    const watch = new CommitWatch(async () => ({ db }))
+    watches.push(watch)
+    let hasHeard = false
+    const xid = await db.transaction(xidOf)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      watch.watch(xid, () => (hasHeard = true))
+      // Each waits for a moment; none has waited for long when the next one comes.
+      const oneMore = async (): Promise<void> => {
+        watch.watch('281474976710655', () => {})
+        await vi.advanceTimersByTimeAsync(5)
+        expect(hasHeard).toBe(true)
+      }
+      await vi.waitFor(oneMore, { timeout: 10_000, interval: 1 })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 })
