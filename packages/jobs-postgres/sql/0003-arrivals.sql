@@ -42,10 +42,44 @@ begin
   order by min(alike.id);
 end $$;
 
--- The way of most jobs: of one queue, none with an id of its own or a unique key. An array has one element for
+-- The way of a job that comes alone, with neither an id of its own nor a unique key. Where refused is not null nothing
+-- was stored: see full_backlog. p_joins: in a transaction of the caller's, which may last: nobody waits for its end.
+create function enqueue_one(
+  p_queue text, p_tenant text, p_name text, p_payload text, p_priority int, p_delay bigint, p_run_at bigint,
+  p_metadata text, p_headers text, p_max_attempts bigint, p_retry_delay bigint, p_timeout bigint,
+  p_ordering_key text, p_concurrency_key text, p_concurrency_limit bigint, p_limiter text, p_joins boolean,
+  out id bigint, out created_at bigint, out refused jsonb
+) language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_variable
+declare
+  queue_number int := queue_id(p_queue);
+  due bigint;
+begin
+  if has_quotas(queue_number) then
+    refused := full_backlog(queue_number, array[p_tenant], p_joins);
+    if refused is not null then
+      return;
+    end if;
+  end if;
+  id := new_block();
+  created_at := now_ms();
+  due := coalesce(p_run_at, created_at + coalesce(p_delay, 0));
+  insert into job (
+    id, queue, tenant, name, payload, priority, created_at, updated_at, run_at, metadata, headers,
+    max_attempts, retry_delay_ms, timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter)
+  values (
+    id, queue_number, p_tenant, p_name, p_payload, p_priority, created_at, created_at, due, p_metadata, p_headers,
+    p_max_attempts, p_retry_delay, p_timeout, p_ordering_key, p_concurrency_key, p_concurrency_limit, p_limiter);
+  insert into mail (queue, tenant, kind, priority, first, last, due)
+  values (queue_number, p_tenant, 1, p_priority, id, id, greatest(due, created_at));
+end $$;
+
+-- The way of most others: of one queue, none with an id of its own or a unique key. An array has one element for
 -- each job, or one for all, or is null; p_payloads says how many jobs there are. Job n of the call, from 0, has the
--- id blocks[1 + n / 4096] + n % 4096. Where refused is not null nothing was stored: see full_backlog.
--- p_joins: in a transaction of the caller's, which may last: nobody waits for its end.
+-- id blocks[1 + n / 4096] + n % 4096. refused and p_joins are those of enqueue_one.
 create function enqueue_plain(
   p_queue text, p_tenants text[], p_names text[], p_payloads text[], p_priorities int[],
   p_delays bigint[], p_run_at bigint[], p_metadata text[], p_headers text[],
@@ -93,16 +127,13 @@ begin
   ) with ordinality as g (
     tenant, name, payload, priority, delay, run_at, metadata, headers,
     max_attempts, retry_delay, timeout, ordering_key, concurrency_key, concurrency_limit, limiter, place);
-  -- A job alone, and those that are alike in all that counts, need not be looked at again.
-  if total = 1 or (
-    cardinality(p_tenants) = 1 and cardinality(p_priorities) = 1
+  -- Those that are alike in all that counts need not be looked at again.
+  if cardinality(p_tenants) = 1 and cardinality(p_priorities) = 1
     and coalesce(p_delays, p_run_at) is null and coalesce(p_ordering_keys, p_concurrency_keys, p_limiters) is null
-  ) then
+  then
     insert into mail (queue, tenant, kind, priority, first, last, due)
     select queue_number, p_tenants[1], 1, p_priorities[1],
-      b.block, b.block + least(4096, total - 4096 * (b.place - 1)) - 1,
-      greatest(
-        coalesce(p_run_at[1], enqueue_plain.created_at + coalesce(p_delays[1], 0)), enqueue_plain.created_at)
+      b.block, b.block + least(4096, total - 4096 * (b.place - 1)) - 1, enqueue_plain.created_at
     from unnest(blocks) with ordinality as b (block, place);
     return;
   end if;
@@ -354,7 +385,7 @@ begin
 end $$;
 
 -- Enqueues jobs of any kind, of any queues. Answers the results of add_jobs with records, or, having stored nothing,
--- {conflict: {index, holderName}} or {full: …}, see full_backlog. p_joins is that of enqueue_plain, and prepare_join
+-- {conflict: {index, holderName}} or {full: …}, see full_backlog. p_joins is that of enqueue_one, and prepare_join
 -- was called before.
 create function enqueue_jobs(p_jobs jsonb, p_joins boolean default false) returns jsonb language plpgsql volatile
 set search_path from current

@@ -8,7 +8,6 @@ import type { TransactionalStore } from './transactional-store.ts'
 export class JoinSink implements JobSink {
   readonly #store: TransactionalStore
   readonly #tx: Queryable
-  #xid: Promise<string> | undefined
 
   constructor(store: TransactionalStore, tx: Queryable) {
     this.#store = store
@@ -22,11 +21,8 @@ export class JoinSink implements JobSink {
     const { queue } = jobs[0]!
     try {
       await this.#prepare(queue, jobs)
-      const [results, xid] = await Promise.all([
-        storeJobs({ db: this.#tx, schema, joins: true }, jobs),
-        (this.#xid ??= this.#readXid()),
-      ])
-      commits.watch(xid, () => wakeUps.ready(queue))
+      const { results, xid } = await storeJobs({ db: this.#tx, schema, joins: true }, jobs)
+      commits.watch(xid!, () => wakeUps.ready(queue))
       return results
     } catch (error) {
       throw toStoreError(error)
@@ -47,13 +43,6 @@ export class JoinSink implements JobSink {
       unique.map((job) => job.unique!.key),
     ])
     queues.add(queue)
-  }
-
-  async #readXid(): Promise<string> {
-    const [row] = await this.#tx.query<{ readonly xid: string }>(
-      'select pg_current_xact_id()::text as xid',
-    )
-    return row!.xid
   }
 }
 

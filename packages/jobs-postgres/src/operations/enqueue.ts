@@ -1,4 +1,4 @@
-import type { Parameter, Queryable } from '@cgk/db'
+import type { Parameter, Queryable, Value } from '@cgk/db'
 import {
   backlogFull,
   idConflict,
@@ -24,9 +24,16 @@ export async function enqueue(
   jobs: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
-  const results = await storeJobs({ db, schema, joins: false }, jobs, options)
+  const { results } = await storeJobs({ db, schema, joins: false }, jobs, options)
   for (const queue of new Set(jobs.map((job) => job.queue))) wakeUps.ready(queue)
   return results
+}
+
+/** What became of a call. */
+interface Stored {
+  readonly results: readonly EnqueueResult[]
+  /** The number of the transaction, where it is the caller's. */
+  readonly xid?: string
 }
 
 /** As {@link enqueue}, and tells nobody. */
@@ -34,9 +41,12 @@ export async function storeJobs(
   context: EnqueueContext,
   jobs: readonly NewJob[],
   options?: CallOptions,
-): Promise<readonly EnqueueResult[]> {
-  if (jobs.length === 0) return []
-  return isPlain(jobs) ? enqueuePlain(context, jobs, options) : enqueueAny(context, jobs, options)
+): Promise<Stored> {
+  if (jobs.length === 0) return { results: [] }
+  if (!isPlain(jobs)) return enqueueAny(context, jobs, options)
+  return jobs.length === 1
+    ? enqueueOne(context, jobs[0]!, options)
+    : enqueuePlain(context, jobs, options)
 }
 
 /** Whether all are of one queue, and none can be there already. */
@@ -49,6 +59,74 @@ function isPlain(jobs: readonly NewJob[]): boolean {
       job.unique === undefined &&
       job.schedule === undefined,
   )
+}
+
+/** In a transaction of the caller's its number is asked for along with what a function says. */
+interface Answer {
+  readonly [column: string]: Value
+  readonly xid?: string
+}
+
+function answerOf(columns: string, { joins }: EnqueueContext): string {
+  return joins ? `${columns}, pg_current_xact_id()::text as xid` : columns
+}
+
+function storedAs(results: readonly EnqueueResult[], { xid }: Answer): Stored {
+  return xid === undefined ? { results } : { results, xid }
+}
+
+interface OneAnswer extends Answer {
+  readonly id: bigint | null
+  readonly created_at: bigint | null
+  readonly refused: string | null
+}
+
+/** Written out, because many producers enqueue in no other way. */
+async function enqueueOne(
+  context: EnqueueContext,
+  job: NewJob,
+  options?: CallOptions,
+): Promise<Stored> {
+  const { db, schema, joins } = context
+  const [answer] = await db.query<OneAnswer>(
+    `select ${answerOf('id, created_at, refused', context)}
+     from ${schema}.enqueue_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, ${joins})`,
+    [
+      job.queue,
+      job.tenantId ?? '',
+      job.name,
+      job.payload,
+      job.priority,
+      job.delayMs ?? null,
+      job.runAt ?? null,
+      job.metadata ?? null,
+      job.headers ?? null,
+      job.maxAttempts ?? null,
+      job.retryDelayMs ?? null,
+      job.timeoutMs ?? null,
+      job.orderingKey ?? null,
+      job.concurrencyKey ?? null,
+      job.concurrencyLimit ?? null,
+      job.limiter ?? null,
+    ],
+    options,
+  )
+  const { id, created_at, refused } = answer!
+  if (refused !== null) throw fullError(job.queue, JSON.parse(refused) as Full)
+  return storedAs([enqueuedResult(job, id!, Number(created_at))], answer!)
+}
+
+function enqueuedResult(
+  { runAt, delayMs = 0 }: NewJob,
+  id: bigint,
+  createdAt: number,
+): EnqueueResult {
+  return {
+    status: 'enqueued',
+    id: makeJobId(id, createdAt),
+    createdAt,
+    runAt: runAt ?? createdAt + delayMs,
+  }
 }
 
 /** Ids of one block: see `enqueue_plain`. */
@@ -74,22 +152,23 @@ const PLAIN_TYPES: readonly string[] = [
 ]
 const PLAIN_ARGUMENTS: string = PLAIN_TYPES.map((type, index) => `$${index + 2}::${type}[]`).join()
 
-interface PlainRow {
-  readonly [column: string]: string | bigint | readonly bigint[] | null
+interface PlainAnswer extends Answer {
   readonly blocks: readonly bigint[] | null
   readonly created_at: bigint | null
   readonly refused: string | null
 }
 
 async function enqueuePlain(
-  { db, schema, joins }: EnqueueContext,
+  context: EnqueueContext,
   given: readonly NewJob[],
   options?: CallOptions,
-): Promise<readonly EnqueueResult[]> {
+): Promise<Stored> {
+  const { db, schema, joins } = context
   const places = groupedPlaces(given)
   const jobs = places === null ? given : places.map((place) => given[place]!)
-  const rows = await db.query<PlainRow>(
-    `select blocks, created_at, refused from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins})`,
+  const [answer] = await db.query<PlainAnswer>(
+    `select ${answerOf('blocks, created_at, refused', context)}
+     from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins})`,
     [
       jobs[0]!.queue,
       column(jobs, ({ tenantId }) => tenantId ?? ''),
@@ -110,19 +189,16 @@ async function enqueuePlain(
     ],
     options,
   )
-  const { blocks, created_at, refused } = rows[0]!
+  const { blocks, created_at, refused } = answer!
   if (refused !== null) throw fullError(jobs[0]!.queue, JSON.parse(refused) as Full)
   const createdAt = Number(created_at)
-  const results = jobs.map(({ runAt, delayMs = 0 }, index): EnqueueResult => ({
-    status: 'enqueued',
-    id: makeJobId(blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
-    createdAt,
-    runAt: runAt ?? createdAt + delayMs,
-  }))
-  if (places === null) return results
+  const results = jobs.map((job, index) =>
+    enqueuedResult(job, blocks![Math.floor(index / BLOCK)]! + BigInt(index % BLOCK), createdAt),
+  )
+  if (places === null) return storedAs(results, answer!)
   const inGivenOrder = Array<EnqueueResult>(jobs.length)
   for (const [index, place] of places.entries()) inGivenOrder[place] = results[index]!
-  return inGivenOrder
+  return storedAs(inGivenOrder, answer!)
 }
 
 /**
@@ -170,20 +246,25 @@ type Added =
   | { readonly conflict: { readonly index: number; readonly holderName: string } }
   | { readonly full: Full & { readonly queue: string } }
 
+interface AnyAnswer extends Answer {
+  readonly added: string
+}
+
 async function enqueueAny(
-  { db, schema, joins }: EnqueueContext,
+  context: EnqueueContext,
   jobs: readonly NewJob[],
   options?: CallOptions,
-): Promise<readonly EnqueueResult[]> {
-  const rows = await db.query<{ readonly added: string }>(
-    `select ${schema}.enqueue_jobs($1::text::jsonb, ${joins}) as added`,
+): Promise<Stored> {
+  const { db, schema, joins } = context
+  const [answer] = await db.query<AnyAnswer>(
+    `select ${answerOf('added', context)} from ${schema}.enqueue_jobs($1::text::jsonb, ${joins}) as added`,
     [JSON.stringify(jobs.map(toJsonJob))],
     options,
   )
-  const added = JSON.parse(rows[0]!.added) as Added
+  const added = JSON.parse(answer!.added) as Added
   if ('conflict' in added) throw idConflict(jobs, added.conflict.index, added.conflict.holderName)
   if ('full' in added) throw fullError(added.full.queue, added.full)
-  return readStoredResults(jobs, added)
+  return storedAs(readStoredResults(jobs, added), answer!)
 }
 
 function fullError(queue: string, { tenantId, ...counts }: Full): Error {
