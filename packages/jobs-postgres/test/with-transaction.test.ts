@@ -6,6 +6,7 @@ import {
   type ClaimedJob,
   defineJob,
   type JobQueue,
+  type JobRequest,
   type JobStore,
   jobRequest,
   listDirectory,
@@ -234,21 +235,28 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('withTransaction on %s
     expect(await queue.counts({ tenantId: 'far' })).toMatchObject({ pending: 0 })
   })
 
-  test('workers are told once it is committed', async () => {
+  test.each<[string, readonly JobRequest[]]>([
+    ['one job', [{ job: 'a', payload: {} }]],
+    ['jobs of one call', Array(2).fill({ job: 'a', payload: {} })],
+    ['a job with an id', [{ job: 'a', payload: {}, options: { jobId: 'mine' } }]],
+  ])('workers are told of %s once it is committed', async (_, jobs) => {
     const { db, queue, another } = await open()
     const heard: WakeUp[] = []
     another().subscribe!((wakeUp) => heard.push(wakeUp))
     await vi.waitFor(async () => {
       await queue.enqueue('begin', {})
       expect(heard).not.toEqual([])
-    })
+    }, 20_000)
     const other = createJobQueue({
       name: `late-${queues}`,
       store: queue.store,
       runtime: createRuntime(),
     })
-    await db.transaction(async (tx) => await withTransaction(other, tx).enqueue('a', {}))
-    await vi.waitFor(() => expect(heard).toContainEqual({ queue: other.name, reason: 'ready' }))
+    await db.transaction(async (tx) => await withTransaction(other, tx).enqueueMany(jobs))
+    await vi.waitFor(
+      () => expect(heard).toContainEqual({ queue: other.name, reason: 'ready' }),
+      20_000,
+    )
   })
 
   test('drizzle-orm and the driver lend their transactions', async () => {
