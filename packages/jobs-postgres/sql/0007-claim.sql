@@ -287,10 +287,12 @@ begin
   return result;
 end $$;
 
-create function join_taken(a taken, b taken) returns taken language sql immutable
-return row(
-  (a).ids || (b).ids, (a).turns || (b).turns, (a).tags || (b).tags, (a).acts || (b).acts,
-  (a).has_governed or (b).has_governed)::taken;
+create function join_taken(a taken, b taken) returns taken language plpgsql immutable as $$
+begin
+  return row(
+    (a).ids || (b).ids, (a).turns || (b).turns, (a).tags || (b).tags, (a).acts || (b).acts,
+    (a).has_governed or (b).has_governed)::taken;
+end $$;
 
 -- In the order of turns.
 create function in_order(t taken) returns taken language plpgsql immutable as $$
