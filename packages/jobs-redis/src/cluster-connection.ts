@@ -12,7 +12,7 @@ import {
 } from './errors.ts'
 import { partsOf, readSlots, resolve, type SlotRanges } from './cluster-slots.ts'
 import { slotOf } from './key-slot.ts'
-import { makeClient, openerOf, type OpenClient } from './open-client.ts'
+import { makeClient, openerOf, type Look, type OpenClient } from './open-client.ts'
 
 /** What the store uses of what `createCluster` of node-redis takes. */
 export interface ClusterOptions {
@@ -40,6 +40,7 @@ const LONGEST_PAUSE_MS = 200
 export class ClusterConnection implements CommandSender {
   readonly isCluster = true
   readonly #options: ClusterOptions
+  readonly #look: Look
   readonly #roots: readonly string[]
   readonly #nodes = new Map<string, Connection>()
   /** The address of the master of each slot, as far as it is known. */
@@ -52,8 +53,9 @@ export class ClusterConnection implements CommandSender {
   #isClosed = false
 
   /** @throws `JOBS_INVALID_CONFIG` for root nodes that say not where they are. */
-  constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions, look: Look) {
     this.#options = options
+    this.#look = look
     this.#roots = options.rootNodes.map(addressOfRoot)
     if (this.#roots.length === 0) {
       throw new JobsError('JOBS_INVALID_CONFIG', 'cluster.rootNodes must name a node')
@@ -168,7 +170,7 @@ export class ClusterConnection implements CommandSender {
   }
 
   #opener(address: string): OpenClient {
-    return openerOf(() => makeClient(optionsOfNode(this.#options, address)))
+    return openerOf(() => makeClient(optionsOfNode(this.#options, address)), this.#look)
   }
 }
 

@@ -1,6 +1,4 @@
 import { createClient, type RedisClientOptions } from '@redis/client'
-import { checkServer } from './server-check.ts'
-import { readInfo } from './server-info.ts'
 
 /** What the store uses of a client of node-redis. */
 export type RedisClient = Pick<
@@ -22,24 +20,16 @@ export type OpenClient = (
   signal: AbortSignal,
 ) => Promise<RedisClient>
 
+/** Looks at the server of a connection that was just made. @throws where a store cannot work on it. */
+export type Look = (client: RedisClient) => Promise<void>
+
 const CONNECT_TIMEOUT_MS = 5_000
 
 // The store decides itself when to connect anew, and what becomes of a call that met the loss.
 const OPTIONS = { disableOfflineQueue: true, maintNotifications: 'disabled' } as const
 
-async function lookAt(client: RedisClient): Promise<void> {
-  checkServer(readInfo(await client.sendCommand<string>(['INFO'])))
-}
-
-/**
- * How to open connections with the clients that the function makes.
- *
- * @param look - refuses a server that a store cannot work on
- */
-export function openerOf(
-  make: () => RedisClient,
-  look: (client: RedisClient) => Promise<void> = lookAt,
-): OpenClient {
+/** How to open connections with the clients that the function makes. */
+export function openerOf(make: () => RedisClient, look: Look): OpenClient {
   return async (onLost, signal) => {
     const client = make()
     const lost = (): void => onLost(client)
@@ -82,7 +72,7 @@ export function makeClient({ socket, ...options }: RedisClientOptions): RedisCli
 }
 
 /** How to open connections to the server of a client. */
-export function openerOfClient(client: ClientSource): OpenClient {
+export function openerOfClient(client: ClientSource, look: Look): OpenClient {
   const { options } = client as { options?: RedisClientOptions }
   return openerOf(
     () =>
@@ -90,5 +80,6 @@ export function openerOfClient(client: ClientSource): OpenClient {
         ...OPTIONS,
         socket: { ...options?.socket, reconnectStrategy: false },
       }) as RedisClient,
+    look,
   )
 }

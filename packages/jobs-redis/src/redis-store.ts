@@ -119,8 +119,9 @@ type OneOf<Options> = {
  * Makes a store that keeps its jobs on a Redis server or a Redis Cluster, version 7 or newer, or Valkey.
  *
  * It connects at the first call. What survives a crash of the server is what the server's own persistence
- * keeps: everything but the last second with `appendonly yes`. A server whose `maxmemory-policy` evicts
- * keys that have no expiry is refused by every call with `JOBS_INVALID_CONFIG`.
+ * keeps: everything but the last second with `appendonly yes`. The process is warned once
+ * (`JOBS_REDIS_MAY_LOSE`) of what that is not. A server whose `maxmemory-policy` evicts keys that have no
+ * expiry is refused by every call with `JOBS_INVALID_CONFIG`.
  *
  * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for a URL, a prefix or a history bound that is none.
  *
@@ -185,7 +186,7 @@ class RedisStore implements JobStore {
       )
     }
     const { maxCounts, maxAges } = resolveHistory(history)
-    const { sender, open } = serversOf(options as ServerSource)
+    const { sender, open } = serversOf(options as ServerSource, options)
     this.#maxAges = maxAges
     this.#sender = sender
     this.#caller = new FunctionsCaller({

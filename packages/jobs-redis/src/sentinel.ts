@@ -1,7 +1,7 @@
 import { JobsError } from '@cgk/jobs-core'
 import type { RedisClientOptions } from '@redis/client'
 import { connectionError } from './errors.ts'
-import { destroy, makeClient, openerOf, type OpenClient } from './open-client.ts'
+import { destroy, makeClient, openerOf, type Look, type OpenClient } from './open-client.ts'
 
 /** What the store uses of what `createSentinel` of node-redis takes. */
 export interface SentinelOptions {
@@ -30,12 +30,12 @@ export interface Master {
  * How to open connections to the server that Sentinels have made the master: they are asked anew for each,
  * all at once, and the one that knows of the last failover is believed.
  */
-export function openerBySentinels(options: SentinelOptions): OpenClient {
+export function openerBySentinels(options: SentinelOptions, look: Look): OpenClient {
   const { nodeClientOptions } = options
   return async (onLost, signal) => {
     const { ip: host, port } = masterOf(options, await askSentinels(options))
     const socket = { ...nodeClientOptions?.socket, host, port: Number(port) }
-    const open = openerOf(() => makeClient({ ...nodeClientOptions, socket }))
+    const open = openerOf(() => makeClient({ ...nodeClientOptions, socket }), look)
     const client = await open(onLost, signal)
     const [role] = await client.sendCommand<[string]>(['ROLE'])
     if (role === 'master') return client

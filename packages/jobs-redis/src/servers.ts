@@ -1,6 +1,8 @@
 import { JobsError } from '@cgk/jobs-core'
 import { ClusterConnection, type ClusterOptions } from './cluster-connection.ts'
 import { Connection, type CommandSender } from './connection.ts'
+import type { DurabilityOptions } from './durability.ts'
+import { lookOf } from './look-at-server.ts'
 import {
   makeClient,
   openerOf,
@@ -32,7 +34,7 @@ export interface Servers {
  *
  * @throws {@link JobsError} `JOBS_INVALID_CONFIG` for none, for several, or for a URL of something else.
  */
-export function serversOf(source: ServerSource): Servers {
+export function serversOf(source: ServerSource, durability: DurabilityOptions = {}): Servers {
   const { url, client, cluster, sentinel } = source
   const given = [url, client, cluster, sentinel].filter((each) => each !== undefined)
   if (given.length !== 1) {
@@ -41,13 +43,14 @@ export function serversOf(source: ServerSource): Servers {
       'the Redis store needs one of url, client, cluster and sentinel',
     )
   }
-  if (client !== undefined) return single(openerOfClient(client))
+  const look = lookOf(durability)
+  if (client !== undefined) return single(openerOfClient(client, look))
   const named = url === undefined ? { cluster, sentinel } : parseUrl(url)
-  if ('server' in named) return single(openerOf(() => makeClient(named.server)))
+  if ('server' in named) return single(openerOf(() => makeClient(named.server), look))
   if ('sentinel' in named && named.sentinel !== undefined) {
-    return single(openerBySentinels(named.sentinel))
+    return single(openerBySentinels(named.sentinel, look))
   }
-  const sender = new ClusterConnection((named as { cluster: ClusterOptions }).cluster)
+  const sender = new ClusterConnection((named as { cluster: ClusterOptions }).cluster, look)
   return { sender, open: sender.openAny }
 }
 

@@ -1,6 +1,7 @@
 import type { StoreFinding } from '@cgk/jobs-core'
+import type { Ask } from '../persistence.ts'
 import type { ServerInfo } from '../server-info.ts'
-import type { Ask, Topology } from './examined-server.ts'
+import type { Topology } from './examined-server.ts'
 
 /** What the checks of a server look at. */
 export interface Examined {

@@ -3,6 +3,7 @@ import { ErrorReply, type RedisClientOptions } from '@redis/client'
 import { Connection } from '../connection.ts'
 import { replyError } from '../errors.ts'
 import { makeClient, openerOf } from '../open-client.ts'
+import type { Ask } from '../persistence.ts'
 
 /** A server that keeps jobs of the store. */
 export interface ExaminedServer {
@@ -13,13 +14,6 @@ export interface ExaminedServer {
 
 /** How the URL of the store says that its servers are organised. */
 export type Topology = 'server' | 'sentinel' | 'cluster'
-
-/**
- * Runs a command on a server.
- *
- * @throws `ErrorReply` what the server answers; `JobsError` where it does not.
- */
-export type Ask = (...command: readonly string[]) => Promise<unknown>
 
 /**
  * Lends a connection to a server, whatever is wrong with its settings.

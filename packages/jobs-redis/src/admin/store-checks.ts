@@ -2,8 +2,9 @@ import { ErrorReply } from '@redis/client'
 import { isNotPermitted } from '../errors.ts'
 import { baseOf, hintChannel } from '../keys.ts'
 import { LIBRARY_FAMILY, LIBRARY_NAME } from '../library.ts'
+import type { Ask } from '../persistence.ts'
 import type { Check, Finding } from './check.ts'
-import type { Ask, Topology } from './examined-server.ts'
+import type { Topology } from './examined-server.ts'
 
 /** What concerns the store itself. */
 export const storeChecks: readonly Check[] = [
