@@ -22,7 +22,7 @@ export async function askBroker(method: 'GET' | 'POST' | 'DELETE', path: string)
 
 /** The path of a program, found or installed by the broker. */
 export async function pathOf(
-  program: 'pgbouncer' | 'postgres' | 'redis-server',
+  program: 'pgbouncer' | 'postgres' | 'redis-server' | 'valkey-server',
   skip: Skip,
 ): Promise<string> {
   const search = JSON.parse(await askBroker('GET', `/${program}`)) as Search

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { unpackedFromDebian } from './debian-unpacked.ts'
 import { installFromDebian } from './debian.ts'
 import { installedBinaries } from './postgres-binaries.ts'
+import { run } from './run.ts'
 
 /** Where programs are that a test may start, or why there are none. */
 export type Search = { readonly path: string } | { readonly missing: string }
@@ -17,6 +19,21 @@ export function findRedis(): Promise<Search> {
     'redis-server',
     async () => onPath('redis-server') ?? onPath('valkey-server'),
   )
+}
+
+/** Looks for a Valkey server, and unpacks one if need be: installed, it would be in the way of a Redis server. */
+export async function findValkey(): Promise<Search> {
+  const path = onPath('valkey-server')
+  if (path !== undefined) return { path }
+  try {
+    const folder = await unpackedFromDebian(['valkey-server', 'valkey-tools'])
+    const unpacked = join(folder, 'usr/bin/valkey-server')
+    // Libraries may be missing.
+    await run(unpacked, ['--version'])
+    return { path: unpacked }
+  } catch (error) {
+    return { missing: `valkey-server is not there: ${(error as Error).message}` }
+  }
 }
 
 function onPath(program: string): string | undefined {

@@ -9,6 +9,7 @@ export function run(
     readonly as?: Account | undefined
     readonly timeoutMs?: number
     readonly env?: NodeJS.ProcessEnv
+    readonly cwd?: string
   } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -16,6 +17,7 @@ export function run(
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: options.timeoutMs ?? 60_000,
       env: { ...process.env, ...options.env },
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.as && { uid: options.as.uid, gid: options.as.gid, cwd: '/' }),
     })
     let output = ''

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { execute } from './execute.ts'
 import { findLocalServer, startEmbeddedServer } from './find-server.ts'
 import type { FoundServer } from './found-server.ts'
-import { findPgBouncer, findPostgres, findRedis, type Search } from './find-program.ts'
+import { findPgBouncer, findPostgres, findRedis, findValkey, type Search } from './find-program.ts'
 import { RedisPrefixes } from './redis-prefixes.ts'
 
 /** Which Postgres a test wants: the one found on this machine, or the newest, from npm. */
@@ -29,6 +29,7 @@ export class ServerBroker {
   readonly #databases = new Map<string, PostgresKind>()
   readonly #redis = new RedisPrefixes()
   #redisServer: Promise<Search> | undefined
+  #valkeyServer: Promise<Search> | undefined
   #pgBouncer: Promise<Search> | undefined
   #postgres: Promise<Search> | undefined
 
@@ -75,13 +76,14 @@ export class ServerBroker {
   /**
    * `POST /<kind>` creates a database and answers its URL; `DELETE /<kind>/<name>` drops it.
    * `POST /redis` answers a URL and a prefix; `DELETE /redis/<prefix>` deletes what has it.
-   * `GET /pgbouncer`, `GET /postgres` and `GET /redis-server` answer a {@link Search}.
+   * `GET /pgbouncer`, `GET /postgres`, `GET /redis-server` and `GET /valkey-server` answer a {@link Search}.
    */
   async #answer(request: IncomingMessage): Promise<string> {
     const [kind, name] = (request.url ?? '').split('/').slice(1)
     if (kind === 'pgbouncer') return JSON.stringify(await (this.#pgBouncer ??= findPgBouncer()))
     if (kind === 'postgres') return JSON.stringify(await (this.#postgres ??= findPostgres()))
     if (kind === 'redis-server') return JSON.stringify(await (this.#redisServer ??= findRedis()))
+    if (kind === 'valkey-server') return JSON.stringify(await (this.#valkeyServer ??= findValkey()))
     if (kind === 'redis') return this.#answerRedis(request.method, name)
     if (kind !== 'local' && kind !== 'embedded') throw new Error(`no server ${kind}`)
     if (request.method === 'POST') return this.#create(kind)

@@ -3,6 +3,9 @@ import { RedisCluster } from './redis-cluster.ts'
 import { RedisInstance } from './redis-instance.ts'
 import { RedisSentinel } from './redis-sentinel.ts'
 
+/** What a test wants to start: the first is any that is found, Valkey where there is no Redis. */
+type RedisProgram = 'redis-server' | 'valkey-server'
+
 /** A part of a Redis server for a test file. */
 export interface TestRedis extends AsyncDisposable {
   readonly url: string
@@ -31,22 +34,25 @@ export async function createTestRedis(): Promise<TestRedis> {
 export async function createTestRedisInstance(
   skip: Skip,
   settings?: Readonly<Record<string, string>>,
+  program: RedisProgram = 'redis-server',
 ): Promise<RedisInstance> {
-  return RedisInstance.start(await pathOf('redis-server', skip), settings)
+  return RedisInstance.start(await pathOf(program, skip), settings)
 }
 
 /** Starts a Redis Cluster in the same way: three masters, each with a replica. */
 export async function createTestRedisCluster(
   skip: Skip,
   settings?: Readonly<Record<string, string>>,
+  program: RedisProgram = 'redis-server',
 ): Promise<RedisCluster> {
-  return RedisCluster.start(await pathOf('redis-server', skip), settings)
+  return RedisCluster.start(await pathOf(program, skip), settings)
 }
 
 /** Starts a Redis server in the same way, with a replica and three Sentinels. */
 export async function createTestRedisSentinel(
   skip: Skip,
   settings?: Readonly<Record<string, string>>,
+  program: RedisProgram = 'redis-server',
 ): Promise<RedisSentinel> {
-  return RedisSentinel.start(await pathOf('redis-server', skip), settings)
+  return RedisSentinel.start(await pathOf(program, skip), settings)
 }
