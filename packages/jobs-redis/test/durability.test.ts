@@ -1,7 +1,8 @@
 import { complete, type JobStore } from '@cgk/jobs-core'
 import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
+import { untilDone } from './until-done.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -33,8 +34,8 @@ afterEach(async () => {
   stores = []
 })
 
-function openStore(prefix: string, durability: DurabilityOptions = {}): JobStore {
-  const store = createRedisStore({ url: server.url, prefix, ...durability })
+function openStore(prefix: string, durability: DurabilityOptions = {}, url = server.url): JobStore {
+  const store = createRedisStore({ url, prefix, ...durability })
   stores.push(store)
   return store
 }
@@ -65,16 +66,45 @@ test('what no replica has is told to be unconfirmed, and is there', async () => 
   expect((await other.settle(settle)).results).toEqual(['settled'])
 })
 
-test('what is on the disk is confirmed by a server that can say so', async ({ skip }) => {
-  const version = await majorAndMinor()
-  if (version < 7.2) skip(`WAITAOF needs Redis 7.2, and this is ${version}`)
-  const store = openStore(`wait-${opened++}`, { waitAof: { local: 1, replicas: 0 } })
-  expect(await store.enqueue([JOB])).toMatchObject([{ status: 'enqueued' }])
-  const more = openStore(`wait-${opened++}`, {
-    waitAof: { local: 1, replicas: 1 },
-    waitTimeoutMs: 20,
+describe('of a server that can say what is on the disk', () => {
+  const VALKEY = 'valkey-server'
+  const waitAof = { local: 1, replicas: 0 } as const
+  const unconfirmed = { code: 'JOBS_STORE_UNCONFIRMED', retryable: true }
+
+  test('a call waits for its disk, and for that of a replica', async ({ skip }) => {
+    const settings = { appendonly: 'yes', 'repl-diskless-sync-delay': '0' }
+    await using master = await createTestRedisInstance(skip, settings, VALKEY)
+    const { url } = master
+    expect(await openStore('one', { waitAof }, url).enqueue([JOB])).toHaveLength(1)
+
+    const both = { local: 1, replicas: 1 } as const
+    const short = openStore('one', { waitAof: both, waitTimeoutMs: 20 }, url)
+    await expect(short.enqueue([JOB])).rejects.toMatchObject(unconfirmed)
+    const replicaof = `127.0.0.1 ${master.port}`
+    await using replica = await createTestRedisInstance(skip, { ...settings, replicaof }, VALKEY)
+    const store = openStore('one', { waitAof: both, waitTimeoutMs: 5_000 }, url)
+    await untilDone(() => store.enqueue([{ ...JOB, jobId: 'late' }]))
+    replica.pause()
+    await expect(short.enqueue([JOB])).rejects.toMatchObject(unconfirmed)
+    // Of what was not confirmed nothing is lost as long as the server is there.
+    expect((await store.counts({ queue: QUEUE })).pending).toBe(4)
   })
-  await expect(more.enqueue([JOB])).rejects.toMatchObject({ code: 'JOBS_STORE_UNCONFIRMED' })
+
+  test('that nobody writes to, or that there is no file on, a call that waits is told so', async ({
+    skip,
+  }) => {
+    const never = { appendonly: 'yes', appendfsync: 'no' }
+    await using lazy = await createTestRedisInstance(skip, never, VALKEY)
+    const store = openStore('lazy', { waitAof, waitTimeoutMs: 20 }, lazy.url)
+    await expect(store.enqueue([JOB])).rejects.toMatchObject(unconfirmed)
+
+    await using forgetful = await createTestRedisInstance(skip, {}, VALKEY)
+    const refused = openStore('forgetful', { waitAof }, forgetful.url).enqueue([JOB])
+    await expect(refused).rejects.toMatchObject({
+      code: 'JOBS_INVALID_CONFIG',
+      message: expect.stringContaining('appendonly yes') as string,
+    })
+  })
 })
 
 test('a server that cannot say what is on the disk is refused', async ({ skip }) => {

@@ -6,7 +6,7 @@ import { openRedisStore, type RedisStoreOptions } from '../src/redis-store.ts'
 const START = Date.UTC(2040, 0, 1)
 
 /** Redis stores under prefixes of their own, with a clock that moves only when told. */
-export function redisHarness(redis: () => TestRedis): StoreHarness {
+export function redisHarness(redis: () => Pick<TestRedis, 'url' | 'prefix'>): StoreHarness {
   let opened = 0
   return harnessOf(() => {
     const { url, prefix: ofFile } = redis()
