@@ -74,12 +74,14 @@ export function extrasOf(input: NewJob, group: GroupLinks | null): Extras {
   }
 }
 
-function keysOf({ unique, orderingKey, concurrencyKey }: NewJob): JobKeys | null {
+function keysOf(input: NewJob): JobKeys | null {
+  const { unique, orderingKey, concurrencyKey, concurrencyLimit } = input
   if (unique === undefined && orderingKey === undefined && concurrencyKey === undefined) return null
   return Object.freeze({
     unique: unique?.key ?? null,
     ordering: orderingKey ?? null,
     concurrency: concurrencyKey ?? null,
+    concurrencyLimit: concurrencyLimit ?? null,
   })
 }
 

@@ -21,6 +21,7 @@ interface StoredExtras {
   readonly unique_key?: string | null
   readonly ordering_key?: string | null
   readonly concurrency_key?: string | null
+  readonly concurrency_limit?: number | null
   readonly limiter?: string | null
   readonly member_of?: string | null
   readonly callback_of?: string | null
@@ -192,7 +193,7 @@ function keysOf(job: StoredExtras): JobRecord['keys'] {
   const ordering = job.ordering_key ?? null
   const concurrency = job.concurrency_key ?? null
   if (unique === null && ordering === null && concurrency === null) return null
-  return { unique, ordering, concurrency }
+  return { unique, ordering, concurrency, concurrencyLimit: job.concurrency_limit ?? null }
 }
 
 function groupOf(job: StoredExtras): JobRecord['group'] {

@@ -155,12 +155,13 @@ function decode(
   }
 }
 
-function keysOf({ u: unique, o: ordering, c: concurrency }: Extras): JobKeys | null {
+function keysOf({ u: unique, o: ordering, c: concurrency, n: limit }: Extras): JobKeys | null {
   if (unique === undefined && ordering === undefined && concurrency === undefined) return null
   return {
     unique: unique ?? null,
     ordering: ordering ?? null,
     concurrency: concurrency ?? null,
+    concurrencyLimit: limit ?? null,
   }
 }
 

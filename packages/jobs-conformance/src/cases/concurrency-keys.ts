@@ -54,15 +54,21 @@ export const concurrencyKeysCases: CaseGroup = {
       expect(idsOf(claimed)).toEqual(['job-0', 'job-1', 'job-2'])
     }),
 
-    concurrencyCase('a job shows its key', async ({ store }) => {
-      const ref = await enqueueOne(store, limited(2))
+    concurrencyCase(
+      'a job shows its key and its limit, also as it is claimed',
+      async ({ store }) => {
+        const ref = await enqueueOne(store, limited(2))
+        const keys = {
+          unique: null,
+          ordering: null,
+          concurrency: 'shop-1',
+          concurrencyLimit: 2,
+        }
 
-      expect((await read(store, ref)).keys).toEqual({
-        unique: null,
-        ordering: null,
-        concurrency: 'shop-1',
-      })
-    }),
+        expect((await read(store, ref)).keys).toEqual(keys)
+        expect((await claimJobs(store)).map((job) => job.keys)).toEqual([keys])
+      },
+    ),
 
     concurrencyCase('each settlement frees one place and no more', async ({ store }) => {
       await enqueueAll(store, newJobs(20, 'job', limited(2)))

@@ -75,6 +75,7 @@ export const orderingKeysCases: CaseGroup = {
         unique: null,
         ordering: 'customer-1',
         concurrency: null,
+        concurrencyLimit: null,
       })
       expect((await claimOne(store)).keys?.ordering).toBe('customer-1')
     }),

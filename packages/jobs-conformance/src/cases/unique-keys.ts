@@ -60,6 +60,7 @@ export const uniqueKeysCases: CaseGroup = {
         unique: KEY,
         ordering: null,
         concurrency: null,
+        concurrencyLimit: null,
       })
       expect((await read(store, plain)).keys).toBeNull()
     }),

@@ -69,12 +69,13 @@ function expectedRecord(record: JobRecord, job: ModelJob, by: ShownBy): JobRecor
 }
 
 function keysOf({ input }: ModelJob): JobRecord['keys'] {
-  const { unique, orderingKey, concurrencyKey } = input
+  const { unique, orderingKey, concurrencyKey, concurrencyLimit } = input
   if (unique === undefined && orderingKey === undefined && concurrencyKey === undefined) return null
   return {
     unique: unique?.key ?? null,
     ordering: orderingKey ?? null,
     concurrency: concurrencyKey ?? null,
+    concurrencyLimit: concurrencyLimit ?? null,
   }
 }
 

@@ -102,20 +102,17 @@ describe('a job that is moved', () => {
   }
 
   test('is all that it was, under its id, and has left its source', async () => {
-    await put({ ...FULL, jobId: 'full' }, {})
-    const [plain, full] = (await source.list({ queue: 'default', limit: 2 })).jobs
+    await put({ ...FULL, jobId: 'full' }, {}, { concurrencyKey: 'shop-1', concurrencyLimit: 3 })
+    const before = (await source.list({ queue: 'default', limit: 3 })).jobs
     start()
     await time.advance(10)
-    const moved = await target.get([full!, plain!])
+    const moved = await target.get(before)
     const arrival = {
       createdAt: expect.any(Number) as number,
       updatedAt: expect.any(Number) as number,
       runAt: expect.any(Number) as number,
     }
-    expect(moved).toEqual([
-      { ...full, ...arrival },
-      { ...plain, ...arrival },
-    ])
+    expect(moved).toEqual(before.map((job) => ({ ...job, ...arrival })))
     expect(await idsIn(outbox)).toEqual([])
   })
 
@@ -143,6 +140,16 @@ describe('a job that is moved', () => {
     start()
     await time.advance(100)
     expect(await idsIn(queue)).toEqual(ids)
+  })
+
+  test('is one of so many of its concurrency key, as it was', async () => {
+    await put(...numbered(30, { concurrencyKey: 'key', concurrencyLimit: 2 }))
+    start()
+    await time.advance(1_000)
+    await expectMoved(30)
+    const request = { queue: 'default', slots: 30, prefetch: 0, leaseMs: 60_000, worker: 'w' }
+    const { jobs } = await target.claim({ ...request, suspects: false })
+    expect(jobs.map(({ id }) => id)).toEqual(['job-0', 'job-1'])
   })
 
   test('yields to the job that holds its unique key in the target', async () => {
@@ -413,25 +420,21 @@ test('a job follows at once when the one before it of its key is settled, howeve
   await expectMoved(2)
 })
 
-test('jobs of groups and schedules, and with a concurrency key, stay where they are, and are reported', async () => {
+test('jobs of groups and schedules stay where they are, and are reported', async () => {
   await outbox.enqueueGroup([{ job: 'member', payload: 1 }], {
     onComplete: { job: 'done', payload: 1 },
     onAnyFailed: 'nothing',
   })
   const tick = { id: 'nightly', tenantId: null, createdAt: 1, tickAt: 2 }
-  await put(
-    { name: 'keyed', concurrencyKey: 'key', concurrencyLimit: 2 },
-    { name: 'tick', schedule: tick },
-    { name: 'plain' },
-  )
+  await put({ name: 'tick', schedule: tick }, { name: 'plain' })
   const { process } = start()
   await time.advance(500)
   const { jobs } = await source.list({ queue: 'default', limit: 10 })
-  expect(jobs.map(({ name }) => name).toSorted()).toEqual(['keyed', 'member', 'tick'])
-  expect(jobs.map(({ attempts }) => attempts)).toEqual([0, 0, 0])
+  expect(jobs.map(({ name }) => name).toSorted()).toEqual(['member', 'tick'])
+  expect(jobs.map(({ attempts }) => attempts)).toEqual([0, 0])
   expect((await queue.listJobs()).map(({ name }) => name)).toEqual(['plain'])
   const kinds = new Set(process.log.map(({ fields }) => fields['has']))
-  expect(kinds).toEqual(new Set(['a concurrency key', 'a group', 'a schedule']))
+  expect(kinds).toEqual(new Set(['a group', 'a schedule']))
 })
 
 test('two connections to one store are refused, and what is in it stays', async () => {

@@ -51,9 +51,9 @@ const SETTINGS: Readonly<Record<keyof RelayConfig, true>> = {
  * remember a job that has ended for longer than it may take until it is offered again: see its `history`.
  *
  * A job keeps its tenant, name, payload, metadata, headers, priority, attempts, delay between them, timeout, limiter,
- * ordering key, and unique key, with `keep`. Jobs of one ordering key arrive in their order. What the target
- * refuses stays in the source and is offered again: nothing is failed or dropped. Jobs of groups and of
- * schedules and those with a concurrency key are not relayed, and reported.
+ * ordering or concurrency key, and unique key, with `keep`. Jobs of one ordering key arrive in their order. What
+ * the target refuses stays in the source and is offered again: nothing is failed or dropped. Jobs of groups and of
+ * schedules are not relayed, and reported.
  *
  * @throws {@link JobsError} `JOBS_INVALID_CONFIG`, `JOBS_INVALID_QUEUE_NAME`
  *

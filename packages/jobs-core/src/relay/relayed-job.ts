@@ -22,14 +22,13 @@ export function relayedJob(job: JobRecord): NewJob {
     ...(job.limiter !== null && { limiter: job.limiter }),
     ...(keys?.unique != null && { unique: { key: keys.unique, ifTaken: 'keep' } }),
     ...(keys?.ordering != null && { orderingKey: keys.ordering }),
+    ...(keys?.concurrency != null && { concurrencyKey: keys.concurrency }),
+    ...(keys?.concurrencyLimit != null && { concurrencyLimit: keys.concurrencyLimit }),
   }
 }
 
 /** What of a job a relay could not carry over; `null` where there is nothing. */
-export function tieOf({ keys, group, schedule }: JobRecord): string | null {
+export function tieOf({ group, schedule }: JobRecord): string | null {
   if (group !== null) return 'a group'
-  if (schedule !== null) return 'a schedule'
-  // A record does not say how many of its key may run.
-  if (keys?.concurrency != null) return 'a concurrency key'
-  return null
+  return schedule === null ? null : 'a schedule'
 }

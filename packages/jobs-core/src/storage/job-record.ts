@@ -42,6 +42,8 @@ export interface JobKeys {
   readonly unique: string | null
   readonly ordering: string | null
   readonly concurrency: string | null
+  /** How many of its concurrency key may be leased, as the job's own enqueue said; `null` without one. */
+  readonly concurrencyLimit: number | null
 }
 
 /** How a job takes part in groups. */
