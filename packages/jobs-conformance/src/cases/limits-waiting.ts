@@ -1,6 +1,6 @@
 import { complete } from '@cgk/jobs-core'
 import { expect } from 'vitest'
-import { claimJobs, claimOne, claimRequest, settleOne } from '../claim-jobs.ts'
+import { claimJobs, claimOne, claimRequest, idsOf, settleOne } from '../claim-jobs.ts'
 import { KINDS, LIMITER, ofLimiter, ofTenant, sayLimits } from '../limit-scopes.ts'
 import { enqueueAll, enqueueOne, newJobs, OTHER_TENANT } from '../new-job.ts'
 import { caseNeeding, type CaseGroup, type StoreCase } from '../store-case.ts'
@@ -95,6 +95,24 @@ export const limitsWaitingCases: CaseGroup = {
         jobs: [{ id: 'theirs-1' }],
         nextDueInMs: 2_000,
       })
+    }),
+
+    limitsCase('two rates that let start at one time do so again and again', async (open) => {
+      const { store } = open
+      for (const scope of [ofTenant(), ofLimiter()]) {
+        await sayLimits(store, scope, { rate: { limit: 1, periodMs: 1_000, burst: 1 } })
+      }
+      const jobs = newJobs(6, 'job')
+      await enqueueAll(
+        store,
+        jobs.map((job, n) => (n % 2 === 0 ? { ...job, limiter: LIMITER } : job)),
+      )
+      for (const [n, { jobId }] of jobs.entries()) {
+        const found = await store.claim(claimRequest())
+        expect(idsOf(found.jobs)).toEqual([jobId])
+        expect(found.nextDueInMs).toBe(n < 5 ? 1_000 : null)
+        await open.advance(1_000)
+      }
     }),
 
     limitsCase('a delayed job of a spent rate is told of in time', async (open) => {
