@@ -1,5 +1,6 @@
 import { complete, type JobStore } from '@cgk/jobs-core'
 import { createTestRedisSentinel, type RedisSentinel } from '@cgk/test-servers'
+import { createClient } from '@redis/client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
 import { claimAgain } from './claim-again.ts'
@@ -25,9 +26,9 @@ afterEach(async () => {
   await servers[Symbol.asyncDispose]()
 })
 
-function openStore(durability: DurabilityOptions = {}): JobStore {
+function openStore(durability: DurabilityOptions = {}, as = ''): JobStore {
   const store = createRedisStore({
-    url: servers.url,
+    url: servers.url.replace('//', `//${as}`),
     prefix: 'faults',
     history: KEEP_ALL,
     ...durability,
@@ -76,6 +77,26 @@ test('a worker that still reaches a master that was replaced settles nothing the
   await expect
     .poll(async () => (await untilDone(settleEarly)).results, { timeout: 60_000 })
     .toEqual(['lost'])
+})
+
+test('a master that is cut off from all but its workers costs nothing that was confirmed', async () => {
+  const user = await documentedUser('faults', 'sentinel')
+  for (const server of [servers.first, servers.second]) await server.command(...user)
+  const operator = createClient({ url: servers.first.url, socket: { reconnectStrategy: false } })
+  operator.on('error', () => {})
+  await operator.connect()
+  const load = new Load(openStore({ waitReplicas: 1, waitTimeoutMs: 200 }, 'jobs:secret@'), [QUEUE])
+  await load.goesOn()
+  // Sentinels and the replica come as the usual user, whom it lets in no more.
+  await operator.sendCommand(['ACL', 'SETUSER', 'default', 'off'])
+  await operator.sendCommand(['CLIENT', 'KILL', 'USER', 'default'])
+  await servers.failedOverTo(servers.second)
+  expect((await operator.sendCommand<[string]>(['ROLE']))[0]).toBe('master')
+  await operator.sendCommand(['ACL', 'SETUSER', 'default', 'on'])
+  operator.destroy()
+  await followSecond()
+  await load.goesOn()
+  await load.endsWell()
 })
 
 test('a user with the rights that are documented is all that a store needs', async () => {
