@@ -25,8 +25,13 @@ export type Look = (client: RedisClient) => Promise<void>
 
 const CONNECT_TIMEOUT_MS = 5_000
 
-// The store decides itself when to connect anew, and what becomes of a call that met the loss.
-const OPTIONS = { disableOfflineQueue: true, maintNotifications: 'disabled' } as const
+// The store decides itself when to connect anew, what becomes of a call that met the loss, and how long one may take:
+// the client's own deadline would be a signal and a timer for each command.
+const OPTIONS = {
+  disableOfflineQueue: true,
+  maintNotifications: 'disabled',
+  commandOptions: { timeout: 0 },
+} as const
 
 /** How to open connections with the clients that the function makes. */
 export function openerOf(make: () => RedisClient, look: Look): OpenClient {
