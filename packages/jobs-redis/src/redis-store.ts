@@ -204,7 +204,9 @@ class RedisStore implements JobStore {
   }
 
   enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]> {
-    return enqueue(this.#caller, this.#registry, jobs, options)
+    return enqueue(this.#caller, this.#registry, jobs, options, (queue) =>
+      this.#wakeUps.expect(queue),
+    )
   }
 
   async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {

@@ -180,14 +180,16 @@ describe('a server of the usual settings', () => {
   })
 
   test('is listened to again after it hung up, from when all are told to look anew', async () => {
-    const store = openStore()
+    const listening = openStore()
+    // Of its own jobs a store tells by itself.
+    const telling = openStore()
     const heard: WakeUp[] = []
-    const stop = store.subscribe!((wakeUp) => heard.push(wakeUp))
+    const stop = listening.subscribe!((wakeUp) => heard.push(wakeUp))
     const isHeardFromThen = async (name: string): Promise<void> => {
       await expect
         .poll(() => heard, { timeout: 20_000 })
         .toEqual([{ queue: null, reason: 'ready' }])
-      await untilDone(() => store.enqueue(newJobs(1, name)))
+      await untilDone(() => telling.enqueue(newJobs(1, name)))
       await expect.poll(() => heard[1]).toEqual({ queue: QUEUE, reason: 'ready' })
     }
     await isHeardFromThen('before')

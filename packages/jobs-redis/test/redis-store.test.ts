@@ -1,3 +1,4 @@
+import type { ClaimResult, WakeUp } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisStore, createStoreFromUrl } from '../src/index.ts'
@@ -48,6 +49,27 @@ test('a bound of history that is none is refused, by its name', () => {
 test('a store connects at its first call, and not before', async () => {
   const store = createRedisStore({ url: 'redis://127.0.0.1:1' })
   await expect(store.ping()).rejects.toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE' })
+  await store.close()
+})
+
+test('who listens beside the producer claims right behind its enqueue, and waits for no hint of the server', async () => {
+  const store = createRedisStore({ url: redis.url, prefix: `${redis.prefix}:beside` })
+  const job = { queue: 'orders', tenantId: null, name: 'send', payload: '{}', priority: 0 }
+  const claim = { queue: 'orders', slots: 5, prefetch: 0, leaseMs: 60_000, suspects: false }
+  // From now on an enqueue is one command.
+  await store.enqueue([job])
+  const heard = Promise.withResolvers<readonly [WakeUp, boolean, Promise<ClaimResult>]>()
+  let isAnswered = false
+  store.subscribe?.((wakeUp) => {
+    heard.resolve([wakeUp, isAnswered, store.claim({ ...claim, worker: 'one' })])
+  })
+  // The connection for hints is still being opened.
+  const enqueued = store.enqueue([job]).then(() => (isAnswered = true))
+  const [wakeUp, wasAnswered, claimed] = await heard.promise
+  expect(wakeUp).toEqual({ queue: 'orders', reason: 'ready' })
+  expect(wasAnswered).toBe(false)
+  expect((await claimed).jobs).toHaveLength(2)
+  await enqueued
   await store.close()
 })
 

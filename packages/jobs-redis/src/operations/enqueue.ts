@@ -31,12 +31,15 @@ type Reply =
 /**
  * Stores jobs, of one queue as a rule; of several all or none as well. On a cluster that takes a call a
  * shard: all are asked whether they would, and then told to.
+ *
+ * @param expect - told of each queue that may have something to claim, once it is sent
  */
 export async function enqueue(
   caller: FunctionsCaller,
   registry: QueueRegistry,
   jobs: readonly NewJob[],
-  options?: CallOptions,
+  options: CallOptions | undefined,
+  expect: (queue: string) => void,
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
   const batches = batchesOf(caller.shards, jobs)
@@ -45,19 +48,30 @@ export async function enqueue(
     options,
   )
   const parts = caller.partsOf(batches)
-  const call = async (name: 'enqueue' | 'mayEnqueue'): Promise<readonly Reply[]> => {
+  const call = (
+    name: 'enqueue' | 'mayEnqueue',
+    onSent?: (part: readonly Batch[]) => void,
+  ): Promise<readonly Reply[]> => {
     const calls = parts.map((part) => {
       const args = part.flatMap(({ places }) => [
         String(places.length),
         ...jobArguments(places.map((place) => jobs[place]!)),
       ])
       const shards = part.map(({ shard }) => shard)
-      return caller.call(name, shards, args, options) as Promise<Reply>
+      const sent = onSent && { onSent: () => onSent(part) }
+      return caller.call(name, shards, args, { ...options, ...sent }) as Promise<Reply>
     })
     return Promise.all(calls)
   }
   if (parts.length > 1) refuse(jobs, parts, await call('mayEnqueue'))
-  const replies = await call('enqueue')
+  const replies = await call('enqueue', (part) => {
+    // Sent it is only when this has returned.
+    queueMicrotask(() => {
+      for (const { queue, places } of part) {
+        if (places.some((place) => isDueAtOnce(jobs[place]!))) expect(queue)
+      }
+    })
+  })
   const stored = replies.flatMap((reply) => (reply[0] === 'stored' ? [reply[1]] : []))
   if (stored.length === 0) refuse(jobs, parts, replies)
   if (stored.length < parts.length) throw halfDoneError()
@@ -91,6 +105,10 @@ export function toEnqueueResult(
     status: reply[0] === 'x' ? 'existing' : 'replaced',
     job: decodeRecord(from, reply[1]),
   }
+}
+
+function isDueAtOnce({ delayMs, runAt }: NewJob): boolean {
+  return delayMs === undefined && runAt === undefined
 }
 
 interface Batch {
