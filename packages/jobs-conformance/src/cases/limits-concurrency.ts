@@ -82,6 +82,18 @@ export const limitsConcurrencyCases: CaseGroup = {
       expect(await claimJobs(store)).toHaveLength(1)
     }),
 
+    limitsCase('a concurrency that comes while jobs run counts these', async ({ store }) => {
+      await store.enqueue(Array.from({ length: 5 }, () => newJob()))
+      const [first, ...others] = await claimJobs(store, { slots: 3 })
+      await sayLimits(store, ofTenant(), { concurrency: 2 })
+      const [state] = await store.getLimits([ofTenant()])
+      expect(state).toMatchObject({ leased: 3 })
+      await settleOne(store, complete(first!))
+      expect(await claimJobs(store)).toEqual([])
+      await store.settle({ settlements: others.map((job) => complete(job)) })
+      expect(await claimJobs(store)).toHaveLength(2)
+    }),
+
     limitsCase('a raised and a lifted concurrency hold from the next claim on', async (open) => {
       const { store } = open
       const other = await open.another()

@@ -29,6 +29,15 @@ import { storeCase, type CaseGroup } from '../store-case.ts'
 export const settleCases: CaseGroup = {
   operation: 'settle',
   cases: [
+    storeCase("a tenant cannot settle another tenant's job", async ({ store }) => {
+      await enqueueOne(store)
+      const job = await claimOne(store)
+      for (const tenantId of [OTHER_TENANT, null]) {
+        expect(await settleOne(store, complete({ ...job, tenantId }))).toBe('lost')
+      }
+      expect(await settleOne(store, complete(job))).toBe('settled')
+    }),
+
     storeCase('a completed job keeps its result byte for byte and when it ended', async (open) => {
       const { store } = open
       const other = await open.another()
