@@ -66,6 +66,7 @@ const FILES = [
   parts.transitions,
   parts.groups,
   parts.enqueuer,
+  parts.plainTally,
   parts.plainJobs,
   parts.leasing,
   parts.limits,

@@ -40,9 +40,8 @@ redis.register_function{function_name = '{counts}', flags = { 'allow-oom' }, cal
   begin(keys[1], args)
   if C.isNew then return C.queue.tally end
   Queue.promote()
-  local scope = C.queue
-  if args[HEAD + 1] then scope = Lane.find(args[HEAD + 1]) end
-  local tally = scope and scope.tally or { 0, 0, 0, 0, 0, 0, 0 }
+  local tenant = args[HEAD + 1]
+  local tally = tenant and Lane.allOf(tenant) or C.queue.tally
   finish(args)
   return tally
 end}
@@ -55,7 +54,11 @@ redis.register_function{function_name = '{tenants}', flags = { 'allow-oom' }, ca
   local standings = {}
   for at = HEAD + 1, #args do
     local lane = Lane.find(args[at])
-    local waiting, leased = lane and Lane.waiting(lane) or 0, lane and lane.allowance.leased or 0
+    local waiting, leased = 0, 0
+    if lane then
+      Lane.countPlain(lane)
+      waiting, leased = Lane.waiting(lane), Allowance.leased(lane.allowance)
+    end
     if waiting == 0 and leased == 0 then
       standings[#standings + 1] = 0
     else

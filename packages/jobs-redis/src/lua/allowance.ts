@@ -3,7 +3,7 @@ import { lua } from './lua.ts'
 /**
  * The limits of one scope, and what of them is used. Says nothing about what waits for it.
  *
- * Fields: leased, paused, concurrency, interval and tolerance of the rate and nextTurn (GCRA's theoretical
+ * Fields: leased, plain (more that are leased, where PlainTally counts them), paused, concurrency, interval and tolerance of the rate and nextTurn (GCRA's theoretical
  * arrival time) in microseconds, pausedUntil, breaker and cooldown, failures in a row, trippedUntil while
  * the breaker is tripped; wakeAt while an alarm is set, usedUp while a release is awaited.
  */
@@ -19,12 +19,12 @@ function Allowance.isFree(allowance)
     and not Allowance.isLimited(allowance)
 end
 
-local function leasedOf(allowance)
-  return allowance.leased or 0
+function Allowance.leased(allowance)
+  return (allowance.leased or 0) + (allowance.plain or 0)
 end
 
 local function isFull(allowance)
-  local leased = leasedOf(allowance)
+  local leased = Allowance.leased(allowance)
   return leased >= (allowance.concurrency or INFINITY) or (allowance.trippedUntil ~= nil and leased > 0)
 end
 
@@ -50,7 +50,7 @@ end
 
 -- From when on nothing is remembered that matters; infinite while failures in a row are counted.
 function Allowance.restsAt(allowance)
-  if (allowance.failures or 0) > 0 or leasedOf(allowance) > 0 then return INFINITY end
+  if (allowance.failures or 0) > 0 or Allowance.leased(allowance) > 0 then return INFINITY end
   return math.max((allowance.nextTurn or 0) / 1000, allowance.pausedUntil or 0, allowance.trippedUntil or 0)
 end
 
@@ -77,7 +77,7 @@ function Allowance.apply(allowance, effective)
 end
 
 function Allowance.take(allowance, count)
-  allowance.leased = leasedOf(allowance) + (count or 1)
+  allowance.leased = (allowance.leased or 0) + (count or 1)
   if allowance.interval then
     allowance.nextTurn = math.max(allowance.nextTurn or 0, C.now * 1000) + allowance.interval
   end

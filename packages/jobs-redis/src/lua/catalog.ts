@@ -77,12 +77,11 @@ end
 
 -- The serials of a bucket below the one given, newest first.
 local function serialsOf(bucket, before)
-  local serials = {}
-  for _, field in ipairs(call('HKEYS', C.base .. 'body:' .. bucket)) do
-    local serial = tonumber(bucket) * BUCKET + tonumber(field)
-    if serial < before then serials[#serials + 1] = serial end
+  local serials, isThere, first = {}, {}, tonumber(bucket) * BUCKET
+  for _, field in ipairs(call('HKEYS', C.base .. 'body:' .. bucket)) do isThere[field] = true end
+  for serial = math.min(first + BUCKET, before) - 1, first, -1 do
+    if isThere[fieldOf(serial)] then serials[#serials + 1] = serial end
   end
-  table.sort(serials, descending)
   return serials
 end
 

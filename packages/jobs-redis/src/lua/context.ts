@@ -13,8 +13,9 @@ local C
 -- How a job stands; the place of each in a tally.
 local PENDING, SCHEDULED, RETRYING, RUNNING, COMPLETED, FAILED, CANCELLED = 1, 2, 3, 4, 5, 6, 7
 
--- Bodies, states, results and marks of so many jobs lie together.
-local BUCKET = 512
+-- Bodies, states, results and marks of so many jobs lie together: those that a batch has of one bucket cost a
+-- command, and the jobs of many tenants are spread over all that wait.
+local BUCKET = 4096
 
 -- What a job is called in them, by its place from 1.
 local FIELDS = {}
@@ -65,7 +66,7 @@ end
 
 -- What a call is made of; each has a file of its own.
 local Context, Records, Line, Ready, Jobs, PlainJobs, Cold = {}, {}, {}, {}, {}, {}, {}
-local Marks, Claims = {}, {}
+local Marks, Claims, PlainTally = {}, {}, {}
 local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
@@ -81,14 +82,14 @@ end
 -- The head of a queue begins with the virtual time. That of most is of one form, in which a number of
 -- leases is all that its allowance has; any other is a map.
 local MAP = 'm'
-local FORM = '>dc1I6I4I6I6I4I4I4I4dI6I6I4I4I4dI4I4I4I4I4I4I4I4I4I4I4c6'
+local FORM = '>dc1I6I4I6I6I4I4I4I4dI6I4I4I4dI4I4I4I4I4I4I4I4I4I4I4c6'
 
 local function fromForm(packed)
-  local time, _, serial, guessed, activation, epoch, limits, usedUp, alarms, era, rebased, lanes, bucket, delays,
+  local time, _, serial, guessed, activation, epoch, limits, usedUp, alarms, era, rebased, bucket, delays,
     fair, alone, restUntil, leased, t1, t2, t3, t4, t5, t6, t7, h5, h6, h7, series = struct.unpack(FORM, packed)
   return {
     time = time, serial = serial, guessed = guessed, activation = activation, epoch = epoch, limits = limits,
-    usedUp = usedUp, alarms = alarms, era = era, rebased = rebased, lanes = lanes, bucket = bucket, delays = delays,
+    usedUp = usedUp, alarms = alarms, era = era, rebased = rebased, bucket = bucket, delays = delays,
     fair = fair, alone = alone, restUntil = restUntil >= 0 and restUntil or nil,
     allowance = { leased = leased > 0 and leased or nil }, tally = { t1, t2, t3, t4, t5, t6, t7 },
     history = { [COMPLETED] = h5, [FAILED] = h6, [CANCELLED] = h7 }, series = series,
@@ -112,7 +113,7 @@ local function packed(queue)
   end
   local t, history = queue.tally, queue.history
   return struct.pack(FORM, queue.time, 'f', queue.serial, queue.guessed, queue.activation, queue.epoch, queue.limits,
-    queue.usedUp, queue.alarms, queue.era, queue.rebased, queue.lanes, queue.bucket, queue.delays, queue.fair,
+    queue.usedUp, queue.alarms, queue.era, queue.rebased, queue.bucket, queue.delays, queue.fair,
     queue.alone, queue.restUntil or -1, queue.allowance.leased or 0, t[1], t[2], t[3], t[4], t[5], t[6], t[7],
     history[COMPLETED], history[FAILED], history[CANCELLED], queue.series)
 end
@@ -129,13 +130,13 @@ function Context.open(base, now)
   local text = call('GET', base .. 'queue')
   local queue = text and unpacked(text) or {
     serial = 0, guessed = 0, activation = 0, epoch = 0, limits = 0, usedUp = 0, alarms = 0, time = 0, era = 0,
-    rebased = 0, lanes = 0, bucket = 0, delays = 0, fair = 0, alone = 0, tally = { 0, 0, 0, 0, 0, 0, 0 },
+    rebased = 0, bucket = 0, delays = 0, fair = 0, alone = 0, tally = { 0, 0, 0, 0, 0, 0, 0 },
     allowance = {}, history = { [COMPLETED] = 0, [FAILED] = 0, [CANCELLED] = 0 },
   }
   C = {
     base = base, now = now, queue = queue, isNew = not text,
     jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
-    bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {},
+    bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {}, plain = {},
     over = {}, leased = {}, shelved = {}, entered = {}, laneTexts = {}, dirtyTexts = {},
   }
 end

@@ -161,8 +161,11 @@ end
 local function read(order)
   local entry, at = order.read, order.at
   if entry or at > #order.tenants then return entry end
-  entry = { time = tonumber(order.members[2 * at]), member = order.members[2 * at - 1], tenant = order.tenants[at] }
-  entry.taken, entry.given = 0, 0
+  -- All that it may have is named here, so that its table is made in its size.
+  entry = {
+    time = tonumber(order.members[2 * at]), member = order.members[2 * at - 1], tenant = order.tenants[at],
+    taken = 0, given = 0, lane = nil, turn = nil, serials = nil,
+  }
   order.read = entry
   return entry
 end

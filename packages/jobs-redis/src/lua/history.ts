@@ -77,14 +77,13 @@ local function forget(standing, members, most)
     firsts[index], tenants[index], counts[index] = parse(members[2 * index - 1])
   end
   Marks.preload(firsts, counts)
-  Lane.preload(tenants)
   for index, first in ipairs(firsts) do
     local endedAt, tenant, count = tonumber(members[2 * index]), tenants[index], counts[index]
     if deleted >= most then
       shelve(standing, endedAt, members[2 * index - 1], 0)
     elseif count > 0 then
       local gone, looked = PlainJobs.forget(first, count, endedAt, most - deleted)
-      Lane.forgot(tenant, gone)
+      PlainTally.add(tenant, 0, -gone)
       plain = plain + gone
       deleted = deleted + gone
       if looked < count then shelve(standing, endedAt, runMember(first + looked, count - looked, tenant), 0) end

@@ -4,7 +4,7 @@ import { lua } from './lua.ts'
  * Jobs: what was enqueued is a body, written once; what became of it is a state, and one that was never
  * claimed and waits for nothing has none. Log, failures and effects are apart, because few have them.
  *
- * A body is text in lines: creation, extras, tenant, name, payload. Bodies are fields of hashes of 512, and
+ * A body is text in lines: creation, extras, tenant, name, payload. Bodies are fields of hashes of 4096, and
  * so are states, and the results of jobs that have marks.
  */
 export const jobs: string = lua`
@@ -147,7 +147,9 @@ function Jobs.preload(serials)
 end
 
 function Jobs.touch(job)
+  if C.dirtyJobs[job] then return end
   C.dirtyJobs[job] = true
+  if job.claim then Lane.adopt(job) end
 end
 
 -- Keeps the results of jobs that have marks and follow one another.
@@ -159,7 +161,7 @@ function Jobs.writeResults(first, results)
     list[#list + 1] = fieldOf(serial)
     list[#list + 1] = result
   end
-  for bucket, list in pairs(buckets) do call('HSET', keyOf('result', bucket), unpack(list)) end
+  for bucket, list in pairs(buckets) do callWith('HSET', keyOf('result', bucket), list) end
 end
 
 local function deleteFields(bucket, fields)
@@ -200,13 +202,13 @@ local function rewrite(job, tail)
   job.state.i = Jobs.chosenId(job)
   decodeBody(job, bodyOf(job.created, tail))
   job.isRewritten = true
-  C.dirtyJobs[job] = true
+  Jobs.touch(job)
 end
 
 function Jobs.delete(job)
   job.isDeleted = true
   C.jobs[job.serial] = false
-  C.dirtyJobs[job] = true
+  Jobs.touch(job)
 end
 
 -- Whether nothing has to be kept of a job but its body.

@@ -7,18 +7,17 @@ import { lua } from './lua.ts'
  * in which a number of leases is all that their allowance has; any other is a map.
  */
 export const lane: string = lua`
-local MAP, FORM, FORM_SIZE = 'm', '>dc1I4I4I6I4I4I4I4I4I4I4I4I4', 59
-local NO_JOBS = '${'\\0'.repeat(28)}'
+local MAP, FORM, FORM_SIZE = 'm', '>dc1I4I6I4I4I4I4I4I4I4I4I4', 55
 local IN_FORM = {
-  tenant = true, isDirty = true, time = true, number = true, era = true, fair = true, activation = true,
+  tenant = true, isDirty = true, time = true, era = true, fair = true, activation = true,
   ready = true, ranges = true, tail = true, size = true, tally = true, allowance = true,
 }
 
 local function fromForm(packed)
-  local time, _, number, era, activation, leased, spilled, t1, t2, t3, t4, t5, t6, t7 = struct.unpack(FORM, packed)
+  local time, _, era, activation, leased, spilled, t1, t2, t3, t4, t5, t6, t7 = struct.unpack(FORM, packed)
   -- All that a lane may have is named here, so that its table is made in its size.
   local lane = {
-    time = time, number = number, era = era, ready = spilled, size = t1 + t2 + t3 + t4 + t5 + t6 + t7,
+    time = time, era = era, ready = spilled, size = t1 + t2 + t3 + t4 + t5 + t6 + t7,
     tally = { t1, t2, t3, t4, t5, t6, t7 }, allowance = { leased = leased > 0 and leased or nil },
     fair = activation > 0 or nil, activation = activation > 0 and activation or nil,
     tenant = nil, ranges = nil, tail = nil, isDirty = nil,
@@ -51,6 +50,7 @@ local function adopt(tenant, packed)
   lane.tenant = tenant
   lane.time = FairOrder.timeOf(lane)
   C.lanes[tenant] = lane
+  if not Allowance.isFree(lane.allowance) then Lane.countPlain(lane) end
   return lane
 end
 
@@ -95,56 +95,42 @@ end
 function Lane.append(tenant, priority, serial, count)
   local text = textInForm(tenant)
   if not text or #text == FORM_SIZE then return false end
-  local activation, _, spilled, pending = struct.unpack('>I6I4I4I4', text, 18)
+  local activation, _, spilled, pending = struct.unpack('>I6I4I4I4', text, 14)
   if activation == 0 or spilled > 0 then return false end
   local last = Ready.rangeIn(text, #text - 11)
   local added
   if last[1] == priority and last[2] + last[3] == serial then
     last[3] = last[3] + count
-    added = string.sub(text, 36, -13) .. Ready.rangeMember(last)
+    added = string.sub(text, 32, -13) .. Ready.rangeMember(last)
   elseif last[1] >= priority and #text < FORM_SIZE + 12 * Ready.MOST_RANGES then
-    added = string.sub(text, 36) .. Ready.rangeMember({ priority, serial, count })
+    added = string.sub(text, 32) .. Ready.rangeMember({ priority, serial, count })
   else
     return false
   end
-  rewrite(tenant, string.sub(text, 1, 31) .. struct.pack('>I4', pending + count) .. added)
+  rewrite(tenant, string.sub(text, 1, 27) .. struct.pack('>I4', pending + count) .. added)
   return true
 end
 
--- The number of a lane that was preloaded and which nothing limits; nothing of any other.
-function Lane.freeNumber(tenant)
-  local text = textInForm(tenant)
-  if text then return (struct.unpack('>I4', text, 10)) end
+-- Whether nothing limits the lane of a tenant.
+function Lane.isFree(tenant)
+  if textInForm(tenant) then return true end
   local lane = Lane.find(tenant)
-  return lane and Allowance.isFree(lane.allowance) and lane.number or nil
+  return lane ~= nil and Allowance.isFree(lane.allowance)
 end
 
--- Leased jobs of such a lane were completed.
-function Lane.completed(tenant, count)
-  local text = textInForm(tenant)
-  if text then
-    local leased, running, completed = struct.unpack('>I4', text, 24), struct.unpack('>I4I4', text, 44)
-    rewrite(tenant, string.sub(text, 1, 23) .. struct.pack('>I4', leased - count) .. string.sub(text, 28, 43)
-      .. struct.pack('>I4I4', running - count, completed + count) .. string.sub(text, 52))
-    return
-  end
-  local lane = Lane.find(tenant)
-  Allowance.giveBack(lane.allowance, count)
-  lane.tally[RUNNING], lane.tally[COMPLETED] = lane.tally[RUNNING] - count, lane.tally[COMPLETED] + count
-  Lane.touch(lane)
+-- Lets the allowance of a lane know of the plain jobs that are leased.
+function Lane.countPlain(lane)
+  lane.allowance.plain = PlainTally.of(lane.tenant)
 end
 
--- Completed jobs of a lane were deleted.
-function Lane.forgot(tenant, count)
-  local text = textInForm(tenant)
-  if text then
-    local completed = struct.unpack('>I4', text, 48)
-    rewrite(tenant, string.sub(text, 1, 47) .. struct.pack('>I4', completed - count) .. string.sub(text, 52))
-    return
-  end
-  local lane = Lane.find(tenant)
-  lane.size = lane.size - count
-  lane.tally[COMPLETED] = lane.tally[COMPLETED] - count
+-- A job that had a mark is counted here from now on.
+function Lane.adopt(job)
+  local lane, isHeld = Lane.of(job.tenant), job.isHeld
+  local standing = isHeld and RUNNING or COMPLETED
+  PlainTally.add(job.tenant, isHeld and -1 or 0, isHeld and 0 or -1)
+  if isHeld then lane.allowance.leased = (lane.allowance.leased or 0) + 1 end
+  lane.tally[standing] = lane.tally[standing] + 1
+  lane.size = lane.size + 1
   Lane.touch(lane)
 end
 
@@ -152,12 +138,7 @@ end
 function Lane.of(tenant)
   local lane = Lane.find(tenant)
   if lane then return lane end
-  local queue = C.queue
-  queue.lanes = queue.lanes + 1
-  lane = {
-    tenant = tenant, number = queue.lanes, allowance = {}, tally = { 0, 0, 0, 0, 0, 0, 0 }, ready = 0, size = 0,
-    time = 0,
-  }
+  lane = { tenant = tenant, allowance = {}, tally = { 0, 0, 0, 0, 0, 0, 0 }, ready = 0, size = 0, time = 0 }
   C.lanes[tenant] = lane
   if C.queue.limits > 0 then Queue.applyTo(lane) end
   return lane
@@ -172,14 +153,14 @@ local function fitsForm(lane)
     if not IN_FORM[key] then return false end
   end
   for key in pairs(lane.allowance) do
-    if key ~= 'leased' then return false end
+    if key ~= 'leased' and key ~= 'plain' then return false end
   end
   return true
 end
 
 local function inForm(lane)
   local tally, ranges = lane.tally, lane.ranges
-  local text = struct.pack(FORM, lane.time, 'f', lane.number, C.queue.era, lane.activation or 0,
+  local text = struct.pack(FORM, lane.time, 'f', C.queue.era, lane.activation or 0,
     lane.allowance.leased or 0, ranges and 0 or lane.ready, unpack(tally))
   if not ranges then
     return lane.ready > 0 and lane.tail and text .. Ready.rangeMember(lane.tail) or text
@@ -192,6 +173,7 @@ local function inMap(lane)
   local record = {}
   for key, value in pairs(lane) do record[key] = value end
   record.tenant, record.isDirty, record.time = nil, nil, nil
+  record.allowance.plain = nil
   record.era = C.queue.era
   return struct.pack('>d', lane.time) .. MAP .. cmsgpack.pack(record)
 end
@@ -200,10 +182,8 @@ function Lane.flush()
   local written, emptied = {}, {}
   for tenant in pairs(C.dirtyTexts) do
     if C.lanes[tenant] == nil then
-      local text = C.laneTexts[tenant]
       written[#written + 1] = tenant
-      written[#written + 1] = text
-      if string.sub(text, 32, FORM_SIZE) == NO_JOBS then emptied[#emptied + 1] = tenant end
+      written[#written + 1] = C.laneTexts[tenant]
     end
   end
   C.dirtyTexts = {}
@@ -211,7 +191,7 @@ function Lane.flush()
     if lane and lane.isDirty then
       written[#written + 1] = tenant
       written[#written + 1] = fitsForm(lane) and inForm(lane) or inMap(lane)
-      if lane.size == 0 then emptied[#emptied + 1] = tenant end
+      if lane.size == 0 and (C.plain[tenant] or 0) == 0 then emptied[#emptied + 1] = tenant end
       lane.isDirty = nil
     end
   end
@@ -238,6 +218,14 @@ end
 function Lane.waiting(lane)
   local tally = lane.tally
   return tally[PENDING] + tally[SCHEDULED] + tally[RETRYING]
+end
+
+-- How many jobs of a tenant there are of each standing.
+function Lane.allOf(tenant)
+  local lane, leased, completed = Lane.find(tenant), PlainTally.of(tenant)
+  local tally = lane and { unpack(lane.tally) } or { 0, 0, 0, 0, 0, 0, 0 }
+  tally[RUNNING], tally[COMPLETED] = tally[RUNNING] + leased, tally[COMPLETED] + completed
+  return tally
 end
 
 function Lane.suspectsKey(lane)

@@ -79,6 +79,11 @@ function Limits.effective(tenant, part)
   return Limits.applying(markOf(tenant), part)
 end
 
+-- Whether nothing was said of anything, and all have been told.
+function Limits.areNone()
+  return C.queue.limits == 0 and not C.queue.isStale
+end
+
 -- Whether something was said that applies to a key of a tenant.
 function Limits.concernsKey(tenant, key)
   if C.queue.limits == 0 then return false end
@@ -146,7 +151,10 @@ local function allowanceOf(mark, part)
   if mark == 'q' then return C.queue.allowance end
   local lane = mark ~= 't*' and Lane.find(mark == 'n' and '' or string.sub(mark, 2))
   if not lane then return end
-  if part == '' then return lane.allowance end
+  if part == '' then
+    Lane.countPlain(lane)
+    return lane.allowance
+  end
   local name = string.sub(part, 2)
   if string.sub(part, 1, 1) == 'l' then
     local bucket = Bucket.find(lane, name)
@@ -166,7 +174,7 @@ function Limits.state(mark, part)
   return {
     operator = said.operator, directory = said.directory,
     effective = Limits.applying(mark, part),
-    leased = allowance.leased or 0,
+    leased = Allowance.leased(allowance),
     opensInMs = math.max(0, Allowance.clearsAt(allowance) - C.now),
     breaker = string.sub(part, 1, 1) == 'l' and Allowance.breakerState(allowance) or nil,
   }

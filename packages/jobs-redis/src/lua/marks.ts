@@ -3,8 +3,8 @@ import { lua } from './lua.ts'
 const WIDTH = 22
 
 /**
- * What became of plain jobs, 22 bytes of each in texts of 512: the claim that leased it, the number of its
- * lane, its creation and its end, 0 while it is leased. Jobs that follow one another are read, compared
+ * What became of plain jobs, 22 bytes of each in texts of 4096: the claim that leased it, a digest of
+ * its tenant, its creation and its end, 0 while it is leased. Jobs that follow one another are read, compared
  * and written as one. Bytes of nothing but zeros are no mark: the job has a state, or none yet.
  */
 export const marks: string = lua`
@@ -15,8 +15,18 @@ local function markKey(bucket)
   return C.base .. 'mark:' .. digits(bucket)
 end
 
-function Marks.of(claim, laneNumber, created, endedAt)
-  return struct.pack(FORM, claim, laneNumber, created, endedAt)
+local lastTenant, lastOwner
+
+-- What a mark has of the tenant: who settles for another settles nothing.
+function Marks.ownerOf(tenant)
+  if tenant ~= lastTenant then
+    lastTenant, lastOwner = tenant, tonumber(string.sub(redis.sha1hex(tenant), 1, 8), 16)
+  end
+  return lastOwner
+end
+
+function Marks.of(claim, owner, created, endedAt)
+  return struct.pack(FORM, claim, owner, created, endedAt)
 end
 
 -- The claim, the creation and the end; nothing where there is no mark.
@@ -36,13 +46,6 @@ local function fetch(bucket, offset, count)
   return text .. string.rep('\0', count * WIDTH - #text)
 end
 
-local function readIn(bucket, offset, count)
-  local known = C.marks[bucket]
-  if not known or offset < known.from or offset + count > known.to then return fetch(bucket, offset, count) end
-  local start = (offset - known.from) * WIDTH
-  return string.sub(known.text, start + 1, start + count * WIDTH)
-end
-
 -- Calls 'act' with each bucket, the offset in it, and how many of the serials are there.
 local function eachBucket(first, count, act, mark)
   while count > 0 do
@@ -55,33 +58,38 @@ local function eachBucket(first, count, act, mark)
 end
 Marks.eachBucket = eachBucket
 
--- Reads at once what 'read' will ask for, until something is written.
-function Marks.preload(serials, counts)
+-- Between jobs that are further apart than this another command costs less than what lies there.
+local NEAR = 32
+
+-- Reads in few commands what 'read' will ask for before anything is written.
+function Marks.preload(firsts, counts)
   Marks.flush()
-  local spans = {}
-  local function widen(bucket, offset, count)
-    local span = spans[bucket]
-    if not span then
-      spans[bucket] = { from = offset, to = offset + count }
-    else
-      if offset < span.from then span.from = offset end
-      if offset + count > span.to then span.to = offset + count end
+  local index, size = 1, #firsts
+  while index <= size do
+    local first, last = firsts[index], index
+    local bucket, to = bucketOf(first), first + counts[index]
+    while last < size and firsts[last + 1] >= to and firsts[last + 1] <= to + NEAR
+      and bucketOf(firsts[last + 1] + counts[last + 1] - 1) == bucket do
+      last = last + 1
+      to = firsts[last] + counts[last]
     end
-  end
-  for index, serial in ipairs(serials) do eachBucket(serial, counts[index], widen) end
-  for bucket, span in pairs(spans) do
-    span.text = fetch(bucket, span.from, span.to - span.from)
-    C.marks[bucket] = span
+    if bucketOf(to - 1) == bucket then
+      local text = fetch(bucket, first - bucket * BUCKET, to - first)
+      for at = index, last do
+        local from = (firsts[at] - first) * WIDTH
+        C.marks[firsts[at]] = string.sub(text, from + 1, from + counts[at] * WIDTH)
+      end
+    end
+    index = last + 1
   end
 end
 
 -- The marks of jobs that follow one another, as they were before this call wrote any that are not flushed.
 function Marks.read(first, count)
-  local bucket = math.floor(first / BUCKET)
-  local offset = first - bucket * BUCKET
-  if offset + count <= BUCKET then return readIn(bucket, offset, count) end
+  local known = C.marks[first]
+  if known and #known == count * WIDTH then return known end
   local parts = {}
-  eachBucket(first, count, function(...) parts[#parts + 1] = readIn(...) end)
+  eachBucket(first, count, function(...) parts[#parts + 1] = fetch(...) end)
   return table.concat(parts)
 end
 
@@ -126,14 +134,13 @@ function Marks.flush()
       to = to + #entry[2]
     end
     call('SETRANGE', key, at, table.concat(parts))
-    C.marks[bucket] = nil
   end
-  C.marked = {}
+  C.marked, C.marks = {}, {}
 end
 
 -- Lets go of the marks of a bucket without jobs.
 function Marks.drop(bucket)
-  C.marked[bucket], C.marks[bucket] = nil, nil
+  C.marked[bucket], C.marks = nil, {}
   call('DEL', markKey(bucket))
 end
 `

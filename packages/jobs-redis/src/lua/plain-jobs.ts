@@ -9,42 +9,45 @@ export const plainJobs: string = lua`
 -- The creation of a job that none of its extras binds: they are empty, or begin with a space.
 local UNBOUND = '^(%d+)\n[\n ]'
 
-local function move(lane, from, to, number)
-  local tally, ofQueue = lane.tally, C.queue.tally
-  tally[from], ofQueue[from] = tally[from] - number, ofQueue[from] - number
-  tally[to], ofQueue[to] = tally[to] + number, ofQueue[to] + number
-end
-
-local function lease(request, lane, created, first, count)
+local function lease(request, owner, created, first, count)
   request.claim = request.claim or Claims.begin(request)
   Claims.take(request.claim, first, count)
-  Marks.write(first, count, Marks.of(request.claim, lane.number, created, 0))
-  Allowance.take(C.queue.allowance, count)
-  Allowance.take(lane.allowance, count)
-  move(lane, PENDING, RUNNING, count)
+  Marks.write(first, count, Marks.of(request.claim, owner, created, 0))
+end
+
+local function moveAll(lane, number)
+  local tally = C.queue.tally
+  tally[PENDING], tally[RUNNING] = tally[PENDING] - number, tally[RUNNING] + number
+  Allowance.take(C.queue.allowance, number)
+  lane.tally[PENDING], lane.size = lane.tally[PENDING] - number, lane.size - number
+  PlainTally.add(lane.tenant, number, 0)
   Lane.touch(lane)
 end
 
 -- Leases the plain ones of the jobs that were taken out of a lane, and notes the others.
 local function leaseIn(lane, serials, request, others)
   local bodies, states, jobs = C.bodies, C.states, C.jobs
+  local owner, plain = Marks.ownerOf(lane.tenant), 0
   local lastText, created, firstCreated, first, count
   for _, serial in ipairs(serials) do
     local body = bodies[serial]
     local text = body and not states[serial] and jobs[serial] == nil and string.match(body, UNBOUND)
     if text then
+      plain = plain + 1
       if text ~= lastText then lastText, created = text, tonumber(text) end
       if first and first + count == serial and firstCreated == created then
         count = count + 1
       else
-        if first then lease(request, lane, firstCreated, first, count) end
+        if first then lease(request, owner, firstCreated, first, count) end
         firstCreated, first, count = created, serial, 1
       end
     else
       others[serial] = true
     end
   end
-  if first then lease(request, lane, firstCreated, first, count) end
+  if not first then return end
+  lease(request, owner, firstCreated, first, count)
+  moveAll(lane, plain)
 end
 
 -- Leases jobs that were taken out of lanes and which no limit governs, and appends what the claim answers:
@@ -70,21 +73,23 @@ function PlainJobs.complete(runs)
   local firsts, counts, tenants, isDone = {}, {}, {}, {}
   for index, run in ipairs(runs) do firsts[index], counts[index], tenants[index] = run.first, run.count, run.tenant end
   Marks.preload(firsts, counts)
-  Lane.preload(tenants)
-  local now, isQueueFree, completed = C.now, Allowance.isFree(C.queue.allowance), 0
+  local isQueueFree, areLanesFree = Allowance.isFree(C.queue.allowance), Limits.areNone()
+  if not areLanesFree then Lane.preload(tenants) end
+  local now, completed = C.now, 0
   local number, claim
   for index, run in ipairs(runs) do
     if run.claim ~= number then number, claim = run.claim, Claims.find(run.claim) end
     local first, count, tenant, isAsSaid = run.first, run.count, run.tenant, false
-    local laneNumber = isQueueFree and claim and claim.nonce == run.nonce and Lane.freeNumber(tenant)
-    if laneNumber then
-      local held = Marks.of(number, laneNumber, run.created, 0)
+    local owner
+    if isQueueFree and claim and claim.nonce == run.nonce and (areLanesFree or Lane.isFree(tenant)) then
+      owner = Marks.ownerOf(tenant)
+      local held = Marks.of(number, owner, run.created, 0)
       isAsSaid = Marks.read(first, count) == (count == 1 and held or string.rep(held, count))
     end
     if isAsSaid then
-      Marks.write(first, count, Marks.of(number, laneNumber, run.created, now))
+      Marks.write(first, count, Marks.of(number, owner, run.created, now))
       Claims.letGo(number, count)
-      Lane.completed(tenant, count)
+      PlainTally.add(tenant, -count, count)
       History.shelveRun(first, count, tenant)
       if run.results then Jobs.writeResults(first, run.results) end
       completed = completed + count

@@ -146,6 +146,7 @@ function Queue.applyTo(lane)
   lane.weight = effective.weight ~= 1 and effective.weight or nil
   lane.backlog = effective.backlog
   Allowance.apply(lane.allowance, effective)
+  Lane.countPlain(lane)
   Dispatch.refresh(lane)
   Hints.ready(Dispatch.offers(lane))
 end
@@ -174,7 +175,7 @@ function Queue.dropEmptyLanes(most)
   local key = C.base .. 'emptied'
   for _, tenant in ipairs(call('SRANDMEMBER', key, most)) do
     local lane = Lane.find(tenant)
-    if not lane or lane.size > 0 then
+    if not lane or lane.size > 0 or call('HEXISTS', C.base .. 'plain', tenant) == 1 then
       call('SREM', key, tenant)
     elseif Dispatch.mayForget(lane) then
       call('SREM', key, tenant)
