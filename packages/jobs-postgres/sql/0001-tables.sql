@@ -166,7 +166,10 @@ create table lane (
   stride bigint not null default 232792560, -- what one claim adds to vt: this over the weight
   ready boolean not null default false,   -- something of it may be claimed now, in fair order
   suspect_turn bigint,                    -- its turn among those of which a suspect may be claimed now
-  waiting bigint not null default 0,      -- at most so many jobs stand in its spans
+  waiting bigint not null default 0,      -- at most so many jobs stand in it
+  -- Few jobs that wait, all of head_rank and due when they came, stand in the lane itself: ranges {first, last} of
+  -- ids in their order. Null where they stand in spans.
+  near bigint[] default '{}',
   -- What stands before this place has been claimed: a look at the spans begins here, and not among what is
   -- left of those before. Of the span at the head, the ids before head_id.
   head_rank int not null default 0,

@@ -99,8 +99,15 @@ begin
   from changed c where lane.ctid = c.row;
 end $$;
 
+-- How many ranges stand in a lane itself at most.
+create function most_near() returns int language sql immutable parallel safe return 16;
+
+-- What is left of ranges in a lane from an id on that lies in one of them, or follows it.
+create function near_from(p_near bigint[], p_nth int, p_id bigint) returns bigint[] language sql immutable
+return case when p_id <= p_near[p_nth][2] then array[[p_id, p_near[p_nth][2]]] else '{}' end || p_near[p_nth + 1:];
+
 -- Jobs that nothing governs but their lane have come due.
-create function stand_in_spans(p_queue int, p_runs run[], p_v bigint, p_now bigint) returns void
+create function stand_in_lanes(p_queue int, p_runs run[], p_v bigint, p_now bigint) returns void
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
@@ -109,24 +116,33 @@ begin
   if exists (select from said where queue = p_queue and level = 1) then
     perform ensure_lanes(p_queue, array(select distinct r.tenant from unnest(p_runs) r), p_v, p_now);
   end if;
-  with runs as materialized (
-    select * from unnest(p_runs) with ordinality
-  ), stood as (
-    insert into span select p_queue, tenant, rank, admission, turn, first, last from runs
-  ), added as materialized (
-    select tenant, sum(last - first + 1)::bigint as jobs, min(ordinality) as place, min(array[rank, admission]) as head
-    from runs group by tenant
+  with added as materialized (
+    select tenant, sum(last - first + 1)::bigint as jobs, min(ordinality) as place, min(array[rank, admission]) as head,
+      case when count(*) <= most_near() and min(rank) = max(rank) and bool_and(turn = 0 and admission = first)
+        then array_agg(array[first, last]) end as near,
+      array_agg(row(tenant, rank, admission, turn, first, last)::run) as runs
+    from (select * from unnest(p_runs) with ordinality order by tenant, first) sorted group by tenant
   ), found as materialized (
-    select a.*, l.row, l.is_ready, l.is_gated, l.head_rank, l.head_admission, l.head_id,
+    select a.*, l.row, l.is_ready, l.is_gated, l.near as near_before, l.head_rank, l.head_admission, l.head_id,
       l.row is null as is_new,
       coalesce(l.is_empty, true) as is_empty,
-      coalesce(l.is_empty or a.head < array[l.head_rank, greatest(l.head_admission, l.head_id)], true) as leads
+      coalesce(l.is_empty or a.head < array[l.head_rank, greatest(l.head_admission, l.head_id)], true) as leads,
+      a.near is not null and (l.row is null or not l.has_governed and (
+        l.is_empty or l.head_rank = a.head[1] and l.near[array_length(l.near, 1)][2] < a.near[1][1]
+          and cardinality(l.near || a.near) <= 2 * most_near())) is true as is_near
     from added a left join lateral (
-      select ctid as row, ready as is_ready, has_gate as is_gated, waiting = 0 as is_empty,
-        head_rank, head_admission, head_id
+      select ctid as row, ready as is_ready, has_gate as is_gated, has_governed, waiting = 0 as is_empty, near, head_rank,
+        coalesce(near[1][1], head_admission) as head_admission, case when near[1][1] is null then head_id else 0 end as head_id
       from lane where queue = p_queue and tenant = a.tenant order by ver desc limit 1
     ) l on true
     order by a.place
+  ), stood as (
+    insert into span
+    select p_queue, f.tenant, r.rank, r.admission, r.turn, r.first, r.last
+    from found f cross join lateral unnest(f.runs) r where not f.is_near
+    union all
+    select p_queue, f.tenant, f.head_rank, f.near_before[n][1], 0, f.near_before[n][1], f.near_before[n][2]
+    from found f cross join lateral generate_subscripts(f.near_before, 1) n where not f.is_near
   ), trimmed as (
     -- What goes before the head moves it: then the rest of the span there has to say itself what is gone.
     update span set
@@ -149,9 +165,10 @@ begin
   ), grown as (
     update lane set
       waiting = lane.waiting + p.jobs,
-      head_rank = case when p.leads then p.head[1] else lane.head_rank end,
-      head_admission = case when p.leads then p.head[2] else lane.head_admission end,
-      head_id = case when p.leads then 0 else lane.head_id end,
+      near = case when p.is_near then lane.near || p.near end,
+      head_rank = case when p.leads then p.head[1] else p.head_rank end,
+      head_admission = case when p.leads then p.head[2] else p.head_admission end,
+      head_id = case when p.leads then 0 else p.head_id end,
       ver = case when p.act is null then ver else ver + 1 end,
       ready = ready or p.act is not null,
       -- Who comes back is set to the present.
@@ -159,8 +176,9 @@ begin
       act = coalesce(p.act, lane.act)
     from placed p where lane.ctid = p.row
   ), made as (
-    insert into lane (queue, tenant, vt, act, ready, waiting, head_rank, head_admission)
-    select p_queue, tenant, p_v, act, true, jobs, head[1], head[2] from placed where is_new
+    insert into lane (queue, tenant, vt, act, ready, waiting, near, head_rank, head_admission)
+    select p_queue, tenant, p_v, act, true, jobs, case when is_near then near end, head[1], head[2]
+    from placed where is_new
   )
   select array_agg(tenant order by place) into gated from placed where not is_new and is_gated and not is_ready;
   if gated is not null then
@@ -188,8 +206,8 @@ begin
   where lane.ctid = f.row;
 end $$;
 
--- Whether a job stands in the spans of a lane, which may cover some that are gone. Sees to it that the next look
--- does not meet them again.
+-- Whether a job stands in a lane, whose ranges may cover some that are gone. Sees to it that the next look does not
+-- meet them again.
 create function has_waiting(p_queue int, p_tenant text, p_v bigint, p_now bigint) returns boolean
 language plpgsql volatile as $$
 #variable_conflict use_column
@@ -200,29 +218,44 @@ begin
   if l.waiting is null or l.waiting = 0 then
     return false;
   end if;
-  select s.rank, s.admission, j.id into at
-  from (
-    select rank, admission, turn, last,
-      greatest(first, case when (rank, admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
-    from span
-    where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission)
-    order by rank, admission, last
-  ) s cross join lateral (
-    select id from job
-    where id >= s.first and id <= s.last and turn = s.turn
-    order by id limit 1
-  ) j
-  limit 1;
-  if found then
-    if (at.rank, at.admission, at.id) <> (l.head_rank, l.head_admission, l.head_id) then
-      update lane set head_rank = at.rank, head_admission = at.admission, head_id = at.id
-      where queue = p_queue and tenant = p_tenant and ver = l.ver;
+  if cardinality(l.near) > 0 then
+    select n.nth, j.id into at
+    from generate_subscripts(l.near, 1) n (nth) cross join lateral (
+      select id from job where id >= l.near[n.nth][1] and id <= l.near[n.nth][2] and turn = 0 order by id limit 1
+    ) j
+    order by n.nth limit 1;
+    if found then
+      if at.id <> l.near[1][1] then
+        update lane set near = near_from(l.near, at.nth, at.id)
+        where queue = p_queue and tenant = p_tenant and ver = l.ver;
+      end if;
+      return true;
     end if;
-    return true;
+  else
+    select s.rank, s.admission, j.id into at
+    from (
+      select rank, admission, turn, last,
+        greatest(first, case when (rank, admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
+      from span
+      where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission)
+      order by rank, admission, last
+    ) s cross join lateral (
+      select id from job
+      where id >= s.first and id <= s.last and turn = s.turn
+      order by id limit 1
+    ) j
+    limit 1;
+    if found then
+      if (at.rank, at.admission, at.id) <> (l.head_rank, l.head_admission, l.head_id) then
+        update lane set head_rank = at.rank, head_admission = at.admission, head_id = at.id
+        where queue = p_queue and tenant = p_tenant and ver = l.ver;
+      end if;
+      return true;
+    end if;
+    delete from span
+    where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission);
   end if;
-  delete from span
-  where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission);
-  update lane set waiting = 0 where queue = p_queue and tenant = p_tenant and ver = l.ver;
+  update lane set waiting = 0, near = '{}' where queue = p_queue and tenant = p_tenant and ver = l.ver;
   perform refresh_lanes(p_queue, array[p_tenant], p_v, p_now);
   return false;
 end $$;

@@ -170,7 +170,7 @@ begin
       coalesce(place, first), turn, first, last)::run
     from unnest(p_mails) with ordinality where due <= p_now order by ordinality);
   if cardinality(runs) > 0 then
-    perform stand_in_spans(p_queue, runs, p_v, p_now);
+    perform stand_in_lanes(p_queue, runs, p_v, p_now);
   end if;
   put_off := array(
     select row(p_queue, tenant, due, ~priority, turn, first, last,
@@ -359,7 +359,7 @@ begin
   ) o;
 
   if promoted is not null then
-    perform stand_in_spans(p_queue, array(
+    perform stand_in_lanes(p_queue, array(
       select row(tenant, rank, coalesce(place, promoted_places[ordinality]), turn, first, last)::run
       from unnest(promoted) with ordinality order by ordinality), p_v, p_now);
   end if;

@@ -7,7 +7,8 @@ create type standing as (rank int, admission bigint, id bigint, turn int, place 
 
 create type share as (
   tenant text collate "C", row tid, vt bigint, act bigint, stride bigint, most int, count int,
-  waiting bigint, head_rank int, head_admission bigint, head_id bigint, has_gate boolean, has_governed boolean
+  waiting bigint, near bigint[], head_rank int, head_admission bigint, head_id bigint, has_gate boolean,
+  has_governed boolean
 );
 
 -- Jobs that were taken, and whose turn each of them was.
@@ -71,7 +72,7 @@ begin
       least(
         p_count, case when has_governed and not p_ahead then p_count else waiting end,
         case when has_gate then gate_room(gate, p_now) end),
-      0, waiting, head_rank, head_admission, head_id, has_gate, has_governed)::share
+      1, waiting, near, head_rank, head_admission, head_id, has_gate, has_governed)::share
     from (
       select l.*, l.ctid as row, case when l.has_gate then find_gate(p_queue, 1, l.tenant, '', '') end as gate
       from lane l
@@ -85,6 +86,12 @@ begin
   end if;
   if cardinality(lanes) = 1 then
     lanes[1].count := lanes[1].most;
+    return lanes;
+  end if;
+  -- Mostly of many lanes each gives one: then no second turn comes before the last of the first turns.
+  if cardinality(lanes) = p_count
+    and lanes[p_count].vt < (select min(case when most > 0 then vt + stride else vt end) from unnest(lanes))
+  then
     return lanes;
   end if;
   level := water_level(lanes, p_count);
@@ -101,13 +108,28 @@ begin
   end if;
   return array(
     select row(
-      tenant, row, vt, act, stride, most, least(most, 1 + (upto - vt) / stride), waiting, head_rank,
-      head_admission, head_id, has_gate, has_governed)::share
+      tenant, row, vt, act, stride, most, least(most, 1 + (upto - vt) / stride), waiting, near,
+      head_rank, head_admission, head_id, has_gate, has_governed)::share
     from (
       select *, case when act <= last_act then last_tag else last_tag - 1 end as upto from unnest(lanes)
     ) l
     where vt <= upto);
 end $$;
+
+-- The spans of a lane from its head up to what was taken last, {rank, admission, id}, or all where that is null.
+-- Ranks that have been passed are looked at apart: an index is not left at the end of a range of pairs before their
+-- first members change.
+create function passed_spans(p_queue int, p_tenant text, p_rank int, p_admission bigint, p_last bigint[])
+returns table (span tid) language sql stable as $$
+  select s.ctid from span s
+  where s.queue = p_queue and s.tenant = p_tenant and (s.rank, s.admission) >= (p_rank, p_admission)
+    and s.rank < coalesce(p_last[1], 2147483648)
+  union all
+  select s.ctid from span s
+  where s.queue = p_queue and s.tenant = p_tenant and s.rank = p_last[1]
+    and s.admission >= case when p_rank = p_last[1] then p_admission else -1 end and s.admission <= p_last[2]
+    and (s.admission < p_last[2] or s.last <= p_last[3])
+$$;
 
 -- Takes from lanes what nothing governs but they.
 create function take_plain(p_queue int, p_shares share[], p_now bigint) returns taken language plpgsql volatile as $$
@@ -123,11 +145,16 @@ begin
       from (
         select job.id, p.turn, p.rank, p.admission
         from (
-          select rank, admission, turn, last,
-            greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first
+          (select rank, admission, turn,
+            greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first,
+            last
           from span
-          where queue = p_queue and tenant = s.tenant and (rank, admission) >= (s.head_rank, s.head_admission)
-          order by rank, admission, last
+          where s.near is null
+            and queue = p_queue and tenant = s.tenant and (rank, admission) >= (s.head_rank, s.head_admission)
+          order by rank, admission, last)
+          union all
+          -- Of these, which of them comes first is all there is to their order.
+          select s.head_rank, n, 0, s.near[n][1], s.near[n][2] from generate_subscripts(s.near, 1) n
         ) p cross join lateral (
           select id from job where id >= p.first and id <= p.last and turn = p.turn order by id
         ) job
@@ -139,6 +166,8 @@ begin
       ver = l.ver + 1,
       vt = l.vt + g.jobs * l.stride,
       waiting = case when g.is_empty then 0 else l.waiting - g.jobs end,
+      near = case
+        when g.is_empty then '{}' when g.near is not null then near_from(g.near, g.last[2]::int, g.last[3] + 1) end,
       head_rank = coalesce(g.last[1], l.head_rank),
       head_admission = coalesce(g.last[2], l.head_admission),
       head_id = coalesce(g.last[3] + 1, l.head_id),
@@ -156,16 +185,9 @@ begin
     where g.has_gate and t.ctid = f.row
   ), spent as (
     delete from span where ctid = any(array(
-      select s.row from given g cross join lateral (
-        select ctid as row from span
-        where queue = p_queue and tenant = g.tenant
-          and (rank, admission) >= (g.head_rank, g.head_admission)
-          and (rank, admission) <= (
-            case when g.is_empty then 2147483647 else g.last[1] end,
-            case when g.is_empty then 9223372036854775807 else g.last[2] end)
-          and (g.is_empty or (rank, admission) < (g.last[1], g.last[2]) or last <= g.last[3])
-        offset 0
-      ) s))
+      select p.span from given g cross join lateral passed_spans(
+        p_queue, g.tenant, g.head_rank, g.head_admission, case when not g.is_empty then g.last end) p
+      where g.near is null and (g.jobs > 0 or g.is_empty)))
   )
   select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
     array_agg(act order by tag, act), false
@@ -224,10 +246,17 @@ declare
   more_plain boolean := s.waiting > 0;
   plain_taken bigint := 0;
   at_rank int := s.head_rank;
-  at_admission bigint := s.head_admission;
-  at_id bigint := s.head_id;
+  at_admission bigint := coalesce(s.near[1][1], s.head_admission);
+  at_id bigint := case when cardinality(s.near) > 0 then 0 else s.head_id end;
   r governed;
 begin
+  if cardinality(s.near) > 0 then
+    insert into span
+    select p_queue, s.tenant, s.head_rank, s.near[n][1], 0, s.near[n][1], s.near[n][2]
+    from generate_subscripts(s.near, 1) n;
+    s.head_admission := s.near[1][1];
+    s.head_id := 0;
+  end if;
   for turn_of_lane in 0..s.count - 1 loop
     if more_plain and not has_plain then
       select p.rank, p.admission, j.id, p.turn,
@@ -272,18 +301,16 @@ begin
     ver = l.ver + 1,
     vt = l.vt + cardinality(result.ids) * l.stride,
     waiting = case when more_plain then l.waiting - plain_taken else 0 end,
+    near = case when not more_plain then '{}'::bigint[] end,
     head_rank = at_rank, head_admission = at_admission, head_id = at_id
   where l.ctid = s.row;
   if s.has_gate then
     perform gate_take(p_queue, 1, s.tenant, '', '', cardinality(result.ids), p_now);
   end if;
-  delete from span sp
-  where sp.queue = p_queue and sp.tenant = s.tenant
-    and (sp.rank, sp.admission) >= (s.head_rank, s.head_admission)
-    and (sp.rank, sp.admission) <= (
-      case when more_plain then at_rank else 2147483647 end,
-      case when more_plain then at_admission else 9223372036854775807 end)
-    and (not more_plain or (sp.rank, sp.admission) < (at_rank, at_admission) or sp.last < at_id);
+  delete from span where ctid = any(array(
+    select p.span from passed_spans(
+      p_queue, s.tenant, s.head_rank, s.head_admission,
+      case when more_plain then array[at_rank, at_admission, at_id - 1] end) p));
   return result;
 end $$;
 
@@ -602,14 +629,16 @@ begin
       select from (
         select * from lane l where l.queue = q and l.ready and l.vt >= t.v order by l.vt, l.act limit 1
       ) l cross join lateral (
-        select * from span s
-        where s.queue = q and s.tenant = l.tenant and (s.rank, s.admission) >= (l.head_rank, l.head_admission)
-        order by s.rank, s.admission, s.last limit 1
+        (select s.turn, s.last, greatest(
+            s.first, case when (s.rank, s.admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
+        from span s
+        where l.near is null
+          and s.queue = q and s.tenant = l.tenant and (s.rank, s.admission) >= (l.head_rank, l.head_admission)
+        order by s.rank, s.admission, s.last limit 1)
+        union all
+        select 0, l.near[1][2], l.near[1][1] where cardinality(l.near) > 0
       ) s cross join lateral (
-        select from job j
-        where j.id >= greatest(s.first, case when (s.rank, s.admission) = (l.head_rank, l.head_admission) then l.head_id end)
-          and j.id <= s.last and j.turn = s.turn
-        limit 1
+        select from job j where j.id >= s.first and j.id <= s.last and j.turn = s.turn limit 1
       ) j
       where l.waiting > 0),
     exists (select from lane l where l.queue = q and l.suspect_turn is not null),
