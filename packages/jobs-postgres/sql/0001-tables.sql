@@ -140,7 +140,10 @@ create index mail_order on mail (queue, xid, seq);
 create table tick (
   queue int not null,
   seq bigint not null,
-  v bigint not null,            -- the present: the virtual time of the lane served last
+  -- The present: the virtual time of the lane served last, and its place among those of the same. Lanes that are ready
+  -- stand behind it.
+  v bigint not null,
+  act bigint not null,
   snap pg_snapshot not null,    -- mail that it shows has been read
   -- Where there was too much to read at once: what upto shows is being read, and has been up to there.
   upto pg_snapshot,

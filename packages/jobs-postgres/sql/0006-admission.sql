@@ -15,6 +15,7 @@ begin
     t.queue := p_queue;
     t.seq := 0;
     t.v := 0;
+    t.act := 0;
     t.snap := '1:1:';
     t.reached := 0;
   end if;
@@ -516,13 +517,13 @@ end $$;
 -- Writes down what has become of the state of the dispatcher, if anything has.
 create function write_tick(p_before tick, p_after tick) returns void language plpgsql volatile as $$
 begin
-  if (p_before.v, p_before.snap::text, p_before.upto::text, p_before.at_seq)
-    is distinct from (p_after.v, p_after.snap::text, p_after.upto::text, p_after.at_seq)
+  if (p_before.v, p_before.act, p_before.snap::text, p_before.upto::text, p_before.at_seq)
+    is distinct from (p_after.v, p_after.act, p_after.snap::text, p_after.upto::text, p_after.at_seq)
     -- The clock went back: what will be put off from now on may be due before what it had reached.
     or p_after.reached < p_before.reached
   then
     insert into tick values (
-      p_after.queue, p_before.seq + 1, p_after.v, p_after.snap, p_after.upto, p_after.at_xid, p_after.at_seq,
+      p_after.queue, p_before.seq + 1, p_after.v, p_after.act, p_after.snap, p_after.upto, p_after.at_xid, p_after.at_seq,
       p_after.reached);
   end if;
 end $$;

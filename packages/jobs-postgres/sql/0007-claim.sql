@@ -57,7 +57,7 @@ end $$;
 
 -- Who gives how many of the next jobs: exactly what so many single turns of start-time fair queuing would
 -- take, were there all that the lanes seem to have. With p_ahead, of what may be prefetched.
-create function share_out(p_queue int, p_v bigint, p_count int, p_ahead boolean, p_now bigint) returns share[]
+create function share_out(t tick, p_count int, p_ahead boolean, p_now bigint) returns share[]
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
@@ -74,9 +74,9 @@ begin
         case when has_gate then gate_room(gate, p_now) end),
       1, waiting, near, head_rank, head_admission, head_id, has_gate, has_governed)::share
     from (
-      select l.*, l.ctid as row, case when l.has_gate then find_gate(p_queue, 1, l.tenant, '', '') end as gate
+      select l.*, l.ctid as row, case when l.has_gate then find_gate(l.queue, 1, l.tenant, '', '') end as gate
       from lane l
-      where l.queue = p_queue and l.ready and l.vt >= p_v
+      where l.queue = t.queue and l.ready and (l.vt, l.act) > (t.v, t.act)
       order by l.vt, l.act limit p_count + case when p_ahead then 64 else 0 end
     ) ready
     where not p_ahead or waiting > 0 and not coalesce(gate_is_limited(gate), false)
@@ -334,9 +334,7 @@ begin
 end $$;
 
 -- Takes the jobs whose turn it is, in rounds: where lanes had less than they seemed to have, others give more.
-create function take_turns(
-  p_queue int, p_v bigint, p_count int, p_ahead boolean, p_rounds int, p_now bigint
-) returns taken language plpgsql volatile as $$
+create function take_turns(t tick, p_count int, p_ahead boolean, p_rounds int, p_now bigint) returns taken language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   nothing taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
@@ -350,22 +348,22 @@ declare
 begin
   while cardinality(result.ids) < p_count and rounds < p_rounds loop
     rounds := rounds + 1;
-    shares := share_out(p_queue, p_v, p_count - cardinality(result.ids), p_ahead, p_now);
+    shares := share_out(t, p_count - cardinality(result.ids), p_ahead, p_now);
     exit when cardinality(shares) = 0;
     found_now := nothing;
     select coalesce(bool_or(has_governed), false), array_agg(tenant) filter (where has_gate or has_governed)
     into mixed, bounded from unnest(shares);
     if p_ahead or not mixed then
-      found_now := take_plain(p_queue, shares, p_now);
+      found_now := take_plain(t.queue, shares, p_now);
     else
-      found_now := take_plain(p_queue, array(select x from unnest(shares) x where not has_governed), p_now);
+      found_now := take_plain(t.queue, array(select x from unnest(shares) x where not has_governed), p_now);
       for s in select * from unnest(shares) where has_governed loop
-        found_now := join_taken(found_now, take_mixed(p_queue, s, p_now));
+        found_now := join_taken(found_now, take_mixed(t.queue, s, p_now));
       end loop;
       found_now := in_order(found_now);
     end if;
     if bounded is not null then
-      perform refresh_lanes(p_queue, bounded, p_v, p_now);
+      perform refresh_lanes(t.queue, bounded, t.v, p_now);
     end if;
     if found_now.ids is not null then
       result := join_taken(result, found_now);
@@ -377,27 +375,35 @@ begin
   return result;
 end $$;
 
+-- The present, when the turn of a lane with that tag has been taken; null for none.
+create function served(t tick, p_tag bigint, p_act bigint) returns tick language plpgsql immutable as $$
+begin
+  if (p_tag, p_act) > (t.v, t.act) then
+    t.v := p_tag;
+    t.act := p_act;
+  end if;
+  return t;
+end $$;
+
 -- What is claimed ahead of its time is charged to its lane, but the present stays that of the first lane that
 -- was passed over: else who comes next would wait until it has caught up.
-create function present_after(p_queue int, p_v bigint, p_ahead taken) returns bigint language plpgsql stable as $$
+create function present_after(t tick, p_ahead taken) returns tick language plpgsql stable as $$
 #variable_conflict use_column
 declare
   passed record;
-  reached bigint;
+  reached record;
 begin
   select l.vt, l.act into passed from (
-    select vt, act, waiting, case when has_gate then find_gate(p_queue, 1, tenant, '', '') end as gate
-    from lane where queue = p_queue and ready and vt >= p_v
+    select vt, act, waiting, case when has_gate then find_gate(queue, 1, tenant, '', '') end as gate
+    from lane where queue = t.queue and ready and (vt, act) > (t.v, t.act)
     order by vt, act limit cardinality(p_ahead.ids) + 64
   ) l
   where l.waiting = 0 or gate_is_limited(l.gate)
   order by l.vt, l.act limit 1;
-  if not found then
-    return greatest(p_v, (select max(tag) from unnest(p_ahead.tags) tag));
-  end if;
-  select max(tag) into reached from unnest(p_ahead.tags, p_ahead.acts) as t (tag, act)
-  where (tag, act) < (passed.vt, passed.act);
-  return greatest(p_v, reached);
+  select tag, act into reached from unnest(p_ahead.tags, p_ahead.acts) as x (tag, act)
+  where passed.vt is null or (tag, act) < (passed.vt, passed.act)
+  order by tag desc, act desc limit 1;
+  return served(t, reached.tag, reached.act);
 end $$;
 
 -- Takes the next suspect, the tenants taking turns. It is charged to nobody.
@@ -428,15 +434,15 @@ begin
 end $$;
 
 -- Whether something may start in fair order, but for the limits of the queue.
-create function has_ready(p_queue int, p_v bigint, p_now bigint) returns boolean language plpgsql volatile as $$
+create function has_ready(t tick, p_now bigint) returns boolean language plpgsql volatile as $$
 declare
   l lane;
 begin
   for l in
-    select * from lane x where x.queue = p_queue and x.ready and x.vt >= p_v order by x.vt, x.act
+    select * from lane x where x.queue = t.queue and x.ready and (x.vt, x.act) > (t.v, t.act) order by x.vt, x.act
   loop
-    -- Of spans it is not known whether what they cover is gone.
-    if has_waiting(p_queue, l.tenant, p_v, p_now) or (l.has_governed and has_open(p_queue, l.tenant, false)) then
+    -- Of ranges it is not known whether what they cover is gone.
+    if has_waiting(t.queue, l.tenant, t.v, p_now) or (l.has_governed and has_open(t.queue, l.tenant, false)) then
       return true;
     end if;
   end loop;
@@ -588,22 +594,23 @@ begin
     if may_prefetch and slots > 0 then
       if not exists (
         select from (
-          select l.has_gate, l.has_governed from lane l where l.queue = q and l.ready and l.vt >= t.v
+          select l.has_gate, l.has_governed from lane l
+          where l.queue = q and l.ready and (l.vt, l.act) > (t.v, t.act)
           order by l.vt, l.act limit slots + p_prefetch
         ) l where l.has_gate or l.has_governed)
       then
-        got := take_turns(q, t.v, slots + p_prefetch, false, 1, now_at);
-        t.v := greatest(t.v, got.tags[cardinality(got.tags)]);
+        got := take_turns(t, slots + p_prefetch, false, 1, now_at);
+        t := served(t, got.tags[cardinality(got.tags)], got.acts[cardinality(got.acts)]);
       end if;
     end if;
     if cardinality(got.ids) < slots then
-      got := join_taken(got, take_turns(q, t.v, slots - cardinality(got.ids), false, 2147483647, now_at));
-      t.v := greatest(t.v, got.tags[cardinality(got.tags)]);
+      got := join_taken(got, take_turns(t, slots - cardinality(got.ids), false, 2147483647, now_at));
+      t := served(t, got.tags[cardinality(got.tags)], got.acts[cardinality(got.acts)]);
     end if;
     if may_prefetch and cardinality(got.ids) < slots + p_prefetch then
-      ahead := take_turns(q, t.v, slots + p_prefetch - cardinality(got.ids), true, 2147483647, now_at);
+      ahead := take_turns(t, slots + p_prefetch - cardinality(got.ids), true, 2147483647, now_at);
       if cardinality(ahead.ids) > 0 then
-        t.v := present_after(q, t.v, ahead);
+        t := present_after(t, ahead);
         got := join_taken(got, ahead);
       end if;
     end if;
@@ -627,7 +634,8 @@ begin
     -- Mostly the first lane has what it seems to have.
     exists (
       select from (
-        select * from lane l where l.queue = q and l.ready and l.vt >= t.v order by l.vt, l.act limit 1
+        select * from lane l where l.queue = q and l.ready and (l.vt, l.act) > (t.v, t.act)
+        order by l.vt, l.act limit 1
       ) l cross join lateral (
         (select s.turn, s.last, greatest(
             s.first, case when (s.rank, s.admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
@@ -644,7 +652,7 @@ begin
     exists (select from lane l where l.queue = q and l.suspect_turn is not null),
     exists (select from gate x where x.queue = q and x.used_up)
   into some_ready, some_suspect, awaits_release;
-  some_ready := some_ready or has_ready(q, t.v, now_at);
+  some_ready := some_ready or has_ready(t, now_at);
   has_suspects := is_open and some_suspect;
   awaits_release := awaits_release and awaits_release(q, t.v, now_at)
     or ((some_ready or some_suspect) and g.queue is not null and not g.paused and gate_is_full(g));
