@@ -173,29 +173,39 @@ begin
       head_id = coalesce(g.last[3] + 1, l.head_id),
       ready = not g.is_empty or l.has_governed
     from given g where l.ctid = g.row
-  ), counted as (
+  )
+  select array_agg(id), array_agg(turn), array_agg(tag), array_agg(act), false into result
+  from (
+    select j.id, j.turn, g.vt + (j.place - 1) * g.stride as tag, g.act
+    from given g cross join lateral unnest(g.ids, g.turns) with ordinality as j (id, turn, place)
+    order by tag, act
+  ) jobs;
+  if exists (select from unnest(p_shares) where near is null) then
+    delete from span where ctid = any(array(
+      select p.span from unnest(p_shares) s cross join lateral (
+        select waiting, head_rank, head_admission, head_id from lane
+        where queue = p_queue and tenant = s.tenant order by ver desc limit 1
+      ) l cross join lateral passed_spans(
+        p_queue, s.tenant, s.head_rank, s.head_admission,
+        case when l.waiting > 0 then array[l.head_rank, l.head_admission, l.head_id - 1] end) p
+      where s.near is null));
+  end if;
+  if exists (select from unnest(p_shares) where has_gate) then
     update gate t set
       leased = t.leased + g.jobs,
       next_turn_us = case when t.interval_us > 0
         then greatest(t.next_turn_us, p_now * 1000) + g.jobs * t.interval_us else t.next_turn_us end
-    from given g cross join lateral (
-      select ctid as row from gate
-      where queue = p_queue and level = 1 and tenant = g.tenant and limiter = '' and key = '' offset 0
-    ) f
-    where g.has_gate and t.ctid = f.row
-  ), spent as (
-    delete from span where ctid = any(array(
-      select p.span from given g cross join lateral passed_spans(
-        p_queue, g.tenant, g.head_rank, g.head_admission, case when not g.is_empty then g.last end) p
-      where g.near is null and (g.jobs > 0 or g.is_empty)))
-  )
-  select array_agg(id order by tag, act), array_agg(turn order by tag, act), array_agg(tag order by tag, act),
-    array_agg(act order by tag, act), false
-  into result
-  from (
-    select j.id, j.turn, g.vt + (j.place - 1) * g.stride as tag, g.act
-    from given g cross join lateral unnest(g.ids, g.turns) with ordinality as j (id, turn, place)
-  ) jobs;
+    from (
+      select f.row, (l.vt - s.vt) / s.stride as jobs from unnest(p_shares) s cross join lateral (
+        select vt from lane where queue = p_queue and tenant = s.tenant order by ver desc limit 1
+      ) l cross join lateral (
+        select ctid as row from gate
+        where queue = p_queue and level = 1 and tenant = s.tenant and limiter = '' and key = '' offset 0
+      ) f
+      where s.has_gate
+    ) g
+    where t.ctid = g.row;
+  end if;
   return result;
 end $$;
 
@@ -316,9 +326,12 @@ end $$;
 
 create function join_taken(a taken, b taken) returns taken language plpgsql immutable as $$
 begin
-  return row(
-    (a).ids || (b).ids, (a).turns || (b).turns, (a).tags || (b).tags, (a).acts || (b).acts,
-    (a).has_governed or (b).has_governed)::taken;
+  a.ids := a.ids || b.ids;
+  a.turns := a.turns || b.turns;
+  a.tags := a.tags || b.tags;
+  a.acts := a.acts || b.acts;
+  a.has_governed := a.has_governed or b.has_governed;
+  return a;
 end $$;
 
 -- In the order of turns.
@@ -334,7 +347,8 @@ begin
 end $$;
 
 -- Takes the jobs whose turn it is, in rounds: where lanes had less than they seemed to have, others give more.
-create function take_turns(t tick, p_count int, p_ahead boolean, p_rounds int, p_now bigint) returns taken language plpgsql volatile as $$
+-- p_free: only if nothing bounds one of their lanes, and in one round.
+create function take_turns(t tick, p_count int, p_ahead boolean, p_free boolean, p_now bigint) returns taken language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   nothing taken := row('{}'::bigint[], '{}'::int[], '{}'::bigint[], '{}'::bigint[], false);
@@ -346,13 +360,14 @@ declare
   bounded text[];
   rounds int := 0;
 begin
-  while cardinality(result.ids) < p_count and rounds < p_rounds loop
+  while cardinality(result.ids) < p_count and not (p_free and rounds > 0) loop
     rounds := rounds + 1;
     shares := share_out(t, p_count - cardinality(result.ids), p_ahead, p_now);
     exit when cardinality(shares) = 0;
     found_now := nothing;
     select coalesce(bool_or(has_governed), false), array_agg(tenant) filter (where has_gate or has_governed)
     into mixed, bounded from unnest(shares);
+    exit when p_free and bounded is not null;
     if p_ahead or not mixed then
       found_now := take_plain(t.queue, shares, p_now);
     else
@@ -375,12 +390,14 @@ begin
   return result;
 end $$;
 
--- The present, when the turn of a lane with that tag has been taken; null for none.
-create function served(t tick, p_tag bigint, p_act bigint) returns tick language plpgsql immutable as $$
+-- The present, when these turns, which are in order, have been taken.
+create function served(t tick, p_taken taken) returns tick language plpgsql immutable as $$
+declare
+  last int := cardinality(p_taken.tags);
 begin
-  if (p_tag, p_act) > (t.v, t.act) then
-    t.v := p_tag;
-    t.act := p_act;
+  if last > 0 then
+    t.v := p_taken.tags[last];
+    t.act := p_taken.acts[last];
   end if;
   return t;
 end $$;
@@ -403,7 +420,11 @@ begin
   select tag, act into reached from unnest(p_ahead.tags, p_ahead.acts) as x (tag, act)
   where passed.vt is null or (tag, act) < (passed.vt, passed.act)
   order by tag desc, act desc limit 1;
-  return served(t, reached.tag, reached.act);
+  if found then
+    t.v := reached.tag;
+    t.act := reached.act;
+  end if;
+  return t;
 end $$;
 
 -- Takes the next suspect, the tenants taking turns. It is charged to nobody.
@@ -592,23 +613,15 @@ begin
       and (g.queue is null or gate_is_open(g, now_at));
     -- Where nothing is bounded, slots and what is ahead of them come of one round.
     if may_prefetch and slots > 0 then
-      if not exists (
-        select from (
-          select l.has_gate, l.has_governed from lane l
-          where l.queue = q and l.ready and (l.vt, l.act) > (t.v, t.act)
-          order by l.vt, l.act limit slots + p_prefetch
-        ) l where l.has_gate or l.has_governed)
-      then
-        got := take_turns(t, slots + p_prefetch, false, 1, now_at);
-        t := served(t, got.tags[cardinality(got.tags)], got.acts[cardinality(got.acts)]);
-      end if;
+      got := take_turns(t, slots + p_prefetch, false, true, now_at);
+      t := served(t, got);
     end if;
     if cardinality(got.ids) < slots then
-      got := join_taken(got, take_turns(t, slots - cardinality(got.ids), false, 2147483647, now_at));
-      t := served(t, got.tags[cardinality(got.tags)], got.acts[cardinality(got.acts)]);
+      got := join_taken(got, take_turns(t, slots - cardinality(got.ids), false, false, now_at));
+      t := served(t, got);
     end if;
     if may_prefetch and cardinality(got.ids) < slots + p_prefetch then
-      ahead := take_turns(t, slots + p_prefetch - cardinality(got.ids), true, 2147483647, now_at);
+      ahead := take_turns(t, slots + p_prefetch - cardinality(got.ids), true, false, now_at);
       if cardinality(ahead.ids) > 0 then
         t := present_after(t, ahead);
         got := join_taken(got, ahead);
