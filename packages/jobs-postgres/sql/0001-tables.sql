@@ -158,12 +158,15 @@ create table tick (
 -- The order in which lanes became ready, and in which those with suspects have their turns.
 create sequence activation;
 
+create sequence lane_number;
+
 -- One lane a tenant. ver is part of the key so that under an old snapshot a lookup, newest first, meets no
 -- dead versions.
 create table lane (
   queue int not null,
   tenant text collate "C" not null,
   ver bigint not null default 1,
+  number bigint not null default nextval('lane_number'), -- its name in span, and the same in all versions
   vt bigint not null,
   act bigint not null default 0,          -- order among lanes of equal vt
   stride bigint not null default 232792560, -- what one claim adds to vt: this over the weight
@@ -192,8 +195,7 @@ create index lane_governed_due on lane (queue, governed_due_at) where governed_d
 -- Jobs that may be claimed and that nothing governs but their lane: those of first..last with that turn. What a
 -- range covers may be gone by then.
 create table span (
-  queue int not null,
-  tenant text collate "C" not null,
+  lane bigint not null,
   rank int not null,            -- ~priority: the lower the earlier
   -- The first id of jobs that were due when they came; of others a number between ids.
   admission bigint not null,
@@ -201,7 +203,7 @@ create table span (
   first bigint not null,
   last bigint not null
 );
-create index span_order on span (queue, tenant, rank, admission, last);
+create index span_order on span (lane, rank, admission, last);
 
 -- Jobs that wait for their time, and that nothing else governs.
 create table delayed (

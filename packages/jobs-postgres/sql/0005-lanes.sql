@@ -123,7 +123,7 @@ begin
       array_agg(row(tenant, rank, admission, turn, first, last)::run) as runs
     from (select * from unnest(p_runs) with ordinality order by tenant, first) sorted group by tenant
   ), found as materialized (
-    select a.*, l.row, l.is_ready, l.is_gated, l.near as near_before, l.head_rank, l.head_admission, l.head_id,
+    select a.*, coalesce(l.number, nextval('lane_number')) as number, l.row, l.is_ready, l.is_gated, l.near as near_before, l.head_rank, l.head_admission, l.head_id,
       l.row is null as is_new,
       coalesce(l.is_empty, true) as is_empty,
       coalesce(l.is_empty or a.head < array[l.head_rank, greatest(l.head_admission, l.head_id)], true) as leads,
@@ -131,17 +131,18 @@ begin
         l.is_empty or l.head_rank = a.head[1] and l.near[array_length(l.near, 1)][2] < a.near[1][1]
           and cardinality(l.near || a.near) <= 2 * most_near())) is true as is_near
     from added a left join lateral (
-      select ctid as row, ready as is_ready, has_gate as is_gated, has_governed, waiting = 0 as is_empty, near, head_rank,
-        coalesce(near[1][1], head_admission) as head_admission, case when near[1][1] is null then head_id else 0 end as head_id
+      select ctid as row, number, ready as is_ready, has_gate as is_gated, has_governed, waiting = 0 as is_empty, near,
+        head_rank, coalesce(near[1][1], head_admission) as head_admission,
+        case when near[1][1] is null then head_id else 0 end as head_id
       from lane where queue = p_queue and tenant = a.tenant order by ver desc limit 1
     ) l on true
     order by a.place
   ), stood as (
     insert into span
-    select p_queue, f.tenant, r.rank, r.admission, r.turn, r.first, r.last
+    select f.number, r.rank, r.admission, r.turn, r.first, r.last
     from found f cross join lateral unnest(f.runs) r where not f.is_near
     union all
-    select p_queue, f.tenant, f.head_rank, f.near_before[n][1], 0, f.near_before[n][1], f.near_before[n][2]
+    select f.number, f.head_rank, f.near_before[n][1], 0, f.near_before[n][1], f.near_before[n][2]
     from found f cross join lateral generate_subscripts(f.near_before, 1) n where not f.is_near
   ), trimmed as (
     -- What goes before the head moves it: then the rest of the span there has to say itself what is gone.
@@ -151,7 +152,7 @@ begin
     from (
       select f.head_id, s.row from found f cross join lateral (
         select ctid as row from span
-        where queue = p_queue and tenant = f.tenant and rank = f.head_rank and admission = f.head_admission
+        where lane = f.number and rank = f.head_rank and admission = f.head_admission
           and first < f.head_id and last >= f.head_id
         -- Keeps this from becoming a join of all spans with all that was found, as a plan made while there were
         -- none may have it; so elsewhere too.
@@ -176,8 +177,8 @@ begin
       act = coalesce(p.act, lane.act)
     from placed p where lane.ctid = p.row
   ), made as (
-    insert into lane (queue, tenant, vt, act, ready, waiting, near, head_rank, head_admission)
-    select p_queue, tenant, p_v, act, true, jobs, case when is_near then near end, head[1], head[2]
+    insert into lane (queue, tenant, number, vt, act, ready, waiting, near, head_rank, head_admission)
+    select p_queue, tenant, number, p_v, act, true, jobs, case when is_near then near end, head[1], head[2]
     from placed where is_new
   )
   select array_agg(tenant order by place) into gated from placed where not is_new and is_gated and not is_ready;
@@ -237,7 +238,7 @@ begin
       select rank, admission, turn, last,
         greatest(first, case when (rank, admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
       from span
-      where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission)
+      where lane = l.number and (rank, admission) >= (l.head_rank, l.head_admission)
       order by rank, admission, last
     ) s cross join lateral (
       select id from job
@@ -252,8 +253,7 @@ begin
       end if;
       return true;
     end if;
-    delete from span
-    where queue = p_queue and tenant = p_tenant and (rank, admission) >= (l.head_rank, l.head_admission);
+    delete from span where lane = l.number and (rank, admission) >= (l.head_rank, l.head_admission);
   end if;
   update lane set waiting = 0, near = '{}' where queue = p_queue and tenant = p_tenant and ver = l.ver;
   perform refresh_lanes(p_queue, array[p_tenant], p_v, p_now);

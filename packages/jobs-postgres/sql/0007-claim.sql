@@ -6,7 +6,7 @@
 create type standing as (rank int, admission bigint, id bigint, turn int, place bigint);
 
 create type share as (
-  tenant text collate "C", row tid, vt bigint, act bigint, stride bigint, most int, count int,
+  tenant text collate "C", number bigint, row tid, vt bigint, act bigint, stride bigint, most int, count int,
   waiting bigint, near bigint[], head_rank int, head_admission bigint, head_id bigint, has_gate boolean,
   has_governed boolean
 );
@@ -68,7 +68,7 @@ declare
 begin
   lanes := array(
     select row(
-      tenant, row, vt, act, stride,
+      tenant, number, row, vt, act, stride,
       least(
         p_count, case when has_governed and not p_ahead then p_count else waiting end,
         case when has_gate then gate_room(gate, p_now) end),
@@ -108,7 +108,7 @@ begin
   end if;
   return array(
     select row(
-      tenant, row, vt, act, stride, most, least(most, 1 + (upto - vt) / stride), waiting, near,
+      tenant, number, row, vt, act, stride, most, least(most, 1 + (upto - vt) / stride), waiting, near,
       head_rank, head_admission, head_id, has_gate, has_governed)::share
     from (
       select *, case when act <= last_act then last_tag else last_tag - 1 end as upto from unnest(lanes)
@@ -119,14 +119,13 @@ end $$;
 -- The spans of a lane from its head up to what was taken last, {rank, admission, id}, or all where that is null.
 -- Ranks that have been passed are looked at apart: an index is not left at the end of a range of pairs before their
 -- first members change.
-create function passed_spans(p_queue int, p_tenant text, p_rank int, p_admission bigint, p_last bigint[])
-returns table (span tid) language sql stable as $$
+create function passed_spans(p_lane bigint, p_rank int, p_admission bigint, p_last bigint[]) returns table (span tid)
+language sql stable as $$
   select s.ctid from span s
-  where s.queue = p_queue and s.tenant = p_tenant and (s.rank, s.admission) >= (p_rank, p_admission)
-    and s.rank < coalesce(p_last[1], 2147483648)
+  where s.lane = p_lane and (s.rank, s.admission) >= (p_rank, p_admission) and s.rank < coalesce(p_last[1], 2147483648)
   union all
   select s.ctid from span s
-  where s.queue = p_queue and s.tenant = p_tenant and s.rank = p_last[1]
+  where s.lane = p_lane and s.rank = p_last[1]
     and s.admission >= case when p_rank = p_last[1] then p_admission else -1 end and s.admission <= p_last[2]
     and (s.admission < p_last[2] or s.last <= p_last[3])
 $$;
@@ -149,8 +148,7 @@ begin
             greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first,
             last
           from span
-          where s.near is null
-            and queue = p_queue and tenant = s.tenant and (rank, admission) >= (s.head_rank, s.head_admission)
+          where s.near is null and lane = s.number and (rank, admission) >= (s.head_rank, s.head_admission)
           order by rank, admission, last)
           union all
           -- Of these, which of them comes first is all there is to their order.
@@ -186,7 +184,7 @@ begin
         select waiting, head_rank, head_admission, head_id from lane
         where queue = p_queue and tenant = s.tenant order by ver desc limit 1
       ) l cross join lateral passed_spans(
-        p_queue, s.tenant, s.head_rank, s.head_admission,
+        s.number, s.head_rank, s.head_admission,
         case when l.waiting > 0 then array[l.head_rank, l.head_admission, l.head_id - 1] end) p
       where s.near is null));
   end if;
@@ -262,7 +260,7 @@ declare
 begin
   if cardinality(s.near) > 0 then
     insert into span
-    select p_queue, s.tenant, s.head_rank, s.near[n][1], 0, s.near[n][1], s.near[n][2]
+    select s.number, s.head_rank, s.near[n][1], 0, s.near[n][1], s.near[n][2]
     from generate_subscripts(s.near, 1) n;
     s.head_admission := s.near[1][1];
     s.head_id := 0;
@@ -277,7 +275,7 @@ begin
         select sp.rank, sp.admission, sp.turn, sp.last, sp.first as begins,
           greatest(sp.first, case when (sp.rank, sp.admission) = (at_rank, at_admission) then at_id end) as first
         from span sp
-        where sp.queue = p_queue and sp.tenant = s.tenant and (sp.rank, sp.admission) >= (at_rank, at_admission)
+        where sp.lane = s.number and (sp.rank, sp.admission) >= (at_rank, at_admission)
         order by sp.rank, sp.admission, sp.last
       ) p cross join lateral (
         select job.id from job where job.id >= p.first and job.id <= p.last and job.turn = p.turn
@@ -319,8 +317,7 @@ begin
   end if;
   delete from span where ctid = any(array(
     select p.span from passed_spans(
-      p_queue, s.tenant, s.head_rank, s.head_admission,
-      case when more_plain then array[at_rank, at_admission, at_id - 1] end) p));
+      s.number, s.head_rank, s.head_admission, case when more_plain then array[at_rank, at_admission, at_id - 1] end) p));
   return result;
 end $$;
 
@@ -653,8 +650,7 @@ begin
         (select s.turn, s.last, greatest(
             s.first, case when (s.rank, s.admission) = (l.head_rank, l.head_admission) then l.head_id end) as first
         from span s
-        where l.near is null
-          and s.queue = q and s.tenant = l.tenant and (s.rank, s.admission) >= (l.head_rank, l.head_admission)
+        where l.near is null and s.lane = l.number and (s.rank, s.admission) >= (l.head_rank, l.head_admission)
         order by s.rank, s.admission, s.last limit 1)
         union all
         select 0, l.near[1][2], l.near[1][1] where cardinality(l.near) > 0

@@ -162,7 +162,9 @@ begin
           and (g.leased > 0 or g.failures > 0 or g.paused or g.limiter = '' and g.key = ''
             or greatest(g.next_turn_us / 1000, g.paused_until, g.tripped_until) > now_at));
     delete from gate g where g.queue = locked and g.level = 1 and g.tenant = idle.tenant;
-    delete from span s where s.queue = locked and s.tenant = idle.tenant;
+    delete from span s
+    where s.lane = (
+      select l.number from lane l where l.queue = locked and l.tenant = idle.tenant order by l.ver desc limit 1);
     delete from delayed d where d.queue = locked and d.tenant = idle.tenant;
     delete from lane l where l.queue = locked and l.tenant = idle.tenant;
   end loop;
