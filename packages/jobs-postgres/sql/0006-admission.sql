@@ -59,9 +59,13 @@ begin
   end if;
   mails := array(
     select m from (
-      (select mail as m, xid, seq from mail
-      where queue = p_queue and xid = any(late) and (t.at_xid is null or (xid, seq) > (t.at_xid, t.at_seq))
-        and pg_visible_in_snapshot(xid, upto_now)
+      -- One by one: of all together a plan made for few reads all mail there is.
+      (select come.* from unnest(late) l (late_xid) cross join lateral (
+        select mail as m, xid, seq from mail
+        where queue = p_queue and xid = l.late_xid and (t.at_xid is null or (xid, seq) > (t.at_xid, t.at_seq))
+        order by seq limit most_mail()
+      ) come
+      where pg_visible_in_snapshot(l.late_xid, upto_now)
       order by xid, seq limit most_mail())
       union all
       (select mail, xid, seq from mail

@@ -18,6 +18,9 @@ const BATCH = 1_000
 const ENQUEUE_LOOKS = 20
 const SETTLE_LOOKS = 10
 
+/** The same of a claim of lanes of which each has its first turn. */
+const TURN_LOOKS = 20
+
 let stack: AsyncDisposableStack
 /** The store's, of one connection: its plans are made once, while every table is empty and nothing is known of it. */
 let db: Db
@@ -104,3 +107,18 @@ test.each(KINDS)(
     await within(SETTLE_LOOKS, () => settle(claimed))
   },
 )
+
+test('neither mail that was read nor lanes that had their turn are looked at again, whatever others hold', async () => {
+  const slots = 50
+  const jobs = Array.from({ length: 2_000 }, (_, n) => ofTenants(n))
+  while (jobs.length > 0) await store.enqueue(jobs.splice(0, BATCH))
+
+  await other.transaction(async (tx) => {
+    await tx.query('set transaction isolation level repeatable read')
+    await tx.query('select pg_current_xact_id()')
+    for (let claimed = 0; claimed < 1_500; claimed += slots) await claim(slots)
+    const before = await looks()
+    await claim(slots)
+    expect(((await looks()) - before) / slots).toBeLessThan(TURN_LOOKS)
+  })
+})
