@@ -185,7 +185,7 @@ create table lane (
   governed_due_at bigint,                 -- no row in governed that waits for its time is due before
   has_gate boolean not null default false,    -- there is a gate of the tenant
   has_governed boolean not null default false -- it has rows in governed
-);
+) with (fillfactor = 50); -- so that what comes is written down beside the version before, without new index entries
 create unique index lane_key on lane (queue, tenant, ver);
 create index lane_turn on lane (queue, vt, act) where ready;
 create index lane_suspects on lane (queue, suspect_turn) where suspect_turn is not null;

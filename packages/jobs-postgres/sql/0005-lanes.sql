@@ -116,34 +116,39 @@ begin
   if exists (select from said where queue = p_queue and level = 1) then
     perform ensure_lanes(p_queue, array(select distinct r.tenant from unnest(p_runs) r), p_v, p_now);
   end if;
-  with added as materialized (
+  with added as (
     select tenant, sum(last - first + 1)::bigint as jobs, min(ordinality) as place, min(array[rank, admission]) as head,
+      -- Where they may stand in a lane itself, for they are few and alike, these are enough to tell all.
       case when count(*) <= most_near() and min(rank) = max(rank) and bool_and(turn = 0 and admission = first)
         then array_agg(array[first, last]) end as near,
-      array_agg(row(tenant, rank, admission, turn, first, last)::run) as runs
+      case when count(*) <= most_near() and min(rank) = max(rank) and bool_and(turn = 0 and admission = first)
+        then null else array_agg(row(tenant, rank, admission, turn, first, last)::run) end as runs
     from (select * from unnest(p_runs) with ordinality order by tenant, first) sorted group by tenant
   ), found as materialized (
-    select a.*, coalesce(l.number, nextval('lane_number')) as number, l.row, l.is_ready, l.is_gated, l.near as near_before, l.head_rank, l.head_admission, l.head_id,
-      l.row is null as is_new,
+    select a.*, coalesce(l.number, nextval('lane_number')) as number, l.row, l.is_ready, l.is_gated,
+      l.near as near_before, l.head_rank, l.head_admission, l.head_id, l.row is null as is_new,
       coalesce(l.is_empty, true) as is_empty,
       coalesce(l.is_empty or a.head < array[l.head_rank, greatest(l.head_admission, l.head_id)], true) as leads,
       a.near is not null and (l.row is null or not l.has_governed and (
         l.is_empty or l.head_rank = a.head[1] and l.near[array_length(l.near, 1)][2] < a.near[1][1]
-          and cardinality(l.near || a.near) <= 2 * most_near())) is true as is_near
-    from added a left join lateral (
+          and cardinality(l.near || a.near) <= 2 * most_near())) is true as is_near,
+      case when l.row is null or not l.is_ready and not l.is_gated then nextval('activation') end as act
+    from (select * from added order by place) a left join lateral (
       select ctid as row, number, ready as is_ready, has_gate as is_gated, has_governed, waiting = 0 as is_empty, near,
         head_rank, coalesce(near[1][1], head_admission) as head_admission,
         case when near[1][1] is null then head_id else 0 end as head_id
       from lane where queue = p_queue and tenant = a.tenant order by ver desc limit 1
     ) l on true
-    order by a.place
   ), stood as (
     insert into span
     select f.number, r.rank, r.admission, r.turn, r.first, r.last
-    from found f cross join lateral unnest(f.runs) r where not f.is_near
+    from found f cross join lateral unnest(f.runs) r
     union all
-    select f.number, f.head_rank, f.near_before[n][1], 0, f.near_before[n][1], f.near_before[n][2]
-    from found f cross join lateral generate_subscripts(f.near_before, 1) n where not f.is_near
+    select f.number, r.rank, r.near[n][1], 0, r.near[n][1], r.near[n][2]
+    from found f
+    cross join lateral (values (f.head[1]::int, f.near), (f.head_rank, f.near_before)) r (rank, near)
+    cross join lateral generate_subscripts(r.near, 1) n
+    where not f.is_near
   ), trimmed as (
     -- What goes before the head moves it: then the rest of the span there has to say itself what is gone.
     update span set
@@ -161,8 +166,6 @@ begin
       where f.leads and not f.is_empty and f.head_id > 0
     ) t
     where span.ctid = t.row
-  ), placed as materialized (
-    select f.*, case when is_new or not is_ready and not is_gated then nextval('activation') end as act from found f
   ), grown as (
     update lane set
       waiting = lane.waiting + p.jobs,
@@ -175,13 +178,13 @@ begin
       -- Who comes back is set to the present.
       vt = case when p.act is null then vt else greatest(vt, p_v) end,
       act = coalesce(p.act, lane.act)
-    from placed p where lane.ctid = p.row
+    from found p where lane.ctid = p.row
   ), made as (
     insert into lane (queue, tenant, number, vt, act, ready, waiting, near, head_rank, head_admission)
     select p_queue, tenant, number, p_v, act, true, jobs, case when is_near then near end, head[1], head[2]
-    from placed where is_new
+    from found where is_new
   )
-  select array_agg(tenant order by place) into gated from placed where not is_new and is_gated and not is_ready;
+  select array_agg(tenant order by place) into gated from found where not is_new and is_gated and not is_ready;
   if gated is not null then
     perform refresh_lanes(p_queue, gated, p_v, p_now);
   end if;
