@@ -105,6 +105,7 @@ function probesOf(prefix: string, topology: Topology): readonly (readonly string
     ['SET', key, 'v', 'NOT-AN-OPTION'],
     ['SETRANGE', key, '-1', 'v'],
     ['HSET', key, 'f', 'v', 'no value'],
+    ['HINCRBY', key, 'f', 'no number'],
     ['ZADD', key, 'no score', 'm'],
     ...(topology === 'sentinel' ? [['ROLE']] : []),
   ]
