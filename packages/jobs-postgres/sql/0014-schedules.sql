@@ -36,7 +36,10 @@ end $$;
 -- [{queue, tenant, id, expected: {createdAt, revision, nextAt}, nextAt, ticks: [{tickAt, jobs}]}]. Answers
 -- [null | [result of add_jobs, …]]; null for a stale one. One job whose id belongs to another rolls back all.
 create function advance_schedules(p_advances jsonb) returns jsonb
-language plpgsql volatile set search_path from current as $$
+language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   advance jsonb;
   answers jsonb := '[]';

@@ -10,7 +10,10 @@ $$;
 -- [{id, parentId, members, onComplete, onAnyFailed}]. Answers {existing: …} where the root's id is taken,
 -- {refused: …} as full_backlog does, else {now, members: [[{id, runAt}]], groups}.
 create function enqueue_groups(p_queue text, p_tenant text, p_groups jsonb) returns jsonb
-language plpgsql volatile set search_path from current as $$
+language plpgsql volatile
+set search_path from current
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   queue_number int := queue_id(p_queue);
   now_at bigint := now_ms();
