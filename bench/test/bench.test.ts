@@ -7,7 +7,7 @@ import { findSystem } from '../src/systems/systems.ts'
 import { bench, type Line, parseLines } from './run-bench.ts'
 
 const ownCheckout = join(import.meta.dirname, '..', '..')
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 
 function metricsOf(lines: readonly Line[], system: string): unknown[] {
   return lines.filter((line) => line['system'] === system).map((line) => line['metric'])
