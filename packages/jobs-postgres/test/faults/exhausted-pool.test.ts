@@ -119,6 +119,10 @@ test('a thousand callers at once are all served, and cost no lease', async () =>
 
 test('fifty callers’ transactions that stay open keep nobody from working', async () => {
   await using callers = connectPostgres({ url, maxConnections: 50 })
+  // Each of the fifty needs one of few connections for a moment, which they have to wait for.
+  store = createPostgresStore({ url, maxConnections: CONNECTIONS, acquireTimeoutMs: 30_000 })
+  stack.defer(() => store.close())
+  queue = createJobQueue({ name: QUEUE, store })
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   let enqueued = 0
   const processor = processJobs({
