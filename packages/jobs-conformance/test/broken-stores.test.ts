@@ -69,7 +69,7 @@ describe('the suite catches a store', () => {
     expect(failed).toEqual(expect.arrayContaining([...caughtBy]))
 
     if (!caughtByModel) return
-    const run = checkModel(harness, { runs: 500, seed: 1, endOnFailure: true })
+    const run = checkModel(harness, { runs: 300, seed: 1, endOnFailure: true })
     const verdict = await run.then(
       () => 'passed',
       () => 'failed',
