@@ -147,7 +147,7 @@ describe('a server', () => {
     [['-hset', '-zadd'], 'missing: +hset +zadd'],
     [['resetkeys'], `missing: ~{${PREFIX}*`],
     [['resetchannels'], `missing: &{${PREFIX}}:hints`],
-    [['-@all'], 'missing: +info +ping +time +function|load +fcall and 28 more'],
+    [['-@all'], 'missing: +info +ping +time +function|load +fcall and 29 more'],
   ])('of which a user lacks %j names it', async (lacking, message) => {
     await server.command(...(await documentedUser(PREFIX, 'server')), ...lacking)
     const findings = await examine(withUser(server.url))
