@@ -47,7 +47,7 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
   // One peer through all, the others through what calls all that they do: each scenario takes seconds.
   it.each([
     ['graphile-worker:tuned', 'all'],
-    ['pg-boss:default', 'mixed'],
+    ['pg-boss:default', 'enqueue'],
     ['bullmq-pg', 'mixed'],
     ['bullmq', 'mixed'],
   ])('%s goes through %s that suits it', async (name, asked) => {
