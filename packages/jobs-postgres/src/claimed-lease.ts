@@ -33,7 +33,7 @@ class FactsAdded extends Added {
   }
 
   static of(lease: Lease): LeaseFacts | null {
-    return #facts in lease ? (lease as unknown as FactsAdded).#facts : null
+    return #facts in lease ? lease.#facts : null
   }
 }
 

@@ -3,9 +3,10 @@ import { lua } from './lua.ts'
 /**
  * The limits of one scope, and what of them is used. Says nothing about what waits for it.
  *
- * Fields: leased, plain (more that are leased, where PlainTally counts them), paused, concurrency, interval and tolerance of the rate and nextTurn (GCRA's theoretical
- * arrival time) in microseconds, pausedUntil, breaker and cooldown, failures in a row, trippedUntil while
- * the breaker is tripped; wakeAt while an alarm is set, usedUp while a release is awaited.
+ * Fields: leased, plain (more that are leased, where PlainTally counts them), paused, concurrency, interval and
+ * tolerance of the rate and nextTurn (GCRA's theoretical arrival time) in microseconds, pausedUntil, breaker and
+ * cooldown, failures in a row, trippedUntil while the breaker is tripped; wakeAt while an alarm is set, usedUp
+ * while a release is awaited.
  */
 export const allowance: string = lua`
 -- Whether a concurrency or a rate applies, or a limiter is what this is of.
