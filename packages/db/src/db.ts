@@ -22,6 +22,19 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** Runs statements as {@link ConnectionPool.pipeline} does, on a connection that is in use. */
+export type Pipeline = ConnectionPool['pipeline']
+
+/** What a call of one statement takes. */
+export interface QueryOptions extends CallOptions {
+  /**
+   * On a pool of connections to a server: called once the statement is on its way. What it is given, if it
+   * is used before the call resolves, runs more on the same connection, right behind the statement and without
+   * waiting for its answer. They share the connection's fate: whoever gives up one of them gives up all.
+   */
+  readonly onSent?: (behind: Pipeline) => void
+}
+
 /**
  * Something that runs SQL: a pool, a transaction of ours, or one of the caller's.
  *
@@ -38,7 +51,7 @@ export interface Queryable {
   query<R extends Row = Row>(
     text: string,
     params?: readonly Parameter[],
-    options?: CallOptions,
+    options?: QueryOptions,
   ): Promise<readonly R[]>
 }
 

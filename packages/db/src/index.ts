@@ -6,6 +6,8 @@ export type {
   ConnectionPool,
   Db,
   Listener,
+  Pipeline,
+  QueryOptions,
   Queryable,
   Row,
   Statement,

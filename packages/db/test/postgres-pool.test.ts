@@ -43,6 +43,30 @@ describe.each(SERVERS)('connections to %s', (kind) => {
     expect(new Set(many.map(([row]) => row?.['pid'])).size).toBeLessThanOrEqual(2)
   })
 
+  test('run what is sent right behind a statement before it is answered', async () => {
+    const db = database.connect({ url: database.url, maxConnections: 2, applicationName: 'behind' })
+    const order: string[] = []
+    let behind: Promise<unknown> | undefined
+    const ahead = db.query(`${PID} from pg_sleep(0.05)`, [], {
+      onSent: (pipeline) => {
+        behind = pipeline([{ text: PID }, { text: `${PID} from pg_sleep(0.05)` }])
+        order.push('sent')
+      },
+    })
+    const first = await ahead
+    order.push('answered')
+    // The one connection is in use until what was sent last is answered.
+    const other = await db.query(PID)
+    order.push('another answered')
+    const [second, third] = (await behind) as [unknown, unknown]
+    expect({ second, third }).toEqual({ second: first, third: first })
+    expect(other).not.toEqual(first)
+    expect(order).toEqual(['sent', 'answered', 'another answered'])
+    // Both are used again.
+    const many = await Promise.all(Array.from({ length: 20 }, () => db.query(PID)))
+    expect(new Set(many.map(([row]) => row?.['pid'])).size).toBe(2)
+  })
+
   test('that nobody uses are closed', async () => {
     const db = database.connect({ url: database.url, idleTimeoutMs: 20, applicationName: 'idle' })
     await Promise.all([1, 2, 3].map(() => db.query('select 1')))

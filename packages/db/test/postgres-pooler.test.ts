@@ -44,6 +44,13 @@ describe.each(SERVERS)('through PgBouncer, on %s', (kind) => {
     expect(await first.query('select name from pg_prepared_statements')).toEqual([])
   })
 
+  test('nothing is sent right behind a statement', async () => {
+    await using db = connect()
+    const onSent = vi.fn()
+    expect(await db.query('select 1 as one', [], { onSent })).toEqual([{ one: 1 }])
+    expect(onSent).not.toHaveBeenCalled()
+  })
+
   test('a pipeline answers each statement, and rejects with the first error', async () => {
     await using db = connect()
     const insert = 'insert into item values ($1::bigint)'

@@ -1,5 +1,6 @@
 import type {
   CallOptions,
+  QueryOptions,
   ConnectionPool,
   Db,
   Listener,
@@ -59,7 +60,7 @@ class PostgresDb implements Db {
   query<R extends Row>(
     text: string,
     params?: readonly Parameter[],
-    options?: CallOptions,
+    options?: QueryOptions,
   ): Promise<readonly R[]> {
     return this.#pools[0].query<R>(text, params, options)
   }

@@ -72,6 +72,11 @@ export class PostgresConnection {
     this.#address.leave(this.#turn)
   }
 
+  /** Whether statements may be sent before those ahead of them are answered. */
+  get sendsAhead(): boolean {
+    return !this.#settings.isPooled
+  }
+
   get isLost(): boolean {
     return this.#failure !== undefined
   }
@@ -81,9 +86,9 @@ export class PostgresConnection {
   }
 
   async pipeline(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
-    const results = this.#settings.isPooled
-      ? await this.#settledInTurn(statements)
-      : await Promise.allSettled(statements.map((statement) => this.query(statement)))
+    const results = this.sendsAhead
+      ? await Promise.allSettled(statements.map((statement) => this.query(statement)))
+      : await this.#settledInTurn(statements)
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value

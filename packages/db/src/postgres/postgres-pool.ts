@@ -1,5 +1,12 @@
 import { aborted, DbError, isDbError } from '../db-error.ts'
-import type { CallOptions, ConnectionPool, Row, Statement, Transaction } from '../db.ts'
+import type {
+  CallOptions,
+  ConnectionPool,
+  QueryOptions,
+  Row,
+  Statement,
+  Transaction,
+} from '../db.ts'
 import type { Parameter } from '../values/parameters.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 
@@ -30,7 +37,8 @@ export class PostgresPool implements ConnectionPool {
   readonly #options: PoolOptions
   /** The one used last comes last, and is used first: the others grow old and are closed. */
   readonly #idle: IdleConnection[] = []
-  readonly #busy = new Set<PostgresConnection>()
+  /** With how many calls each of them has under way. */
+  readonly #busy = new Map<PostgresConnection, number>()
   /** Busy connections that are not to be used again. */
   readonly #discarded = new WeakSet<PostgresConnection>()
   readonly #waiting: Waiter[] = []
@@ -44,10 +52,16 @@ export class PostgresPool implements ConnectionPool {
   query<R extends Row>(
     text: string,
     params: readonly Parameter[] = [],
-    options?: CallOptions,
+    options?: QueryOptions,
   ): Promise<readonly R[]> {
     return this.#use(options, async (connection) => {
-      return (await connection.query({ text, params })) as readonly R[]
+      const answer = connection.query({ text, params })
+      if (connection.sendsAhead) {
+        options?.onSent?.((statements, behind) =>
+          this.#hold(connection, behind, () => connection.pipeline(statements)),
+        )
+      }
+      return (await answer) as readonly R[]
     })
   }
 
@@ -65,7 +79,7 @@ export class PostgresPool implements ConnectionPool {
   /** Uses no connection again that is open now. */
   discard(): void {
     this.#discardIdle()
-    for (const connection of this.#busy) this.#discarded.add(connection)
+    for (const connection of this.#busy.keys()) this.#discarded.add(connection)
   }
 
   /** Waits for what is under way, but not for long. */
@@ -83,7 +97,7 @@ export class PostgresPool implements ConnectionPool {
       await promise
       clearTimeout(timer)
     }
-    for (const connection of this.#busy) connection.abandon(closed())
+    for (const connection of this.#busy.keys()) connection.abandon(closed())
     await Promise.all(this.#takeIdle().map((connection) => connection.close()))
   }
 
@@ -91,8 +105,17 @@ export class PostgresPool implements ConnectionPool {
     options: CallOptions | undefined,
     call: (connection: PostgresConnection) => Promise<T>,
   ): Promise<T> {
+    const connection = await this.#acquire(options?.signal)
+    return this.#hold(connection, options, call)
+  }
+
+  async #hold<T>(
+    connection: PostgresConnection,
+    options: CallOptions | undefined,
+    call: (connection: PostgresConnection) => Promise<T>,
+  ): Promise<T> {
     const signal = options?.signal
-    const connection = await this.#acquire(signal)
+    this.#busy.set(connection, (this.#busy.get(connection) ?? 0) + 1)
     const onAbort = (): void => {
       connection.abandon(aborted(signal))
       // Their peers are as old: if this one was silent, each of them would cost somebody a deadline.
@@ -151,11 +174,14 @@ export class PostgresPool implements ConnectionPool {
   }
 
   #lend(connection: PostgresConnection): PostgresConnection {
-    this.#busy.add(connection)
+    this.#busy.set(connection, 0)
     return connection
   }
 
   #release(connection: PostgresConnection): void {
+    const calls = this.#busy.get(connection)! - 1
+    this.#busy.set(connection, calls)
+    if (calls > 0) return
     this.#busy.delete(connection)
     if (this.#discarded.has(connection)) void connection.close()
     const usable = !connection.isLost
