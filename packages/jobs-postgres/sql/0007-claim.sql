@@ -444,8 +444,11 @@ begin
   return row(array[r.id], array[(select turn from job where id = r.id)], '{}'::bigint[], '{}'::bigint[], true)::taken;
 end $$;
 
--- Sets the present to 0. All lanes move alike, so that their order stays. Virtual times would otherwise pass
--- the end of bigint after some 4 * 10^10 jobs of one lane of weight 1.
+-- Beyond it the present is set to 0. Virtual times would otherwise pass the end of bigint after some 4 * 10^10 jobs of
+-- one lane of weight 1.
+create function most_present() returns bigint language sql immutable parallel safe return 2305843009213693952;
+
+-- Sets the present to 0. All lanes move alike, so that their order stays.
 create function rebase(p_queue int, p_v bigint) returns void language plpgsql volatile as $$
 begin
   update lane l set vt = greatest(0, l.vt - p_v), ver = l.ver + 1 where l.queue = p_queue;
@@ -565,6 +568,7 @@ declare
   some_ready boolean;
   some_suspect boolean;
   next_at bigint;
+  arrivals record;
 begin
   awaits_release := false;
   has_suspects := false;
@@ -575,15 +579,27 @@ begin
   -- What a claim wrote may be lost when the server crashes in the next moment: then its jobs wait again, and whoever
   -- holds them finds that he does not. Whatever is written later and not lost finds it there.
   perform set_config('synchronous_commit', 'off', true);
+  now_at := now_ms();
+  before := newest_tick(q);
+  if p_slots > 0 and not p_suspects and before.v <= most_present() and before.upto is null
+    and not exists (select from lane l where l.queue = q and l.ready and (l.vt, l.act) > (before.v, before.act))
+  then
+    arrivals := claim_arrivals(before, p_slots + p_prefetch, p_lease_ms, p_worker, p_token, now_at);
+    if arrivals.is_made then
+      started_at := now_at;
+      ids := arrivals.ids;
+      turns := arrivals.turns;
+      next_due_in_ms := arrivals.next_due_in_ms;
+      return;
+    end if;
+  end if;
   g := find_gate(q, 0, '', '', '');
   if g.paused then
     return;
   end if;
-  now_at := now_ms();
   started_at := now_at;
-  before := newest_tick(q);
   t := take_in(before, now_at);
-  if t.v > 2305843009213693952 then
+  if t.v > most_present() then
     perform rebase(q, t.v);
     t.v := 0;
   end if;

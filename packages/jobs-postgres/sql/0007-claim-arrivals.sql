@@ -1,0 +1,92 @@
+-- The claims that most are of a queue whose workers keep up with it: all that has come is taken at once, and stands in
+-- no lane between. It runs under the queue's lock.
+
+-- Whether nothing but their lanes governs jobs that have come, all of them due, and one claim may carry them.
+create function may_take_at_once(p_queue int, p_mails mail[], p_count int, p_now bigint) returns boolean
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return cardinality(p_mails) <= p_count
+    and (
+      select bool_and(m.kind = 1 and m.due <= p_now and not is_governed(m.first, m.last))
+        and sum(m.last - m.first + 1) <= p_count
+      from unnest(p_mails) m)
+    -- One job is never too much.
+    and (cardinality(p_mails) = 1 and p_mails[1].first = p_mails[1].last
+      or not exists (select from bulky b where b.queue = p_queue));
+end $$;
+
+-- Claims all that has come to a queue of which no lane is ready, if that is within p_count and nothing is bounded; else
+-- is_made is false, and nothing was done. What was taken moves lanes and present as if it had stood in its lanes
+-- and been taken from there.
+create function claim_arrivals(
+  p_before tick, p_count int, p_lease_ms bigint, p_worker text, p_token uuid, p_now bigint,
+  out is_made boolean, out ids text, out turns text, out next_due_in_ms bigint
+) language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  q int := p_before.queue;
+  is_idle boolean;
+  next_at bigint;
+  news record;
+begin
+  is_made := false;
+  select
+    not exists (select from lane l where l.queue = q and l.suspect_turn is not null)
+      and not exists (select from gate g where g.queue = q)
+      -- Of a tenant that has no lane yet.
+      and not exists (select from said s where s.queue = q),
+    least(
+      (select min(l.due_at) from lane l where l.queue = q and l.due_at >= p_before.reached),
+      (select min(l.governed_due_at) from lane l where l.queue = q and l.governed_due_at >= p_before.reached))
+  into is_idle, next_at;
+  if not is_idle or next_at <= p_now then
+    return;
+  end if;
+  news := read_mail(q, p_before);
+  if cardinality(news.mails) > 0 then
+    if not may_take_at_once(q, news.mails, p_count, p_now) then
+      return;
+    end if;
+    with come as materialized (
+      select m.tenant, ~m.priority as rank, coalesce(m.place, m.first) as admission, m.turn, m.ordinality as place, j.id
+      from unnest((news.mails)::mail[]) with ordinality m cross join lateral (
+        select id from job where id >= m.first and id <= m.last and turn = m.turn
+      ) j
+    ), lanes as materialized (
+      select c.tenant, c.jobs, l.row, greatest(l.vt, p_before.v) as vt, coalesce(l.stride, 232792560) as stride,
+        nextval('activation') as act
+      from (select tenant, count(*) as jobs from come group by tenant order by min(place)) c
+      left join lateral (
+        select ctid as row, vt, stride from lane where queue = q and tenant = c.tenant order by ver desc limit 1
+      ) l on true
+    ), moved as (
+      update lane set ver = ver + 1, vt = l.vt + l.jobs * l.stride, act = l.act from lanes l where lane.ctid = l.row
+    ), made as (
+      insert into lane (queue, tenant, vt, act)
+      select q, tenant, vt + jobs * stride, act from lanes where row is null
+    ), taken as materialized (
+      select array_agg(id order by tag, act) as ids, array_agg(turn order by tag, act) as turns, count(*) as count,
+        max(array[tag, act]) as last
+      from (
+        select c.id, c.turn, l.act,
+          l.vt + (row_number() over (partition by c.tenant order by c.rank, c.admission, c.id) - 1) * l.stride as tag
+        from come c join lanes l on l.tenant = c.tenant
+      ) turns
+    ), leased as (
+      insert into lease
+      select p_token, 0, q, p_worker, p_now, p_now + p_lease_ms, count, false, ids, turns from taken where count > 0
+    ), ticked as (
+      insert into tick (queue, seq, v, act, snap, reached)
+      select q, p_before.seq + 1, coalesce(last[1], p_before.v), coalesce(last[2], p_before.act), (news.t).snap, p_now
+      from taken
+    )
+    select array_to_string(t.ids, ','),
+      nullif(array_to_string(t.turns, ','), repeat('0,', t.count::int - 1) || '0')
+    into ids, turns from taken t;
+  end if;
+  is_made := true;
+  if next_at is not null then
+    next_due_in_ms := next_due(q, p_now) - p_now;
+  end if;
+end $$;
