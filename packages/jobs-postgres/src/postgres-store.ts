@@ -124,7 +124,9 @@ export class PostgresStore implements JobStore {
   }
 
   claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
-    return this.#run(claim, request, options)
+    return this.#wakeUps.claim(request.queue, (behind) =>
+      this.#run((...call) => claim(...call, behind), request, options),
+    )
   }
 
   extend(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { WakeUp } from '@cgk/jobs-core'
-import { isDbError, type Db } from '@cgk/db'
+import type { ClaimResult, WakeUp } from '@cgk/jobs-core'
+import { isDbError, type Db, type Pipeline } from '@cgk/db'
 
 type Reason = WakeUp['reason']
 
@@ -35,6 +35,9 @@ export class WakeUps {
   /** Hints sent a moment ago, with whether there is more to tell since. */
   readonly #recent = new Map<string, { timer: NodeJS.Timeout; isDue: boolean }>()
   readonly #sending = new Set<Promise<void>>()
+  /** Claims that are under way. */
+  #claims = 0
+  #behind: { readonly queue: string; readonly pipeline: Pipeline } | undefined
   #stopListening: (() => Promise<void>) | undefined
   #isListening = false
   #isClosed = false
@@ -47,6 +50,40 @@ export class WakeUps {
   /** A job of the queue may have become claimable. */
   ready(queue: string): void {
     this.#tell('ready', queue)
+  }
+
+  /**
+   * A job of the queue is on its way to the server: who listens here and has room may claim right behind it. It then
+   * falls to that claim to tell others, if it leaves them anything.
+   *
+   * @returns whether somebody does.
+   */
+  expect(queue: string, behind: Pipeline): boolean {
+    // One that is under way may find it, or will be followed by another when the job is there.
+    if (this.#listeners.size === 0 || this.#claims > 0) return false
+    this.#behind = { queue, pipeline: behind }
+    this.#deliver({ queue, reason: 'ready' })
+    const isTaken = this.#behind === undefined
+    this.#behind = undefined
+    return isTaken
+  }
+
+  /** Makes a claim; `behind` is where, if whoever makes it was just told to expect a job. */
+  async claim(
+    queue: string,
+    make: (behind: Pipeline | undefined) => Promise<ClaimResult>,
+  ): Promise<ClaimResult> {
+    const behind = this.#takeBehind(queue)
+    this.#claims += 1
+    let isMoreLeft = true
+    try {
+      const result = await make(behind)
+      isMoreLeft = result.nextDueInMs === 0
+      return result
+    } finally {
+      this.#claims -= 1
+      if (behind !== undefined && isMoreLeft) this.#announce('ready', queue)
+    }
   }
 
   /** Leases of the queue were cancelled, or a pause began. */
@@ -82,8 +119,19 @@ export class WakeUps {
     await this.#stopListening?.().catch(() => {})
   }
 
+  #takeBehind(queue: string): Pipeline | undefined {
+    if (this.#behind?.queue !== queue) return undefined
+    const { pipeline } = this.#behind
+    this.#behind = undefined
+    return pipeline
+  }
+
   #tell(reason: Reason, queue: string): void {
     this.#deliver({ queue, reason })
+    this.#announce(reason, queue)
+  }
+
+  #announce(reason: Reason, queue: string): void {
     const hint = `${reason} ${this.#origin} ${queue}`
     const recent = this.#recent.get(hint)
     if (recent !== undefined) recent.isDue = true

@@ -32,7 +32,11 @@ describe('jobs that come in', () => {
       db,
       schema: quoteSchema(SCHEMA),
       history: { completed: BOUNDS, failed: BOUNDS, cancelled: BOUNDS },
-      wakeUps: { ready: () => {}, changed: () => {} },
+      wakeUps: {
+        ready: () => {},
+        changed: () => {},
+        expect: () => false,
+      },
     }
   })
 

@@ -1,5 +1,5 @@
 import type { CallOptions, ClaimedJob, ClaimRequest, ClaimResult } from '@cgk/jobs-core'
-import type { Row, Statement } from '@cgk/db'
+import type { Pipeline, Row, Statement } from '@cgk/db'
 import { factsOf } from '../claimed-lease.ts'
 import { toClaimedJob, type ClaimedRow } from '../job-record.ts'
 import type { StoreContext } from '../store-context.ts'
@@ -17,18 +17,20 @@ interface ClaimRow {
   readonly has_suspects: boolean
 }
 
-/** See `LeaseStore.claim`. */
+/**
+ * See `LeaseStore.claim`.
+ *
+ * @param pipeline - where it runs, if not on a connection of its own.
+ */
 export async function claim(
   context: StoreContext,
   request: ClaimRequest,
   options?: CallOptions,
+  pipeline: Pipeline = (statements, limits) => context.db.pipeline(statements, limits),
 ): Promise<ClaimResult> {
   const token = crypto.randomUUID()
   try {
-    const answers = await context.db.pipeline(
-      claimStatements(context.schema, request, token),
-      options,
-    )
+    const answers = await pipeline(claimStatements(context.schema, request, token), options)
     return readClaim(request, token, answers)
   } catch (error) {
     // The claim may have been made for all that. Nobody waits for what becomes of it.

@@ -1,4 +1,4 @@
-import type { Parameter, Queryable, Value } from '@cgk/db'
+import type { Parameter, Pipeline, Queryable, QueryOptions, Value } from '@cgk/db'
 import {
   backlogFull,
   idConflict,
@@ -24,9 +24,20 @@ export async function enqueue(
   jobs: readonly NewJob[],
   options?: CallOptions,
 ): Promise<readonly EnqueueResult[]> {
-  const { results } = await storeJobs({ db, schema, joins: false }, jobs, options)
-  for (const queue of new Set(jobs.map((job) => job.queue))) wakeUps.ready(queue)
+  let isExpected = false
+  const onSent = (behind: Pipeline): void => {
+    isExpected = wakeUps.expect(jobs[0]!.queue, behind)
+  }
+  const { results } = await storeJobs({ db, schema, joins: false }, jobs, {
+    ...options,
+    ...(jobs.length === 1 && isDueAtOnce(jobs[0]!) && { onSent }),
+  })
+  if (!isExpected) for (const queue of new Set(jobs.map((job) => job.queue))) wakeUps.ready(queue)
   return results
+}
+
+function isDueAtOnce({ delayMs, runAt }: NewJob): boolean {
+  return delayMs === undefined && runAt === undefined
 }
 
 /** What became of a call. */
@@ -40,7 +51,7 @@ interface Stored {
 export async function storeJobs(
   context: EnqueueContext,
   jobs: readonly NewJob[],
-  options?: CallOptions,
+  options?: QueryOptions,
 ): Promise<Stored> {
   if (jobs.length === 0) return { results: [] }
   if (!isPlain(jobs)) return enqueueAny(context, jobs, options)
@@ -85,7 +96,7 @@ interface OneAnswer extends Answer {
 async function enqueueOne(
   context: EnqueueContext,
   job: NewJob,
-  options?: CallOptions,
+  options?: QueryOptions,
 ): Promise<Stored> {
   const { db, schema, joins } = context
   const [answer] = await db.query<OneAnswer>(

@@ -1,0 +1,100 @@
+import type { ClaimResult, JobStore, NewJob } from '@cgk/jobs-core'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createPostgresStore } from '../src/index.ts'
+import { testPlace, type TestPlace } from './support/test-place.ts'
+
+vi.setConfig({ hookTimeout: 120_000, testTimeout: 60_000 })
+
+const PATIENCE = { timeout: 20_000 }
+
+const openPlace = testPlace('local')
+
+function newJob(queue: string): NewJob {
+  return { queue, tenantId: null, name: 'work', payload: '1', priority: 0 }
+}
+
+function open({ options }: TestPlace): JobStore {
+  const store = createPostgresStore({ ...options, schema: 'claim_behind' })
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** Claims at each hint of the queue, as a worker with so many free slots would. */
+function work(
+  store: JobStore,
+  queue: string,
+  slots: number,
+  signal?: AbortSignal,
+): Promise<ClaimResult>[] {
+  const claims: Promise<ClaimResult>[] = []
+  store.subscribe!((wakeUp) => {
+    if (wakeUp.queue !== queue) return
+    const request = { queue, slots, prefetch: 0, leaseMs: 60_000, worker: 'w', suspects: false }
+    const claim = store.claim(request, signal === undefined ? {} : { signal })
+    claim.catch(() => {}) // Who looks at it may come late.
+    claims.push(claim)
+  })
+  return claims
+}
+
+/** What another process hears, once it does. */
+async function hear(place: TestPlace, sender: JobStore): Promise<(string | null)[]> {
+  const heard: (string | null)[] = []
+  await sender.ping!()
+  open(place).subscribe!(({ queue }) => heard.push(queue))
+  await vi.waitFor(async () => {
+    await sender.enqueue([newJob('begin')])
+    expect(heard).toContain('begin')
+  }, PATIENCE)
+  return heard
+}
+
+async function untilHeard(heard: readonly (string | null)[], sender: JobStore): Promise<void> {
+  await sender.enqueue([newJob('end')])
+  await vi.waitFor(() => expect(heard).toContain('end'))
+}
+
+test('a worker takes a job of its own process with one claim, of which no other hears', async () => {
+  const place = await openPlace()
+  const store = open(place)
+  const heard = await hear(place, store)
+  const claims = work(store, 'near', 5)
+
+  const [result] = await store.enqueue([newJob('near')])
+  expect(claims).toHaveLength(1)
+  const { jobs } = await claims[0]!
+  expect(jobs).toMatchObject([{ id: result?.status === 'enqueued' ? result.id : '' }])
+  await untilHeard(heard, store)
+  expect(heard).not.toContain('near')
+})
+
+test('others hear of a job that its own process leaves to them', async () => {
+  const place = await openPlace()
+  const store = open(place)
+  const heard = await hear(place, store)
+
+  // Who listens has no room.
+  store.subscribe!(() => {})
+  await store.enqueue([newJob('no room')])
+  await vi.waitFor(() => expect(heard).toContain('no room'))
+
+  const other = open(place)
+  await other.enqueue([newJob('too many'), newJob('too many')])
+  await vi.waitFor(() => expect(heard).toContain('too many'), PATIENCE)
+  heard.length = 0
+  const claims = work(store, 'too many', 1)
+  await store.enqueue([newJob('too many')])
+  expect((await claims[0])?.jobs).toHaveLength(1)
+  await vi.waitFor(() => expect(heard).toContain('too many'), PATIENCE)
+})
+
+test('others hear of a job that its own process failed to claim', async () => {
+  const place = await openPlace()
+  const store = open(place)
+  const heard = await hear(place, store)
+  const claims = work(store, 'failed', 5, AbortSignal.abort(new Error('not now')))
+
+  await store.enqueue([newJob('failed')])
+  await expect(claims[0]).rejects.toThrow()
+  await vi.waitFor(() => expect(heard).toContain('failed'))
+})
