@@ -521,8 +521,9 @@ end $$;
 -- Writes down what has become of the state of the dispatcher, if anything has.
 create function write_tick(p_before tick, p_after tick) returns void language plpgsql volatile as $$
 begin
-  if (p_before.v, p_before.act, p_before.snap::text, p_before.upto::text, p_before.at_seq)
-    is distinct from (p_after.v, p_after.act, p_after.snap::text, p_after.upto::text, p_after.at_seq)
+  if (p_before.v, p_before.act) <> (p_after.v, p_after.act)
+    or (p_before.snap::text, p_before.upto::text, p_before.at_seq)
+      is distinct from (p_after.snap::text, p_after.upto::text, p_after.at_seq)
     -- The clock went back: what will be put off from now on may be due before what it had reached.
     or p_after.reached < p_before.reached
   then

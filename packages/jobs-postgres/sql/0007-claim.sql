@@ -140,9 +140,9 @@ begin
     select s.*, j.*, j.jobs < s.count or s.waiting <= j.jobs as is_empty
     from unnest(p_shares) s cross join lateral (
       select count(*) as jobs, array_agg(id) as ids, array_agg(turn) as turns,
-        max(array[rank, admission, id]) as last
+        max(array[rank, admission, id]) as last, coalesce(bool_or(id = of_range), false) as ends_range
       from (
-        select job.id, p.turn, p.rank, p.admission
+        select job.id, p.turn, p.rank, p.admission, p.last as of_range
         from (
           (select rank, admission, turn,
             greatest(first, case when (rank, admission) = (s.head_rank, s.head_admission) then s.head_id end) as first,
@@ -171,6 +171,15 @@ begin
       head_id = coalesce(g.last[3] + 1, l.head_id),
       ready = not g.is_empty or l.has_governed
     from given g where l.ctid = g.row
+  ), passed as (
+    delete from span where ctid = any(array(
+      select p.span
+      from given g
+      cross join lateral passed_spans(
+        g.number, g.head_rank, g.head_admission, case when not g.is_empty then g.last end) p
+      -- Of others nothing has been passed that was not before.
+      where g.near is null
+        and (g.is_empty or g.ends_range or (g.last[1], g.last[2]) <> (g.head_rank, g.head_admission))))
   )
   select array_agg(id), array_agg(turn), array_agg(tag), array_agg(act), false into result
   from (
@@ -178,16 +187,6 @@ begin
     from given g cross join lateral unnest(g.ids, g.turns) with ordinality as j (id, turn, place)
     order by tag, act
   ) jobs;
-  if exists (select from unnest(p_shares) where near is null) then
-    delete from span where ctid = any(array(
-      select p.span from unnest(p_shares) s cross join lateral (
-        select waiting, head_rank, head_admission, head_id from lane
-        where queue = p_queue and tenant = s.tenant order by ver desc limit 1
-      ) l cross join lateral passed_spans(
-        s.number, s.head_rank, s.head_admission,
-        case when l.waiting > 0 then array[l.head_rank, l.head_admission, l.head_id - 1] end) p
-      where s.near is null));
-  end if;
   if exists (select from unnest(p_shares) where has_gate) then
     update gate t set
       leased = t.leased + g.jobs,
