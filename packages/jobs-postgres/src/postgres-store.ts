@@ -99,6 +99,7 @@ export class PostgresStore implements JobStore {
   readonly [TRANSACTIONS]: TransactionalStore
   #db: Promise<Db> | undefined
   #context: Promise<StoreContext> | undefined
+  #opened: StoreContext | undefined
   #closed: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
@@ -306,6 +307,8 @@ export class PostgresStore implements JobStore {
   async #openChecked(signal: AbortSignal | undefined): Promise<StoreContext> {
     if (this.#closed !== undefined) throw storeClosed()
     if (signal?.aborted === true) throw abortedBefore(signal)
+    // Every call would otherwise pay for waiting with its signal.
+    if (this.#opened !== undefined) return this.#opened
     try {
       return await unlessAborted(this.#open(), signal)
     } catch (error) {
@@ -327,7 +330,8 @@ export class PostgresStore implements JobStore {
     this.#db = database.open()
     const db = await this.#db
     await checkSchema(db, schema, migrate)
-    return { db, schema: quoteSchema(schema), history, wakeUps: this.#wakeUps }
+    this.#opened = { db, schema: quoteSchema(schema), history, wakeUps: this.#wakeUps }
+    return this.#opened
   }
 }
 
