@@ -60,6 +60,11 @@ export class ClaimLoop {
   #endedMeanwhile = false
   /** The store said, when last asked, that jobs wait for the end of a lease. */
   #awaitsRelease = false
+  /**
+   * It was by looking unasked that we may find something: no hint may have come of it, and none of what comes next, so
+   * that we look until there is nothing.
+   */
+  #looksUnasked = true
   #hasSuspects = false
   readonly #suspects = new Map<Attempt, SuspectPass>()
   #lastClaimAt: number | null = null
@@ -259,7 +264,9 @@ export class ClaimLoop {
       this.#setHasSuspects(found.hasSuspects)
       this.#awaitsRelease = found.awaitsRelease
       const missed = this.#hinted || (found.awaitsRelease && this.#endedMeanwhile)
-      if (found.jobs.length > 0 || missed) this.#wantsPrefetch = true
+      if (found.jobs.length === 0) this.#looksUnasked = false
+      const hasMore = found.jobs.length > 0 && (found.nextDueInMs === 0 || this.#looksUnasked)
+      if (hasMore || missed) this.#wantsPrefetch = true
       // What there is may wait for a slot, because a key governs it: the next slot asks for it.
       else if (slots === 0 && found.nextDueInMs === 0) this.#wantsPrefetch = false
       else this.#rest(found.nextDueInMs)
@@ -331,10 +338,12 @@ export class ClaimLoop {
   #rest(nextDueInMs: number | null): void {
     this.#dry = true
     if (!this.#active) return
-    const waitMs = Math.min(nextDueInMs ?? Infinity, this.#config.pollIntervalMs)
+    const { pollIntervalMs } = this.#config
+    const waitMs = Math.min(nextDueInMs ?? Infinity, pollIntervalMs)
     this.#stopPolling()
     this.#cancelPoll = this.#config.runtime.ports.timers.after(Math.max(1, waitMs), () => {
       this.#cancelPoll = null
+      if (waitMs === pollIntervalMs) this.#looksUnasked = true
       this.lookAgain()
     })
   }
