@@ -20,6 +20,8 @@ export interface AttemptHost {
   readonly middleware: readonly HandlerMiddleware[]
   /** The attempt has begun: it takes a slot. */
   started(attempt: Attempt): void
+  /** How long the settlement of the attempt, a success that has just ended, may wait for others, in milliseconds. */
+  patienceFor(attempt: Attempt): number
   /** The attempt needs its slot no longer. */
   finished(attempt: Attempt): void
   /** The store has answered; `ending` says what it was told. */

@@ -297,13 +297,14 @@ export class Attempt
     this.#endRunning(ending)
     const settlement = this.#withHeaders(plain)
     const { settler, reporter } = this.host.session
+    const patienceMs = isPlainSuccess(settlement) ? this.host.patienceFor(this) : 0
     // What the attempt reported is stored before its outcome.
     if (this.reported) {
       void reporter.flushed(this.lease).then(() => {
-        settler.settle(settlement, this)
+        settler.settle(settlement, this, patienceMs)
       })
     } else {
-      settler.settle(settlement, this)
+      settler.settle(settlement, this, patienceMs)
     }
     if (wasRunning) this.host.finished(this)
   }
@@ -355,4 +356,9 @@ export class Attempt
       this.threw(this.#abortReason)
     })
   }
+}
+
+/** Whether nothing follows it. */
+function isPlainSuccess({ outcome, followUps }: Settlement): boolean {
+  return outcome.type === 'complete' && followUps.length === 0
 }

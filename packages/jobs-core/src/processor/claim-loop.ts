@@ -6,6 +6,7 @@ import { RetryPause } from '../worker/retry-pause.ts'
 import type { SuspectPass } from '../worker/suspect-gate.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { Attempt } from './attempt.ts'
+import { patience } from './patience.ts'
 import { Prefetch } from './prefetch.ts'
 import type { Slots } from './slots.ts'
 
@@ -118,6 +119,7 @@ export class ClaimLoop {
     this.#cancelOverdueCheck = null
     this.#setHasSuspects(false)
     this.#giveBackWaiting()
+    this.#config.session.settler.flush()
     this.#sayNeed()
   }
 
@@ -145,6 +147,12 @@ export class ClaimLoop {
   started(): void {
     this.#running += 1
     this.#config.slots.take()
+  }
+
+  /** How long the settlement of an attempt that was the last to end may wait for others, in milliseconds. */
+  patienceFor(attempt: Attempt): number {
+    const isAwaited = this.#awaitsRelease || isTied(attempt) || attempt.lease.limiter !== null
+    return isAwaited || !this.#active ? 0 : patience(attempt.elapsedMs, this.#running - 1)
   }
 
   /** An attempt no longer needs its slot. */

@@ -163,6 +163,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     this.#claims.started()
   }
 
+  patienceFor(attempt: Attempt): number {
+    return this.#claims.patienceFor(attempt)
+  }
+
   finished(attempt: Attempt): void {
     this.#claims.finished(attempt)
   }

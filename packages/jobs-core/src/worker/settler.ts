@@ -1,5 +1,5 @@
 import { isJobsError } from '../errors.ts'
-import type { JobsLogger, Timers } from '../runtime/ports.ts'
+import type { CancelTimer, Clock, JobsLogger, Timers } from '../runtime/ports.ts'
 import type { ClaimRequest, ClaimResult } from '../storage/lease.ts'
 import type { Settlement, SettleResult } from '../storage/settlement.ts'
 import { RetryPause } from './retry-pause.ts'
@@ -23,36 +23,61 @@ type Send = (
 /** More than this many settlements wait for the next batch. */
 const BATCH = 1_000
 
-/** More settlements than these take a store longer than a round trip: a claim goes beside them, not after them. */
+/**
+ * More settlements than these take a store longer than a round trip: a claim goes beside them, not after them, and none
+ * of them waits for more.
+ */
 const MOST_BEFORE_CLAIM = 100
 
 /**
  * Natural batching of settlements, repeated until the store has answered each.
  *
- * One batch at a time; what ends meanwhile goes with the next. A batch whose answer did not come is
+ * One batch at a time; what ends meanwhile goes with the next. A settlement may have patience: it waits for so long
+ * for one that has none, or for a claim, and goes with that. A batch whose answer did not come is
  * sent again with the same tokens, which a store answers as it did the first time. A settlement that
  * the store refuses outright is tried alone, so that it stops no other, and then given up: its lease
  * ends by itself.
  */
 export class Settler {
   readonly #send: Send
+  readonly #clock: Clock
+  readonly #timers: Timers
   readonly #logger: JobsLogger
   readonly #pause: RetryPause
   #waiting: Entry[] = []
+  /** When what waits has lost patience, on the monotonic clock. */
+  #leavesAt = Infinity
+  #timer: { readonly at: number; readonly cancel: CancelTimer } | null = null
   #scheduled = false
   #sending = false
 
-  constructor(send: Send, timers: Timers, logger: JobsLogger) {
+  constructor(send: Send, clock: Clock, timers: Timers, logger: JobsLogger) {
     this.#send = send
+    this.#clock = clock
+    this.#timers = timers
     this.#logger = logger
     // In the background: when everybody has stopped waiting, an unanswered batch must not keep the
     // process.
     this.#pause = new RetryPause(timers, { background: true })
   }
 
-  /** Offers a settlement; the owner hears when it is answered. */
-  settle(settlement: Settlement, owner: SettlementOwner): void {
+  /**
+   * Offers a settlement; the owner hears when it is answered.
+   *
+   * @param patienceMs - how long it may wait for others.
+   */
+  settle(settlement: Settlement, owner: SettlementOwner, patienceMs = 0): void {
     this.#waiting.push({ settlement, owner })
+    const isPatient = patienceMs > 0 && this.#waiting.length <= MOST_BEFORE_CLAIM
+    const leavesAt = isPatient ? this.#clock.monotonic() + patienceMs : -Infinity
+    this.#leavesAt = Math.min(this.#leavesAt, leavesAt)
+    this.#schedule()
+  }
+
+  /** Ends the patience of what waits. */
+  flush(): void {
+    if (this.#waiting.length === 0) return
+    this.#leavesAt = -Infinity
     this.#schedule()
   }
 
@@ -65,11 +90,16 @@ export class Settler {
   settleAndClaim(claim: ClaimRequest): Promise<ClaimResult> | null {
     const count = this.#waiting.length
     if (this.#sending || this.#pause.active || count === 0 || count > MOST_BEFORE_CLAIM) return null
-    return this.#sendWithClaim(this.#waiting.splice(0, BATCH), claim)
+    return this.#sendWithClaim(this.#takeBatch(), claim)
   }
 
   #schedule(): void {
     if (this.#scheduled || this.#sending || this.#pause.active || this.#waiting.length === 0) return
+    const waitMs = this.#leavesAt - this.#clock.monotonic()
+    if (waitMs > 0) {
+      this.#scheduleIn(waitMs)
+      return
+    }
     this.#scheduled = true
     // Attempts that end in the same turn travel together.
     queueMicrotask(() => {
@@ -78,9 +108,32 @@ export class Settler {
     })
   }
 
+  // An earlier timer is left to fire, though what it was for may have left: so there is one for many settlements.
+  #scheduleIn(ms: number): void {
+    const at = this.#leavesAt
+    if (this.#timer !== null && this.#timer.at <= at) return
+    this.#timer?.cancel()
+    const cancel = this.#timers.after(ms, () => {
+      this.#timer = null
+      this.#schedule()
+    })
+    this.#timer = { at, cancel }
+  }
+
+  #takeBatch(): readonly Entry[] {
+    const batch = this.#waiting.splice(0, BATCH)
+    this.#leavesAt = this.#waiting.length === 0 ? Infinity : -Infinity
+    return batch
+  }
+
+  #takeBack(batch: readonly Entry[]): void {
+    this.#waiting.unshift(...batch)
+    this.#leavesAt = -Infinity
+  }
+
   async #run(): Promise<void> {
     this.#sending = true
-    const batch = this.#waiting.splice(0, BATCH)
+    const batch = this.#takeBatch()
     try {
       const { results } = await this.#send(settlementsOf(batch), undefined)
       this.#answered(batch, results)
@@ -100,7 +153,7 @@ export class Settler {
     } catch (error) {
       // A refusal may be about the claim: the settlements are tried by themselves before any is given
       // up.
-      if (isRefusal(error)) this.#waiting.unshift(...batch)
+      if (isRefusal(error)) this.#takeBack(batch)
       else this.#repeatLater(batch, error)
       throw error
     } finally {
@@ -144,7 +197,7 @@ export class Settler {
       jobs: batch.length,
       error,
     })
-    this.#waiting.unshift(...batch)
+    this.#takeBack(batch)
     this.#pause.before(() => {
       this.#schedule()
     })

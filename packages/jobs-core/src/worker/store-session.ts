@@ -62,6 +62,7 @@ export class StoreSession {
         this.call('settle', (options) =>
           store.settle(claim === undefined ? { settlements } : { settlements, claim }, options),
         ),
+      ports.clock,
       ports.timers,
       logger,
     )
