@@ -1,11 +1,9 @@
 /**
- * How long what is claimed ahead may wait in a worker until its slots have come to it: enough to hide a round trip, too
- * little to matter.
+ * How long what is claimed ahead may wait in a worker until its slots have come to it: enough to hide a round trip and
+ * to claim several at once, too little to matter. Beside jobs that take longer a round trip is little, and to be claimed
+ * ahead is to be in somebody's way.
  */
-const PREFETCH_MS = 20
-
-/** Beside jobs that take longer a round trip is little, and to be claimed ahead is to be in somebody's way. */
-const LONGEST_MS = 2 * PREFETCH_MS
+const PREFETCH_MS = 40
 
 /** However quick the handlers: a claim has a size to keep to. */
 const MOST_PREFETCHED = 1_000
@@ -43,7 +41,7 @@ export class Prefetch {
 
   /** How many jobs may wait beside those that run in so many slots. */
   targetFor(slots: number): number {
-    if (this.#meanMs > LONGEST_MS) return 0
+    if (this.#meanMs > PREFETCH_MS) return 0
     return Math.min(
       MOST_PREFETCHED,
       Math.floor(MOST_CHARACTERS / this.#meanCharacters),
