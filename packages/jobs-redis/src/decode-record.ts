@@ -7,7 +7,9 @@ import type {
   JobState,
   StoredError,
 } from '@cgk/jobs-core'
+import { readHead } from './body-head.ts'
 import type { Extras } from './encode-job.ts'
+import { madeId } from './made-id.ts'
 
 /** A job in a reply: its serial, body and state, and what is kept beside them where it is asked for. */
 export type JobReply = readonly [serial: number, body: string, state: string, cold?: string]
@@ -55,25 +57,14 @@ const STATES: readonly JobState[] = [
   'failed',
   'cancelled',
 ]
-const NO_LINES: readonly string[] = Object.freeze([])
-const NO_FAILURES: readonly AttemptFailure[] = Object.freeze([])
-const NO_EXTRAS: Extras = Object.freeze({})
+export const NO_LINES: readonly string[] = Object.freeze([])
+export const NO_FAILURES: readonly AttemptFailure[] = Object.freeze([])
 const NO_COLD: Cold = Object.freeze({})
 
 /** What a reply says of the queue that the ids of its jobs are made of. */
 export interface IdSeries {
   readonly queue: string
   readonly series: string
-}
-
-/** The id that the functions make for a job of that creation and serial. */
-export function madeId(series: string, createdAt: number, serial: number): string {
-  return `job_${createdAt.toString(36)}_${series}${serial.toString(16).padStart(10, '0')}`
-}
-
-/** The token of a plain job: its claim, its serial, and the random digits of the claim. */
-export function plainToken(claim: number | string, serial: number, nonce: string): string {
-  return `${claim}-${serial}.${nonce}`
 }
 
 /** The record of a job; log, failures and effects only where the reply has them. */
@@ -87,44 +78,19 @@ export function decodeClaimed(from: IdSeries, reply: JobReply): ClaimedJob {
   return { ...decode(from, reply, state), token: state.tk! }
 }
 
-/** What plain jobs of one claim have in common; see `lua/plain-jobs.ts`. */
-export interface PlainClaim extends IdSeries {
-  readonly claim: number
-  readonly nonce: string
-  readonly worker: string
-  readonly claimedAt: number
-}
-
-/** A plain job as a claim hands it out. */
-export function decodePlain(from: PlainClaim, serial: number, body: string): ClaimedJob {
-  const { claim, nonce, worker: wk, claimedAt } = from
-  const ru = Number(body.slice(0, body.indexOf('\n')))
-  const state: State = { st: 4, up: claimedAt, ru, sa: claimedAt, at: 1, ge: 1, wk }
-  return {
-    ...decode(from, [serial, body, ''], state),
-    token: plainToken(claim, serial, nonce),
-  }
-}
-
 function decode(
   { queue, series }: IdSeries,
   [serial, body, , coldText]: JobReply,
   state: State,
 ): JobRecord {
-  const extrasAt = body.indexOf('\n') + 1
-  const tenantAt = body.indexOf('\n', extrasAt) + 1
-  const nameAt = body.indexOf('\n', tenantAt) + 1
-  const payloadAt = body.indexOf('\n', nameAt) + 1
-  const createdAt = Number(body.slice(0, extrasAt - 1))
-  const extrasText = body.slice(extrasAt, tenantAt - 1)
-  const extras = extrasText === '' ? NO_EXTRAS : (JSON.parse(extrasText) as Extras)
+  const { text, createdAt, extras, tenantId, name } = readHead(body)
   const cold = coldText ? (JSON.parse(coldText) as Cold) : NO_COLD
   return {
     queue,
-    tenantId: body.slice(tenantAt, nameAt - 1) || null,
+    tenantId,
     id: extras.i ?? state.i ?? madeId(series, createdAt, serial),
-    name: body.slice(nameAt, payloadAt - 1),
-    payload: body.slice(payloadAt),
+    name,
+    payload: body.slice(text.length),
     metadata: extras.metadata ?? null,
     priority: extras.p ?? 0,
     state: STATES[state.st - 1]!,

@@ -1,4 +1,4 @@
-import { complete } from '@cgk/jobs-core'
+import { complete, type ClaimedJob } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { redisHarness } from './redis-harness.ts'
@@ -76,5 +76,80 @@ test('of jobs that were completed together each keeps its result, and one may be
     'completed',
   ])
   expect(await store.counts({ queue: QUEUE, tenantId: 'acme' })).toMatchObject({ completed: 3 })
+  await open.close()
+})
+
+test('the lease of a plain job says as much when it is a copy', async () => {
+  const open = await harness.open()
+  const { store } = open
+  await store.enqueue([job, job])
+  const { jobs } = await store.claim(request)
+  const copies = jobs.map(({ queue, tenantId, id, token }) => ({ queue, tenantId, id, token }))
+  const { results } = await store.settle({
+    settlements: copies.map((lease) => complete(lease, '1')),
+  })
+  expect(results).toEqual(['settled', 'settled'])
+  expect((await store.get(jobs)).map((record) => record?.result)).toEqual(['1', '1'])
+  await open.close()
+})
+
+test('a copy of the lease of a plain job that says something else settles nothing', async () => {
+  const open = await harness.open()
+  const { store } = open
+  await store.enqueue([job, job])
+  const { jobs } = await store.claim(request)
+  const [lease, other] = jobs as [ClaimedJob, ClaimedJob]
+  const { results } = await store.settle({
+    settlements: [
+      { ...lease, token: other.token },
+      { ...lease, token: `0${lease.token}` },
+      { ...lease, token: lease.token.replace('-', '-0') },
+      { ...lease, token: `${lease.token}0` },
+      { ...lease, id: other.id },
+      { ...lease, id: lease.id.toUpperCase().replace('JOB', 'job') },
+      { ...lease, tenantId: 'globex' },
+      { ...lease, tenantId: null },
+    ].map((copy) => complete(copy)),
+  })
+  expect(new Set(results)).toEqual(new Set(['lost']))
+  expect((await store.get(jobs)).map((record) => record?.state)).toEqual(['running', 'running'])
+  await open.close()
+})
+
+test('a plain job is claimed with all that was said of it', async () => {
+  const open = await harness.open()
+  const { store } = open
+  const more = { priority: 3, metadata: '{"a":1}', headers: '{"b":"2"}', timeoutMs: 5 }
+  await store.enqueue([
+    job,
+    { ...job, payload: '"one\\ntwo"' },
+    { ...job, ...more },
+    { ...job, name: 'other', payload: 'null' },
+    { ...job, tenantId: null, maxAttempts: 2, retryDelayMs: 7 },
+  ])
+  const { jobs } = await store.claim(request)
+  const records = await store.get(jobs)
+  expect(jobs).toEqual(records.map((record, at) => ({ ...record, token: jobs[at]?.token })))
+  expect(jobs).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ ...more, payload: '{}' }),
+      expect.objectContaining({ name: 'other', payload: 'null' }),
+      expect.objectContaining({ payload: '"one\\ntwo"', metadata: null, priority: 0 }),
+      expect.objectContaining({ tenantId: null, maxAttempts: 2, retryDelayMs: 7 }),
+    ]),
+  )
+  await open.close()
+})
+
+test('a job is called the same when it is taken in, claimed and found', async () => {
+  const open = await harness.open()
+  const { store } = open
+  const COUNT = 600
+  const taken = await store.enqueue(Array.from({ length: COUNT }, () => job))
+  const { jobs } = await store.claim({ ...request, slots: COUNT })
+  expect(jobs.map(({ id }) => id)).toEqual(
+    taken.map((result) => (result.status === 'enqueued' ? result.id : result)),
+  )
+  expect((await store.get(jobs)).map((record) => record?.id)).toEqual(jobs.map(({ id }) => id))
   await open.close()
 })

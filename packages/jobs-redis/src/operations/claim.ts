@@ -1,11 +1,6 @@
 import type { ClaimedJob, ClaimRequest, ClaimResult } from '@cgk/jobs-core'
-import {
-  decodeClaimed,
-  decodePlain,
-  type IdSeries,
-  type JobReply,
-  type PlainClaim,
-} from '../decode-record.ts'
+import { decodeClaimed, type IdSeries, type JobReply } from '../decode-record.ts'
+import { PlainReader, type PlainClaim } from '../plain-job.ts'
 
 /** Five arguments, the first of which is empty where nothing is claimed. */
 export function claimArguments(claim: ClaimRequest | undefined): string[] {
@@ -32,11 +27,18 @@ export function toClaimResult(
   [replies, nextDueInMs, awaitsRelease, hasSuspects, now, claim]: ClaimReply,
 ): ClaimResult {
   const { queue, series, worker, nonce } = from
-  const plain: PlainClaim = { queue, series, worker, nonce, claim, claimedAt: Number(now) }
+  const plain = new PlainReader({
+    queue,
+    series,
+    worker,
+    nonce,
+    claim,
+    claimedAt: Number(now),
+  })
   const jobs: ClaimedJob[] = []
   for (let at = 0; at < replies.length; at++) {
     const reply = replies[at]!
-    if (typeof reply === 'number') jobs.push(decodePlain(plain, reply, replies[++at] as string))
+    if (typeof reply === 'number') jobs.push(plain.read(reply, replies[++at] as string))
     else jobs.push(decodeClaimed(from, reply as JobReply))
   }
   return {

@@ -5,10 +5,11 @@ import {
   type EnqueueResult,
   type NewJob,
 } from '@cgk/jobs-core'
-import { decodeRecord, madeId, type JobReply } from '../decode-record.ts'
+import { decodeRecord, type JobReply } from '../decode-record.ts'
 import { jobArguments } from '../encode-job.ts'
 import { halfDoneError } from '../errors.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
+import { madeId } from '../made-id.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import type { Shards } from '../shards.ts'
 

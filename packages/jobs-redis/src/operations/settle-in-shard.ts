@@ -61,12 +61,11 @@ export async function settleInShard(
     ...others.flatMap((place) => settlementArguments(settlements[place]!)),
   ]
   const toResults = ([ofRuns, ofOthers]: Reply): readonly SettleResult[] => {
-    const results: SettleResult[] = []
+    const results = settlements.map((): SettleResult => 'settled')
     for (const [index, { places }] of runs.entries()) {
       const reply = ofRuns[index]!
-      for (const [at, place] of places.entries()) {
-        results[place] = reply === 1 ? 'settled' : toSettleResult(reply[at]!)
-      }
+      if (reply === 1) continue
+      for (const [at, place] of places.entries()) results[place] = toSettleResult(reply[at]!)
     }
     for (const [index, place] of others.entries()) results[place] = toSettleResult(ofOthers[index]!)
     return results

@@ -12,6 +12,8 @@ import { giveBack, settleInShard, type SettleTools } from './settle-in-shard.ts'
 interface Part {
   readonly shard: string
   readonly queue: string
+  readonly settlements: Settlement[]
+  /** Where they are in the call. */
   readonly places: number[]
 }
 
@@ -26,19 +28,18 @@ export async function settle(
   if (claim !== undefined) await registry.add([claim.queue], options)
   const [first, ...others] = claim === undefined ? [] : caller.shards.inTurn(claim.queue)
   const claiming = claim && { claim, shard: first!, nonce: random.hex(16) }
-  const results: SettleResult[] = []
+  const results = settlements.map((): SettleResult => 'lost')
   let claimed: Visit | undefined
   // On one connection the claim is behind all settlements.
   const outcomes = await Promise.allSettled(
-    partsOf(caller.shards, settlements, claim, first).map(async ({ shard, queue, places }) => {
-      if (claiming?.shard === shard && places.length === 0) {
-        claimed = await visit(tools, claiming, others.length > 0, options)
+    partsOf(caller.shards, settlements, claim, first).map(async (part) => {
+      const claimingHere = claiming?.shard === part.shard ? claiming : undefined
+      if (claimingHere !== undefined && part.settlements.length === 0) {
+        claimed = await visit(tools, claimingHere, others.length > 0, options)
         return
       }
-      const ofPart = places.map((place) => settlements[place]!)
-      const claimingHere = claiming?.shard === shard ? claiming : undefined
-      const answer = await settleInShard(tools, { shard, queue }, ofPart, claimingHere, options)
-      for (const [at, place] of places.entries()) results[place] = answer.results[at]!
+      const answer = await settleInShard(tools, part, part.settlements, claimingHere, options)
+      part.places.forEach((place, at) => (results[place] = answer.results[at]!))
       claimed = answer.claimed ?? claimed
     }),
   )
@@ -60,15 +61,24 @@ function partsOf(
   last: string | undefined,
 ): readonly Part[] {
   const parts = new Map<string, Part>()
-  for (const [place, { lease }] of settlements.entries()) {
-    const { queue, tenantId } = lease
+  settlements.forEach((settlement, place) => {
+    const { queue, tenantId } = settlement.lease
     const shard = shards.of(queue, tenantId)
-    const part = parts.get(shard)
-    if (part === undefined) parts.set(shard, { shard, queue, places: [place] })
-    else part.places.push(place)
-  }
+    let part = parts.get(shard)
+    if (part === undefined) {
+      part = { shard, queue, settlements: [], places: [] }
+      parts.set(shard, part)
+    }
+    part.settlements.push(settlement)
+    part.places.push(place)
+  })
   if (claim === undefined || last === undefined) return [...parts.values()]
-  const lastPart = parts.get(last) ?? { shard: last, queue: claim.queue, places: [] }
+  const lastPart = parts.get(last) ?? {
+    shard: last,
+    queue: claim.queue,
+    settlements: [],
+    places: [],
+  }
   parts.delete(last)
   return [...parts.values(), lastPart]
 }
