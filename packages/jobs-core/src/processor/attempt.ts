@@ -1,4 +1,4 @@
-import { withTenant } from '@cgk/core'
+import { currentTenant } from '@cgk/core'
 import { JobsError } from '../errors.ts'
 import type { Job } from '../job/job.ts'
 import { jobFromRecord, readableJob } from '../job/job-from-record.ts'
@@ -20,7 +20,7 @@ import type { AttemptCompletion, Completion } from './attempt-completion.ts'
 import type { AttemptHost, Ending } from './attempt-host.ts'
 import type { ContextOwner } from './context-owner.ts'
 import { createFollowUps, followUpConflict } from './follow-ups.ts'
-import { type HandlerRunOwner, runHandler } from './handler-run.ts'
+import { type HandlerRunOwner, runHandler, runHandlerForTenant } from './handler-run.ts'
 import { leaseLost } from './lease-lost.ts'
 import {
   type Reading,
@@ -139,10 +139,13 @@ export class Attempt
     if (events.hears('started')) events.emit('started', job, { attempt: this.attempt })
     const context = new RunningContext(this)
     this.#context = context
+    const { middleware } = this.host
     // Whatever woke this loop may have had a tenant of its own.
-    withTenant(lease.tenantId, () => {
-      runHandler(job, context, registered, this.host.middleware, this)
-    })
+    if ((currentTenant() ?? null) === lease.tenantId) {
+      runHandler(job, context, registered, middleware, this)
+    } else {
+      runHandlerForTenant(lease.tenantId, job, context, registered, middleware, this)
+    }
   }
 
   /** Gives the job back without an attempt spent, if it has not settled yet. */

@@ -1,3 +1,4 @@
+import { withTenant } from '@cgk/core'
 import { checkPayload, checksPayload, isThenable, type PayloadCheck } from '../job/check-payload.ts'
 import type { Job } from '../job/job.ts'
 import { type HandlerMiddleware, runWithin } from '../middleware/handler-middleware.ts'
@@ -40,6 +41,16 @@ export function runHandler(
   } else {
     runChecked(job, check, context, registered, middleware, owner)
   }
+}
+
+/** {@link runHandler} with another tenant than the caller's. */
+export function runHandlerForTenant(
+  tenantId: string | null,
+  ...run: Parameters<typeof runHandler>
+): void {
+  withTenant(tenantId, () => {
+    runHandler(...run)
+  })
 }
 
 function runChecked(

@@ -51,7 +51,7 @@ export class LeaseKeeper {
   readonly #calls = new Set<Promise<void>>()
   /** Queues all of whose leases are to be renewed, due or not. */
   readonly #changedQueues = new Set<string>()
-  #timer: { readonly at: number; readonly cancel: CancelTimer } | null = null
+  #timer: { readonly ms: number; readonly at: number; readonly cancel: CancelTimer } | null = null
 
   constructor(ports: LeaseKeeperPorts) {
     this.#ports = ports
@@ -78,6 +78,8 @@ export class LeaseKeeper {
   }
 
   #wakeIn(ms: number): void {
+    // It was set for as soon, and earlier: with each job it costs no look at the clock.
+    if (this.#timer !== null && this.#timer.ms <= ms) return
     const at = this.#ports.clock.monotonic() + ms
     if (this.#timer !== null) {
       if (this.#timer.at <= at) return
@@ -94,7 +96,7 @@ export class LeaseKeeper {
       },
       { background: true },
     )
-    this.#timer = { at, cancel }
+    this.#timer = { ms, at, cancel }
   }
 
   // Batches go out beside each other: one that is not answered must not cost the others their leases.
