@@ -7,21 +7,26 @@ const GREATEST_ID = 2n ** 63n - 1n
 /** The id of a job whose producer named none: that of its row, in the form of core's `createJobId`. */
 export function makeJobId(id: bigint | string, createdAt: number): string {
   // Up to 15 digits a number is exact, and much faster.
-  const number = typeof id === 'string' && id.length <= 15 ? Number(id) : BigInt(id)
-  const digits = number.toString(16)
-  return prefixOf(createdAt) + ZEROS.slice(digits.length) + digits
+  if (typeof id === 'string' && id.length <= 15) return makeNearJobId(Number(id), createdAt)
+  return prefixOf(createdAt) + BigInt(id).toString(16).padStart(16, '0')
 }
 
-const ZEROS = '0'.repeat(16)
-const lastPrefix = { createdAt: Number.NaN, text: '' }
+const PAIRS = Array.from({ length: 256 }, (_, low) => low.toString(16).padStart(2, '0'))
+const last = { createdAt: Number.NaN, high: Number.NaN, text: '' }
 
-/** Jobs come in numbers that were created at one time, and digits of such a base take their time. */
-function prefixOf(createdAt: number): string {
-  if (createdAt !== lastPrefix.createdAt) {
-    lastPrefix.createdAt = createdAt
-    lastPrefix.text = `job_${createdAt.toString(36)}_`
+/** Rows come in numbers that follow one another, and digits of another base take their time. */
+function makeNearJobId(id: number, createdAt: number): string {
+  const low = id % 256
+  const high = (id - low) / 256
+  if (high !== last.high || createdAt !== last.createdAt) {
+    const text = prefixOf(createdAt) + high.toString(16).padStart(14, '0')
+    Object.assign(last, { createdAt, high, text })
   }
-  return lastPrefix.text
+  return last.text + PAIRS[low]!
+}
+
+function prefixOf(createdAt: number): string {
+  return `job_${createdAt.toString(36)}_`
 }
 
 /** When the job of that row was created, if this is the id that {@link makeJobId} made for it; else `null`. */

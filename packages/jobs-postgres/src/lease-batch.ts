@@ -2,16 +2,15 @@ import type { Lease } from '@cgk/jobs-core'
 import type { Parameter } from '@cgk/db'
 import { factsOf, type LeaseFacts } from './claimed-lease.ts'
 
-/** A lease as SQL is told of it: `lease` is the place of its claim among those of the batch, from 1. */
-export interface ListedLease extends Omit<LeaseFacts, 'claim' | 'isBare'> {
-  readonly lease: number
+/** A lease as SQL is told of it, and what it is of. */
+export interface BatchEntry<T> {
+  /** The place of its claim among those of the batch, from 1. */
+  readonly claim: number
+  readonly facts: LeaseFacts
   readonly tenant: string
-}
-
-/** What a call says of a lease. */
-export interface BatchEntry<T> extends ListedLease {
-  readonly isBare: boolean
-  readonly said: T
+  readonly item: T
+  /** The place of the item in the call, from 1. */
+  readonly place: number
 }
 
 /** Leases of one queue that go to SQL together, each with what else the call says of it. */
@@ -27,17 +26,15 @@ export class LeaseBatch<T> {
   }
 
   /** A lease that cannot be current is left out. */
-  add(lease: Lease, said: T): void {
+  add(lease: Lease, item: T, place: number): void {
     const facts = factsOf(lease)
     if (facts === null) return
-    const { claim, turn, id, jobId, createdAt, isBare } = facts
-    let place = this.#places.get(claim)
-    if (place === undefined) {
-      place = this.claims.push(claim)
-      this.#places.set(claim, place)
+    let claim = this.#places.get(facts.claim)
+    if (claim === undefined) {
+      claim = this.claims.push(facts.claim)
+      this.#places.set(facts.claim, claim)
     }
-    const tenant = lease.tenantId ?? ''
-    this.entries.push({ lease: place, turn, id, tenant, jobId, createdAt, isBare, said })
+    this.entries.push({ claim, facts, tenant: lease.tenantId ?? '', item, place })
   }
 }
 
@@ -45,32 +42,34 @@ export class LeaseBatch<T> {
 export function batchLeases<T>(
   items: readonly T[],
   leaseOf: (item: T) => Lease,
-): readonly LeaseBatch<{ readonly item: T; readonly place: number }>[] {
-  const batches = new Map<string, LeaseBatch<{ item: T; place: number }>>()
-  for (const [index, item] of items.entries()) {
+): readonly LeaseBatch<T>[] {
+  const batches = new Map<string, LeaseBatch<T>>()
+  items.forEach((item, index) => {
     const lease = leaseOf(item)
     let batch = batches.get(lease.queue)
     if (batch === undefined) batches.set(lease.queue, (batch = new LeaseBatch(lease.queue)))
-    batch.add(lease, { item, place: index + 1 })
-  }
+    batch.add(lease, item, index + 1)
+  })
   return [...batches.values()].filter(({ entries }) => entries.length > 0)
 }
 
 /** The leases as the arrays that SQL functions take, from p_leases on. */
-export function leaseColumns(entries: readonly ListedLease[]): readonly Parameter[] {
+export function leaseColumns(entries: readonly BatchEntry<unknown>[]): readonly Parameter[] {
   return [
-    entries.map(({ lease }) => lease),
-    entries.map(({ turn }) => turn),
+    entries.map(({ claim }) => claim),
+    entries.map(({ facts }) => facts.turn),
     idsOf(entries),
     entries.length === 0 ? [] : oneOrAll(entries.map(({ tenant }) => tenant)),
-    entries.every(({ jobId }) => jobId === null) ? null : entries.map(({ jobId }) => jobId),
-    entries.map(({ createdAt }) => createdAt),
+    entries.every(({ facts }) => facts.jobId === null)
+      ? null
+      : entries.map(({ facts }) => facts.jobId),
+    entries.map(({ facts }) => facts.createdAt),
   ]
 }
 
 /** An array of bigint, as its text. */
-export function idsOf(entries: readonly ListedLease[]): string {
-  return `{${entries.map(({ id }) => id).join()}}`
+export function idsOf(entries: readonly BatchEntry<unknown>[]): string {
+  return `{${entries.map(({ facts }) => facts.id).join()}}`
 }
 
 /** Where all are the same, only one of them. */

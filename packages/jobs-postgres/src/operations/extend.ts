@@ -23,8 +23,8 @@ export async function extend(
   )
   for (const [index, { entries }] of batches.entries()) {
     const [row] = answers[index] as readonly [{ readonly states: readonly number[] }]
-    for (const [at, { said }] of entries.entries()) {
-      states[said.place - 1] = STATES[row.states[at]!]!
+    for (const [at, { place }] of entries.entries()) {
+      states[place - 1] = STATES[row.states[at]!]!
     }
   }
   return states

@@ -7,7 +7,7 @@ interface BareRow {
   readonly wakes: boolean
 }
 
-type Entry = BatchEntry<{ readonly item: Settlement }>
+type Entry = BatchEntry<Settlement>
 
 /** The statement for settlements that are all of the kind that `settle_bare` is for; `null` if they are not. */
 export function settleBareStatement(
@@ -19,18 +19,18 @@ export function settleBareStatement(
   if (!entries.every(isBare)) return null
   const ordered = entries.toSorted(byId)
   const counts = claims.map(() => 0)
-  for (const { lease } of entries) counts[lease - 1]! += 1
+  for (const { claim } of entries) counts[claim - 1]! += 1
   return {
     text: `select is_settled, wakes from ${schema}.settle_bare($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     params: [
       queue,
       claims,
       counts,
-      oneOrAll(ordered.map(({ lease }) => lease)),
-      oneOrAll(ordered.map(({ turn }) => turn)),
+      oneOrAll(ordered.map(({ claim }) => claim)),
+      oneOrAll(ordered.map(({ facts }) => facts.turn)),
       idsOf(ordered),
       oneOrAll(ordered.map(({ tenant }) => tenant)),
-      oneOrAll(ordered.map(({ createdAt }) => createdAt)),
+      oneOrAll(ordered.map(({ facts }) => facts.createdAt)),
       oneOrAll(ordered.map(resultOf)),
     ],
   }
@@ -41,9 +41,9 @@ export function readSettledBare(rows: readonly object[]): BareRow {
   return rows[0] as BareRow
 }
 
-function isBare({ isBare, said: { item } }: Entry): boolean {
+function isBare({ facts, item }: Entry): boolean {
   return (
-    isBare &&
+    facts.isBare &&
     item.outcome.type === 'complete' &&
     item.followUps.length === 0 &&
     !item.discard &&
@@ -51,11 +51,11 @@ function isBare({ isBare, said: { item } }: Entry): boolean {
   )
 }
 
-function resultOf({ said: { item } }: Entry): string | null {
+function resultOf({ item }: Entry): string | null {
   return item.outcome.type === 'complete' ? item.outcome.result : null
 }
 
 /** As numbers, of which decimal digits are given. */
-function byId(a: Entry, b: Entry): number {
+function byId({ facts: a }: Entry, { facts: b }: Entry): number {
   return a.id.length - b.id.length || (a.id < b.id ? -1 : 1)
 }

@@ -13,8 +13,7 @@ import { claimStatements, readClaim } from './claim.ts'
 import { giveBack } from './give-back.ts'
 import { readSettledBare, settleBareStatement } from './settle-bare.ts'
 
-type Placed = { readonly item: Settlement; readonly place: number }
-type Batch = LeaseBatch<Placed>
+type Batch = LeaseBatch<Settlement>
 type Entry = Batch['entries'][number]
 
 /** What SQL answers to a batch: only what is not `settled`. */
@@ -112,7 +111,7 @@ function settleStatement(schema: string, { queue, claims, entries }: Batch): Sta
     params: [
       queue,
       claims,
-      plain.map(({ said }) => said.place),
+      plain.map(({ place }) => place),
       ...leaseColumns(plain),
       resultsOf(plain),
       others.length === 0 ? null : JSON.stringify(others.map(toJsonSettlement)),
@@ -121,21 +120,21 @@ function settleStatement(schema: string, { queue, claims, entries }: Batch): Sta
 }
 
 function resultsOf(plain: readonly Entry[]): readonly (string | null)[] | null {
-  const results = plain.map(({ said: { item } }) =>
+  const results = plain.map(({ item }) =>
     item.outcome.type === 'complete' ? item.outcome.result : null,
   )
   return results.every((result) => result === null) ? null : results
 }
 
 /** Whether it is all the same when it is settled. */
-function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<string>): boolean {
+function isPlain({ facts, item }: Entry, repeated: ReadonlySet<string>): boolean {
   const { outcome, followUps, discard, headers } = item
   return (
     outcome.type === 'complete' &&
     followUps.length === 0 &&
     !discard &&
     headers === undefined &&
-    !repeated.has(id)
+    !repeated.has(facts.id)
   )
 }
 
@@ -143,20 +142,20 @@ function isPlain({ id, said: { item } }: Entry, repeated: ReadonlySet<string>): 
 function repeatedJobs(entries: readonly Entry[]): ReadonlySet<string> {
   const seen = new Set<string>()
   const repeated = new Set<string>()
-  for (const { id } of entries) {
-    if (seen.has(id)) repeated.add(id)
-    seen.add(id)
+  for (const { facts } of entries) {
+    if (seen.has(facts.id)) repeated.add(facts.id)
+    seen.add(facts.id)
   }
   return repeated
 }
 
 /** What `settle` reads of p_others. */
 export function toJsonSettlement(entry: Entry): object {
-  const { lease, turn, id, tenant, jobId, createdAt, said } = entry
-  const { item, place } = said
+  const { claim, facts, tenant, item, place } = entry
+  const { turn, id, jobId, createdAt } = facts
   const { outcome, followUps, discard, headers } = item
   return {
-    lease,
+    lease: claim,
     turn,
     id,
     tenant,
@@ -171,7 +170,7 @@ export function toJsonSettlement(entry: Entry): object {
 }
 
 function readSettled({ entries }: Batch, results: SettleResult[]): void {
-  for (const { said } of entries) results[said.place - 1] = 'settled'
+  for (const { place } of entries) results[place - 1] = 'settled'
 }
 
 function readAnswers(
