@@ -54,14 +54,29 @@ export class PostgresPool implements ConnectionPool {
     params: readonly Parameter[] = [],
     options?: QueryOptions,
   ): Promise<readonly R[]> {
+    const onSent = options?.onSent
+    if (onSent === undefined) {
+      return this.#use(options, async (connection) => {
+        return (await connection.query({ text, params })) as readonly R[]
+      })
+    }
     return this.#use(options, async (connection) => {
       const answer = connection.query({ text, params })
-      if (connection.sendsAhead) {
-        options?.onSent?.((statements, behind) =>
-          this.#hold(connection, behind, () => connection.pipeline(statements)),
-        )
+      let isUnderWay = connection.sendsAhead
+      // The driver writes at the end of this turn; what is made ready before then would keep it.
+      setImmediate(() => {
+        setImmediate(() => {
+          if (!isUnderWay) return
+          onSent((statements, behind) =>
+            this.#hold(connection, behind, () => connection.pipeline(statements)),
+          )
+        })
+      })
+      try {
+        return (await answer) as readonly R[]
+      } finally {
+        isUnderWay = false
       }
-      return (await answer) as readonly R[]
     })
   }
 
