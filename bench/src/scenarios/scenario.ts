@@ -54,6 +54,7 @@ export type Metric =
   | 'walBytesPerJob'
   | 'bytesPerJob'
   | 'residentBytesPerJob'
+  | 'serverBytesPerJob'
   | 'waitingJobs'
   | 'lastToFirst'
   | 'partOfPossible'

@@ -6,6 +6,7 @@ import { enqueue } from './enqueue.ts'
 import { fleet } from './fleet.ts'
 import { horizon } from './horizon.ts'
 import { latency } from './latency.ts'
+import { memory } from './memory.ts'
 import { mixed } from './mixed.ts'
 import { rss } from './rss.ts'
 import type { Scenario } from './scenario.ts'
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   wal,
   fleet,
   rss,
+  memory,
   store,
   claims,
 ]

@@ -14,6 +14,8 @@ export interface MeasuredServer {
   /** Does what the server would do some time later, so that it does not do it while the watch runs. */
   settle(): Promise<void>
   usage(): Promise<ServerUsage>
+  /** Bytes of memory that it uses; absent where jobs are not kept there. */
+  usedMemory?(): Promise<number>
   /**
    * Opens a transaction and leaves it open until disposed of: one that only reads and keeps its
    * `snapshot`, or a `writer` that has written. Absent where the server has no such thing.

@@ -64,6 +64,16 @@ export class RedisServer implements MeasuredServer, AsyncDisposable {
     return { cpuMs: this.#pid === undefined ? null : processTreeCpuMs(this.#pid), walBytes: null }
   }
 
+  async usedMemory(): Promise<number> {
+    const { Redis } = await import('ioredis')
+    const client = new Redis(this.url)
+    try {
+      return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1])
+    } finally {
+      client.disconnect()
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#shell === undefined) return
     const ended = once(this.#shell, 'exit')
