@@ -59,6 +59,7 @@ function describeSettings(result: Result | Ratio): string {
   const shown = [
     'jobs',
     'waiting',
+    'delayed',
     'tenants',
     'inFlight',
     'batch',

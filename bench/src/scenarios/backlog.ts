@@ -1,4 +1,5 @@
 import { costOfEach, measure } from '../measure.ts'
+import type { OpenQueue } from '../systems/system.ts'
 import { fill, warmUp } from './drain-queue.ts'
 import { given, type Scenario } from './scenario.ts'
 
@@ -24,6 +25,7 @@ export const backlog: Scenario = {
     await warmUp(system, jobs)
     await using queue = await system.open()
     await fill(queue, given(settings, 'waiting') + warmUpJobs)
+    if (settings.delayed !== undefined) await fillDelayed(queue, settings.delayed)
     await queue.server?.settle()
     // What filling the queue left behind is not for the worker to collect.
     globalThis.gc?.()
@@ -46,4 +48,9 @@ export const backlog: Scenario = {
       ...costOfEach(warmUpJobs + jobs, cost),
     ]
   },
+}
+
+async function fillDelayed({ enqueueDelayed }: OpenQueue, jobs: number): Promise<void> {
+  if (enqueueDelayed === undefined) throw new Error('the queue delays no jobs')
+  await fill({ enqueueMany: enqueueDelayed }, jobs)
 }

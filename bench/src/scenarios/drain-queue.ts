@@ -10,7 +10,7 @@ const FILL_CALLS = 4
 const WARM_UP_FACTOR = 100
 
 /** Makes so many jobs wait. */
-export async function fill(queue: OpenQueue, jobs: number): Promise<void> {
+export async function fill(queue: Pick<OpenQueue, 'enqueueMany'>, jobs: number): Promise<void> {
   const batches = payloadBatches(jobs, FILL_BATCH)
   const enqueue = async (): Promise<void> => {
     for (const batch of batches) await queue.enqueueMany(batch)

@@ -17,6 +17,8 @@ export interface Case {
   readonly blockedTenants?: number
   /** Jobs that wait, of which `jobs` are measured. */
   readonly waiting?: number
+  /** Jobs beside them whose time does not come. */
+  readonly delayed?: number
   /** Enqueue calls at once. */
   readonly inFlight?: number
   /** Jobs per call. */
@@ -91,13 +93,14 @@ const LEAST_SECONDS = 0.5
 export function scaleCase(settings: Case, scale: number): Case {
   const whole = (value: number | undefined): number | undefined =>
     value && Math.max(1, Math.round(value * scale))
-  const { jobs, tenants, blockedTenants, waiting, mostWaiting, seconds } = settings
+  const { jobs, tenants, blockedTenants, waiting, delayed, mostWaiting, seconds } = settings
   const scaled = {
     jobs: whole(jobs),
     tenants: whole(tenants),
     // Some must be left that can go on.
     blockedTenants: blockedTenants && Math.floor(blockedTenants * scale),
     waiting: whole(waiting),
+    delayed: whole(delayed),
     mostWaiting: whole(mostWaiting),
     seconds: seconds && Math.max(seconds * scale, Math.min(seconds, LEAST_SECONDS)),
   }

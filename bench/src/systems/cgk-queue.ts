@@ -6,6 +6,8 @@ import type { OpenQueue, QueueOptions } from './system.ts'
 
 const JOB_NAME = 'bench'
 
+const LONG_DELAY_MS = 24 * 60 * 60 * 1000
+
 /** Calls a function with the queue within a transaction of the caller's, which then commits. */
 export type CallersTransaction = (
   queue: JobQueue,
@@ -35,15 +37,21 @@ export async function openCgkQueue(
   })
   const optionsOf = ({ order }: Payload): JobOptions =>
     tenantOf === undefined ? {} : { tenantId: tenantOf(order) }
+  const enqueueAll = async (
+    payloads: readonly Payload[],
+    options: (payload: Payload) => JobOptions,
+  ): Promise<void> => {
+    await queue.enqueueMany(
+      payloads.map((payload) => ({ job: JOB_NAME, payload, options: options(payload) })),
+    )
+  }
   return {
     async enqueueOne(payload) {
       await queue.enqueue(JOB_NAME, payload, optionsOf(payload))
     },
-    async enqueueMany(payloads) {
-      await queue.enqueueMany(
-        payloads.map((payload) => ({ job: JOB_NAME, payload, options: optionsOf(payload) })),
-      )
-    },
+    enqueueMany: (payloads) => enqueueAll(payloads, optionsOf),
+    enqueueDelayed: (payloads) =>
+      enqueueAll(payloads, (payload) => ({ ...optionsOf(payload), delay: LONG_DELAY_MS })),
     ...(transaction !== undefined && {
       async enqueueInTransaction(payload) {
         await transaction(queue, (joined) => joined.enqueue(JOB_NAME, payload, optionsOf(payload)))

@@ -50,6 +50,8 @@ export interface OpenQueue extends AsyncDisposable {
   enqueueOne(payload: Payload): Promise<void>
   /** The same for many in one call, or the closest thing that the system has. */
   enqueueMany(payloads: readonly Payload[]): Promise<void>
+  /** The same for jobs whose time does not come while anything is measured. */
+  readonly enqueueDelayed?: OpenQueue['enqueueMany']
   /** Begins a transaction on a connection of the caller's, enqueues one job in it, and commits. */
   enqueueInTransaction?(payload: Payload): Promise<void>
   /** Starts the worker. Its handlers are async functions that do the work and return. */
