@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Scenario, Sizes } from './scenarios/scenario.ts'
 import { findScenario, scenarios } from './scenarios/scenarios.ts'
 import type { System } from './systems/system.ts'
 import { defaultSystems, findSystem, systemNames } from './systems/systems.ts'
-import { findGroup, groups, type RowGroup } from './table/rows.ts'
+import type { RowGroup } from './table/rows.ts'
+import { type Table, tables } from './table/tables.ts'
 
 /** What both commands take. */
 interface CommonOptions {
@@ -22,9 +24,11 @@ export interface RunOptions extends CommonOptions {
   readonly profile: string | undefined
 }
 
-/** Asks for the table that our store on Postgres is judged by. */
+/** Asks for the table that our store on one database is judged by. */
 export interface TableOptions extends CommonOptions {
   readonly command: 'table'
+  /** The database, as people write it. */
+  readonly store: string
   readonly ours: System
   readonly groups: readonly RowGroup[]
   readonly folder: string
@@ -43,8 +47,8 @@ export function parseCommandLine(): RunOptions | TableOptions {
   runCommand(program).action((chosen: readonly Scenario[], options: RunFlags) => {
     parsed = runOptions(chosen, options)
   })
-  tableCommand(program).action((options: TableFlags) => {
-    parsed = tableOptions(options)
+  tableCommand(program).action((options: TableFlags, command: Command) => {
+    parsed = tableOptions(options, command)
   })
   program.parse()
   if (parsed === undefined) throw new Error('the command line asked for nothing')
@@ -66,9 +70,10 @@ interface RunFlags extends CommonFlags {
 }
 
 interface TableFlags extends CommonFlags {
-  readonly ours: System
-  readonly rows?: readonly RowGroup[]
-  readonly folder: string
+  readonly store: keyof typeof tables
+  readonly ours?: System
+  readonly rows?: readonly string[]
+  readonly folder?: string
 }
 
 function runCommand(program: Command): Command {
@@ -103,22 +108,28 @@ function runCommand(program: Command): Command {
 function tableCommand(program: Command): Command {
   const command = program
     .command('table')
-    .description('Measures our store on Postgres against its peers, and says which bars it passes.')
+    .description('Measures one of our stores against its peers, and says which bars it passes.')
     .addOption(
-      new Option('--ours <system>', 'what is judged; cgk-postgres=PATH is another checkout')
-        .argParser(parseSystem)
-        .default(findSystem('cgk-postgres'), 'cgk-postgres'),
+      new Option('--store <name>', 'whose table')
+        .choices(Object.keys(tables))
+        .default('postgres' satisfies TableFlags['store']),
     )
     .option(
-      '--rows <names>',
-      `some rows only, separated by commas, of: ${groups.map(({ name }) => name).join(', ')}`,
-      parseGroups,
+      '--ours <system>',
+      'what is judged, our store unless given; cgk-postgres=PATH is another checkout',
+      parseSystem,
     )
+    .option('--rows <names>', 'some rows only, separated by commas', parseNames)
     .option(
       '--folder <folder>',
-      'where the page, the picture and the figures go; rows whose figures are there are not measured again',
-      DEFAULT_FOLDER,
+      `where the page, the picture and the figures go, ${join(DEFAULT_FOLDER, 'STORE')} unless given; rows whose figures are there are not measured again`,
     )
+    .addHelpText('after', () => {
+      const lines = Object.entries(tables).map(
+        ([store, table]) => `  ${store.padEnd(8)} ${namesOf(table)}`,
+      )
+      return `\nRows:\n${lines.join('\n')}`
+    })
   return withCommonOptions(command)
 }
 
@@ -142,9 +153,28 @@ function runOptions(chosen: readonly Scenario[], flags: RunFlags): RunOptions {
   }
 }
 
-function tableOptions(flags: TableFlags): TableOptions {
-  const { ours, rows = groups, folder } = flags
-  return { command: 'table', ...commonOptions(flags), ours, groups: rows, folder }
+function tableOptions(flags: TableFlags, command: Command): TableOptions {
+  const { store, ours, rows, folder = join(DEFAULT_FOLDER, store) } = flags
+  const table: Table = tables[store]
+  return {
+    command: 'table',
+    ...commonOptions(flags),
+    store: table.title,
+    ours: ours ?? findSystem(table.ours),
+    groups: rows?.map((name) => findGroup(name, table, command)) ?? table.groups,
+    folder,
+  }
+}
+
+function findGroup(name: string, table: Table, command: Command): RowGroup {
+  return (
+    table.groups.find((group) => group.name === name) ??
+    command.error(`error: there is no row "${name}": choose from ${namesOf(table)}`)
+  )
+}
+
+function namesOf({ groups }: Table): string {
+  return groups.map(({ name }) => name).join(', ')
 }
 
 function commonOptions({ scale, runs, timeout }: CommonFlags): CommonOptions {
@@ -160,11 +190,11 @@ function parseSystem(text: string): System {
 }
 
 function parseSystems(text: string): System[] {
-  return [...new Set(text.split(','))].map(parseSystem)
+  return parseNames(text).map(parseSystem)
 }
 
-function parseGroups(text: string): RowGroup[] {
-  return [...new Set(text.split(','))].map((name) => refuse(() => findGroup(name)))
+function parseNames(text: string): string[] {
+  return [...new Set(text.split(','))]
 }
 
 function parseCounts(text: string): number[] {

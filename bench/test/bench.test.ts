@@ -138,6 +138,8 @@ describe('bench', { timeout: TIMEOUT_MS, concurrent: true }, () => {
     [['unknown'], 'there is no scenario "unknown"'],
     [['drain', '--systems', 'unknown'], 'there is no system "unknown"'],
     [['drain', '--jobs', '0'], '"0" is not a whole number above 0'],
+    [['table', '--store', 'unknown'], 'Allowed choices are postgres, redis'],
+    [['table', '--store', 'redis', '--rows', 'wal'], 'there is no row "wal"'],
   ])('refuses %j', async (args, message) => {
     await expect(bench(args)).rejects.toThrow(message)
   })

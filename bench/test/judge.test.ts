@@ -127,6 +127,18 @@ describe('a row of the table', () => {
     expect(judged).toMatchObject({ verdict: 'reaches the aim', value: { median: 0.5 } })
   })
 
+  it('names the variant of ours that was measured, of another checkout too', () => {
+    const variant = entryOf(`${OURS}:aof`)
+    const judged = { ...row, entry: variant, against: [slow] }
+    const reached = new Map([
+      [variant, [300]],
+      [slow, [10]],
+    ])
+    const group = { name: 'drain', rows: [judged] }
+    const [only] = judge(group, { ...figures(reached), ours: 'cgk=../before:1' })
+    expect(only?.lines.map(({ system }) => system)).toEqual(['cgk:aof=../before:1', 'slow'])
+  })
+
   it('shows what each system reached and cost', () => {
     const reached = new Map([
       [ours, [300]],

@@ -104,26 +104,52 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
     await expect.poll(databasesLeft, { timeout: TIMEOUT_MS }).toEqual([])
   })
 
+  async function printed(args: readonly string[]): Promise<string> {
+    // Rows that fall short end it with 1.
+    const { stdout } = (await run(args, url).catch((error: unknown) => error)) as {
+      readonly stdout: string
+    }
+    return stdout
+  }
+
   it('the table judges its rows, writes a page of one file, and measures none twice', async () => {
     const args = ['table', '--ours', 'graphile-worker:default', '--rows', 'drain,wal', ...tiny]
-    const table = async (): Promise<string> => {
-      // Rows that fall short end it with 1.
-      const { stdout } = (await run([...args, '--folder', folder], url).catch(
-        (error: unknown) => error,
-      )) as { readonly stdout: string }
-      return stdout
-    }
+    const table = (): Promise<string> => printed([...args, '--folder', folder])
     const first = await table()
     const verdicts = first.match(/^(REACHES THE AIM|PASSES|FALLS SHORT) {2}/gm)
     expect(verdicts).toHaveLength(3)
     expect(first).toMatch(/graphile-worker:tuned .* jobs\/s +WAL .* server .* worker /)
     const page = await readFile(join(folder, 'table.html'), 'utf8')
     expect(page).toContain('drain of 300,000 no-op jobs')
+    expect(page).toContain('<h1>@cgk/jobs on Postgres ')
     expect(page.match(/<svg/g)).toHaveLength(4)
     expect(page).not.toMatch(/(src|href)="|@import|url\((?!#)/)
     expect(await readFile(join(folder, 'table.svg'), 'utf8')).toMatch(/^<svg/)
     const figures = await readFile(join(folder, 'figures.json'), 'utf8')
     expect(await table()).toBe(first)
     expect(await readFile(join(folder, 'figures.json'), 'utf8')).toBe(figures)
+  })
+
+  it('the table of Redis judges ours on each kind of server, and ours against itself', async () => {
+    const redisFolder = join(folder, 'redis')
+    const asked = 'table --store redis --rows drain,backlog,memory --scale 0.001 --runs 1'
+    const text = await printed([...asked.split(' '), '--folder', redisFolder])
+    expect(text.match(/^(REACHES THE AIM|PASSES|FALLS SHORT) {2}/gm)).toHaveLength(5)
+    const measured = [...text.matchAll(/^ {4}(.*?) {2}/gm)].map(([, name]) => name)
+    expect(measured).toEqual([
+      'cgk-redis',
+      'bullmq',
+      'cgk-redis:aof',
+      'bullmq:aof',
+      'cgk-redis, 600,000 waiting',
+      'cgk-redis, 300,000 waiting',
+      'cgk-redis, 300,000 waiting',
+      'cgk-redis, 300,000 waiting, 300,000 delayed',
+      'cgk-redis',
+      'bullmq',
+    ])
+    const page = await readFile(join(redisFolder, 'table.html'), 'utf8')
+    expect(page).toContain('<h1>@cgk/jobs on Redis ')
+    expect(await readFile(join(redisFolder, 'table.svg'), 'utf8')).toContain('@cgk/jobs on Redis: ')
   })
 })

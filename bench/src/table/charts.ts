@@ -18,7 +18,7 @@ const COLORS: Readonly<Record<Verdict, string>> = {
  *
  * @returns SVG
  */
-export async function drawSummary(rows: readonly JudgedRow[]): Promise<string> {
+export async function drawSummary(store: string, rows: readonly JudgedRow[]): Promise<string> {
   const measured = rows.flatMap(({ row, value, verdict }) => {
     if (value === undefined) return []
     const times = (reached: number): number =>
@@ -34,7 +34,10 @@ export async function drawSummary(rows: readonly JudgedRow[]): Promise<string> {
     ]
   })
   return await draw({
-    title: { text: 'What was reached, as a multiple of what must be', ...subtitle(rows) },
+    title: {
+      text: `@cgk/jobs on ${store}: what was reached, as a multiple of what must be`,
+      ...subtitle(rows),
+    },
     data: { values: measured },
     width: WIDTH,
     height: { step: 22 },

@@ -3,7 +3,15 @@ import type { Metric } from '../scenarios/scenario.ts'
 import { type Spread, spread } from '../statistics.ts'
 import type { Runs } from '../turns.ts'
 import type { GroupFigures } from './figures.ts'
-import { type Entry, entriesOf, keyOf, OURS, type Row, type RowGroup, type Unit } from './rows.ts'
+import {
+  type Entry,
+  entriesOf,
+  keyOf,
+  type Row,
+  type RowGroup,
+  systemNameOf,
+  type Unit,
+} from './rows.ts'
 
 export type Verdict = 'reaches the aim' | 'passes' | 'falls short' | 'not measured'
 
@@ -89,7 +97,7 @@ function lineOf(row: Row, entry: Entry, figures: GroupFigures): readonly EntryLi
   if (values.length === 0) return []
   return [
     {
-      system: entry.system === OURS ? figures.ours : entry.system,
+      system: systemNameOf(entry, figures.ours),
       entry,
       figure: spread(values),
       ...cost(runs, 'walBytesPerJob'),

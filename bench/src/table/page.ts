@@ -21,16 +21,18 @@ svg { max-width: 100%; height: auto }
 .reaches-the-aim { color: #1a7f37 }
 `
 
-/**
- * The table as one page that needs nothing beside it.
- *
- * @param summary - SVG of all rows
- */
-export async function renderPage(
-  rows: readonly JudgedRow[],
-  summary: string,
-  scale: number,
-): Promise<string> {
+/** What a page shows. */
+interface Contents {
+  /** The database of our store, as people write it. */
+  readonly store: string
+  readonly rows: readonly JudgedRow[]
+  /** SVG of all rows. */
+  readonly summary: string
+  readonly scale: number
+}
+
+/** The table as one page that needs nothing beside it. */
+export async function renderPage({ store, rows, summary, scale }: Contents): Promise<string> {
   const sections = await Promise.all(rows.map(renderRow))
   const conditions = new Set(
     rows.map(({ environment }) => describeConditions(environment).join('\n')),
@@ -40,11 +42,11 @@ export async function renderPage(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Benchmark of @cgk/jobs on Postgres</title>
+<title>Benchmark of @cgk/jobs on ${escape(store)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>@cgk/jobs on Postgres beside its peers</h1>
+<h1>@cgk/jobs on ${escape(store)} beside its peers</h1>
 ${scale === 1 ? '' : `<p><strong>Runs of ${scale} times the size: these figures only show that everything works.</strong></p>`}
 ${[...conditions].map((text) => `<pre>${escape(text)}</pre>`).join('\n')}
 <p>Medians of runs in turns; a ratio is taken within each round of turns. Costs are those of one job.</p>

@@ -11,11 +11,11 @@ import { type Contender, takeTurns } from '../turns.ts'
 import { FiguresFile, type GroupFigures } from './figures.ts'
 import { formatRow } from './format-row.ts'
 import { judge } from './judge.ts'
-import { type Entry, entriesOf, keyOf, OURS, type RowGroup } from './rows.ts'
+import { type Entry, entriesOf, keyOf, type RowGroup, systemNameOf } from './rows.ts'
 
 /** Measures what the table asks for, prints it row by row, and writes a page and a picture of it. */
 export async function runTable(options: TableOptions, signal: AbortSignal): Promise<void> {
-  const { groups, ours, folder, scale, runs } = options
+  const { store, groups, ours, folder, scale, runs } = options
   const systems = systemsOf(groups, ours)
   await using servers = await openServers(systems)
   const environment = describeEnvironment(systems, servers)
@@ -38,9 +38,9 @@ export async function runTable(options: TableOptions, signal: AbortSignal): Prom
   // What draws charts is large, and nobody else wants it.
   const { drawSummary } = await import('./charts.ts')
   const { renderPage } = await import('./page.ts')
-  const summary = await drawSummary(rows)
+  const summary = await drawSummary(store, rows)
   writeFileSync(join(folder, 'table.svg'), summary)
-  writeFileSync(join(folder, 'table.html'), await renderPage(rows, summary, scale))
+  writeFileSync(join(folder, 'table.html'), await renderPage({ store, rows, summary, scale }))
   progress.note(
     `the page is ${join(folder, 'table.html')}, its picture ${join(folder, 'table.svg')}`,
   )
@@ -86,20 +86,15 @@ async function measureGroup(
   }
 }
 
-function contenderOf(
-  { scenario, settings, system }: Entry,
-  ours: System,
-  scale: number,
-): Contender {
+function contenderOf(entry: Entry, ours: System, scale: number): Contender {
   return {
-    scenario,
-    settings: scaleCase(settings, scale),
-    system: system === OURS ? ours : findSystem(system),
+    scenario: entry.scenario,
+    settings: scaleCase(entry.settings, scale),
+    system: findSystem(systemNameOf(entry, ours.name)),
   }
 }
 
 function systemsOf(groups: readonly RowGroup[], ours: System): readonly System[] {
-  const names = new Set(groups.flatMap(entriesOf).map(({ system }) => system))
-  names.delete(OURS)
-  return [ours, ...[...names].map(findSystem)]
+  const names = groups.flatMap(entriesOf).map((entry) => systemNameOf(entry, ours.name))
+  return [...new Set(names)].map(findSystem)
 }

@@ -8,6 +8,7 @@ const UNITS: { readonly [M in Metric]?: string } = {
   p50Milliseconds: 'ms',
   p99Milliseconds: 'ms',
   walBytesPerJob: 'B a job',
+  serverBytesPerJob: 'B a job',
 }
 
 /** A value in the unit of its row. */
@@ -45,9 +46,10 @@ export function costsOf(line: EntryLine): readonly [wal: string, server: string,
 
 /** Tells entries of one system apart. */
 export function nameOf({ system, entry }: EntryLine): string {
-  const { tenants, waiting, held } = entry.settings
+  const { tenants, waiting, delayed, held } = entry.settings
   const details = [
     ...(waiting === undefined ? [] : [`${formatNumber(waiting)} waiting`]),
+    ...(delayed === undefined ? [] : [`${formatNumber(delayed)} delayed`]),
     ...(tenants === undefined ? [] : [`${formatNumber(tenants)} tenants`]),
     ...(held === undefined ? [] : [`${held} held`]),
   ]
