@@ -66,6 +66,7 @@ const FILES = [
   parts.transitions,
   parts.groups,
   parts.enqueuer,
+  parts.loneJob,
   parts.plainTally,
   parts.plainJobs,
   parts.leasing,

@@ -36,11 +36,20 @@ local function findRefusal(batches)
   if #full > 0 then return { 'full', full } end
 end
 
+local function enqueueLone(keys, args)
+  local tenant, input, tail = args[HEAD + 2], args[HEAD + 3], args[HEAD + 4]
+  if #args ~= HEAD + 4 or not Enqueuer.isPlain(input) then return end
+  call = redis.call
+  return LoneJob.enqueue(keys[1], args, tenant, tonumber(input), tail)
+end
+
 redis.register_function{function_name = '{mayEnqueue}', flags = { 'no-writes' }, callback = function(keys, args)
   return findRefusal(readBatches(keys, args, beginReading)) or { 'stored' }
 end}
 
 redis.register_function('{enqueue}', function(keys, args)
+  local stored = enqueueLone(keys, args)
+  if stored then return stored end
   local batches = readBatches(keys, args, begin)
   local refusal = findRefusal(batches)
   if refusal then return refusal end

@@ -70,7 +70,7 @@ local Marks, Claims, PlainTally = {}, {}, {}
 local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
-local Transitions, Enqueuer, Leasing, Limits, Catalog, Reply = {}, {}, {}, {}, {}, {}
+local Transitions, Enqueuer, LoneJob, Leasing, Limits, Catalog, Reply = {}, {}, {}, {}, {}, {}, {}
 
 -- The server's time in milliseconds, or the one that a test gives.
 function Context.now(given)

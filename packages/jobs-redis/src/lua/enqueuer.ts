@@ -11,6 +11,7 @@ export const enqueuer: string = lua`
 local function isPlainInput(input)
   return string.byte(input) ~= 123
 end
+Enqueuer.isPlain = isPlainInput
 
 function Enqueuer.decode(input)
   return isPlainInput(input) and {} or cjson.decode(input)

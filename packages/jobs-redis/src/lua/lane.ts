@@ -86,17 +86,12 @@ local function textInForm(tenant)
   return text and string.byte(text, 9) == 102 and text or nil
 end
 
-local function rewrite(tenant, text)
-  C.laneTexts[tenant] = text
-  C.dirtyTexts[tenant] = true
-end
-
--- Adds ready jobs to such a lane behind those that it offers already; whether that was all there is to do.
-function Lane.append(tenant, priority, serial, count)
-  local text = textInForm(tenant)
-  if not text or #text == FORM_SIZE then return false end
+-- The text of a lane with more ready jobs behind those that it offers already; nothing where they have their places
+-- elsewhere.
+function Lane.appended(text, priority, serial, count)
+  if string.byte(text, 9) ~= 102 or #text == FORM_SIZE then return end
   local activation, _, spilled, pending = struct.unpack('>I6I4I4I4', text, 14)
-  if activation == 0 or spilled > 0 then return false end
+  if activation == 0 or spilled > 0 then return end
   local last = Ready.rangeIn(text, #text - 11)
   local added
   if last[1] == priority and last[2] + last[3] == serial then
@@ -105,9 +100,17 @@ function Lane.append(tenant, priority, serial, count)
   elseif last[1] >= priority and #text < FORM_SIZE + 12 * Ready.MOST_RANGES then
     added = string.sub(text, 32) .. Ready.rangeMember({ priority, serial, count })
   else
-    return false
+    return
   end
-  rewrite(tenant, string.sub(text, 1, 27) .. struct.pack('>I4', pending + count) .. added)
+  return string.sub(text, 1, 27) .. struct.pack('>I4', pending + count) .. added
+end
+
+-- Adds ready jobs to a lane that was preloaded; whether that was all there is to do.
+function Lane.append(tenant, priority, serial, count)
+  local text = textInForm(tenant)
+  local appended = text and Lane.appended(text, priority, serial, count)
+  if not appended then return false end
+  C.laneTexts[tenant], C.dirtyTexts[tenant] = appended, true
   return true
 end
 
