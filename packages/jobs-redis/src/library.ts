@@ -51,6 +51,7 @@ const FILES = [
   parts.openings,
   parts.lane,
   parts.fairOrder,
+  parts.oneEach,
   parts.bucket,
   parts.dispatch,
   parts.keyScope,

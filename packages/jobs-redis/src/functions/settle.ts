@@ -47,7 +47,7 @@ end
 local function readRun(args, at)
   local run = {
     tenant = args[at], claim = tonumber(args[at + 1]), nonce = args[at + 2], created = tonumber(args[at + 3]),
-    first = tonumber(args[at + 4]), count = tonumber(args[at + 5]),
+    first = tonumber(args[at + 4]), count = tonumber(args[at + 5]), results = nil,
   }
   local hasResults = args[at + 6] == 'r'
   at = at + 7

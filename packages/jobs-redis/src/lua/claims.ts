@@ -99,9 +99,15 @@ function Claims.held(number, most)
   return serials
 end
 
+-- So many runs are packed at once.
+local MOST_PACKED = 100
+
 local function packed(runs)
   local parts = {}
-  for at = 1, #runs, 2 do parts[#parts + 1] = struct.pack(RUN, runs[at], runs[at + 1]) end
+  for from = 1, #runs, 2 * MOST_PACKED do
+    local to = math.min(#runs, from + 2 * MOST_PACKED - 1)
+    parts[#parts + 1] = struct.pack('>' .. string.rep('I6I4', (to - from + 1) / 2), unpack(runs, from, to))
+  end
   return table.concat(parts)
 end
 

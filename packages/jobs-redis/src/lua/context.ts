@@ -67,7 +67,7 @@ end
 -- What a call is made of; each has a file of its own.
 local Context, Records, Line, Ready, Jobs, PlainJobs, Cold = {}, {}, {}, {}, {}, {}, {}
 local Marks, Claims, PlainTally = {}, {}, {}
-local Lane, Allowance, Openings, FairOrder, Dispatch, Bucket = {}, {}, {}, {}, {}, {}
+local Lane, Allowance, Openings, FairOrder, OneEach, Dispatch, Bucket = {}, {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
 local Transitions, Enqueuer, LoneJob, Leasing, Limits, Catalog, Reply = {}, {}, {}, {}, {}, {}, {}

@@ -52,11 +52,11 @@ function Dispatch.offers(lane)
 end
 
 -- Takes up to 'count' jobs whose turn it is, and calls 'grant' with each as it is taken, or 'grantRun'
--- with the serials of some that nothing governs and those of each lane.
+-- with the serials of some that nothing governs and those of each lane, or the tenants.
 function Dispatch.takeReady(count, grant, grantRun)
   while count > 0 and isQueueOpen() do
     local isFree = Allowance.isFree(C.queue.allowance)
-    local job, serials, ofLanes = FairOrder.take(isFree and count or 1)
+    local job, serials, ofLanes, tenants = FairOrder.take(isFree and count or 1, isFree)
     if job then
       grant(job)
       count = count - 1
@@ -65,7 +65,7 @@ function Dispatch.takeReady(count, grant, grantRun)
     else
       Jobs.preload(serials)
       if isFree then
-        grantRun(serials, ofLanes)
+        grantRun(serials, ofLanes, tenants)
       else
         grant(Jobs.load(serials[1]))
       end
@@ -77,9 +77,9 @@ end
 -- Takes jobs that neither a limit nor a key governs, in their turn.
 function Dispatch.takeUngoverned(count, grantRun)
   if Allowance.isLimited(C.queue.allowance) or not isQueueOpen() then return end
-  local serials, ofLanes = FairOrder.takeUngoverned(count)
+  local serials, ofLanes, tenants = FairOrder.takeUngoverned(count)
   Jobs.preload(serials)
-  grantRun(serials, ofLanes)
+  grantRun(serials, ofLanes, tenants)
 end
 
 -- The lanes of which a suspect may be claimed take turns.

@@ -11,6 +11,8 @@ export const fairOrder: string = lua`
 -- What one claim adds to the virtual time of a lane of weight 1: the least common multiple of 1 to 20,
 -- so that the share of every such weight is a whole number, and no order hangs on rounding.
 local SCALE = 232792560
+-- What it adds to that of most lanes.
+FairOrder.TURN = SCALE
 -- Far enough from 2^53, the end of exact whole numbers.
 local LATEST = 2 ^ 52
 -- What is claimed ahead of its time is a convenience, not worth a walk over every lane.
@@ -118,6 +120,7 @@ end
 local function isSimple(lane)
   return not (lane.open and #lane.open > 0) and Allowance.isFree(lane.allowance)
 end
+FairOrder.isSimple = isSimple
 
 -- Takes the job whose turn it is out of a lane of whatever kind.
 local function takeOne(lane)
@@ -233,6 +236,12 @@ local function turnsAhead(members, count)
   return turns
 end
 
+-- Gives lanes other places, a list of times and members, and lets others leave.
+function FairOrder.move(moved, left)
+  callWith('ZADD', fairKey(), moved)
+  callWith('ZREM', fairKey(), left)
+end
+
 -- Takes the jobs of those turns out of their lanes: the serials in their turn, and those of each lane.
 local function takeTurns(turns)
   local serials, taken, added, left = {}, {}, {}, {}
@@ -256,32 +265,40 @@ local function takeTurns(turns)
     entry.given = entry.given + 1
     serials[index] = entry.serials[entry.given]
   end
-  callWith('ZADD', fairKey(), added)
-  callWith('ZREM', fairKey(), left)
+  FairOrder.move(added, left)
   return serials, taken
 end
 
 -- How many lanes one look takes in.
 local MOST_LANES = 1000
 
--- Takes up to 'count' jobs in their turn: the serials of jobs that neither a limit nor a key governs, and
--- those of each lane; or one job of whatever kind. Nothing where there is none.
-function FairOrder.take(count)
+-- Takes up to 'count' jobs in their turn: the serials of jobs that neither a limit nor a key governs, and either
+-- those of each lane or the tenant of each; or one job of whatever kind. Nothing where there is none. A queue that is
+-- not free takes job by job.
+function FairOrder.take(count, isFree)
   if FairOrder.isEmpty() then return end
   FairOrder.flush()
   count = math.min(count, MOST_LANES)
   local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
+  if isFree then
+    local serials, tenants = OneEach.take(members, count)
+    if serials then return nil, serials, nil, tenants end
+  end
   local lane = Lane.find(string.sub(members[1], 7))
   if not isSimple(lane) then return takeOne(lane) end
   return nil, takeTurns(turnsAhead(members, count))
 end
 
--- Takes up to 'count' jobs that neither a limit nor a key governs: their serials, and those of each lane.
+-- Takes up to 'count' jobs that neither a limit nor a key governs: their serials, and those of each lane or the tenants.
 -- Lanes that have no such job are passed over and lose nothing by it.
 function FairOrder.takeUngoverned(count)
   FairOrder.flush()
   local ahead = math.min(count, MOST_LANES)
   local members = call('ZRANGE', fairKey(), 0, ahead, 'WITHSCORES')
+  if ahead == count then
+    local each, tenants = OneEach.take(members, count)
+    if each then return each, nil, tenants end
+  end
   local serials, taken = takeTurns(turnsAhead(members, ahead))
   local passed = {}
   while #serials < count and #passed < MOST_PASSED do

@@ -152,20 +152,26 @@ function Jobs.touch(job)
   if job.claim then Lane.adopt(job) end
 end
 
--- Keeps the results of jobs that have marks and follow one another.
-function Jobs.writeResults(first, results)
-  local buckets = {}
+-- Adds the results of jobs that have marks and follow one another to those that writeResults keeps.
+function Jobs.addResults(buckets, first, results)
   for index, result in ipairs(results) do
     local serial = first + index - 1
     local list = listIn(buckets, bucketOf(serial))
     list[#list + 1] = fieldOf(serial)
     list[#list + 1] = result
   end
+end
+
+function Jobs.writeResults(buckets)
   for bucket, list in pairs(buckets) do callWith('HSET', keyOf('result', bucket), list) end
 end
 
 local function deleteFields(bucket, fields)
-  for _, part in ipairs({ 'body', 'state', 'result' }) do callWith('HDEL', keyOf(part, bucket), fields) end
+  callWith('HDEL', keyOf('body', bucket), fields)
+  for _, part in ipairs({ 'state', 'result' }) do
+    local key = keyOf(part, bucket)
+    if call('EXISTS', key) == 1 then callWith('HDEL', key, fields) end
+  end
   if call('EXISTS', keyOf('body', bucket)) == 1 then return end
   call('ZREM', C.base .. 'bodies', digits(bucket))
   if C.queue.bucket == bucket + 1 then C.queue.bucket = 0 end

@@ -114,6 +114,55 @@ function Lane.append(tenant, priority, serial, count)
   return true
 end
 
+-- Whether a lane that offers something weighs 1, and nothing but its turn decides about its next job.
+function Lane.isOrdinary(tenant)
+  if textInForm(tenant) then return true end
+  local lane = Lane.find(tenant)
+  return not lane.weight and FairOrder.isSimple(lane)
+end
+
+-- What the text of a lane of that time begins with.
+function Lane.headOf(time)
+  return struct.pack('>dc1I4', time, 'f', C.queue.era)
+end
+
+-- What follows: activation and leases, how many have their places elsewhere, how many are pending, the rest of the tally
+-- and the first range.
+local BEHIND_HEAD, NOT_FAIR = '>c10I4I4c24I2I6I4', '${'\\0'.repeat(6)}'
+
+local function takeFirstOf(lane, time)
+  local serials = {}
+  Ready.take(lane, 1, serials)
+  lane.time, lane.size, lane.tally[PENDING] = time, lane.size - 1, lane.tally[PENDING] - 1
+  if lane.ready == 0 then lane.fair, lane.activation = nil, nil end
+  Lane.touch(lane)
+  return serials[1], lane.ready > 0
+end
+
+-- Takes the first job out of an ordinary lane, as one that is pending no longer: its serial, and whether the lane offers
+-- more. The lane goes on at that time, which its head says.
+function Lane.takeFirst(tenant, time, head)
+  local text = textInForm(tenant)
+  if not text or #text == FORM_SIZE then return takeFirstOf(Lane.find(tenant), time) end
+  local claimers, spilled, pending, others, priority, serial, count = struct.unpack(BEHIND_HEAD, text, 14)
+  -- Where none is pending it is one that is retried.
+  if spilled > 0 or pending == 0 then return takeFirstOf(Lane.find(tenant), time) end
+  local ranges = string.sub(text, FORM_SIZE + 13)
+  if count > 1 then ranges = struct.pack('>I2I6I4', priority, serial + 1, count - 1) .. ranges end
+  local hasMore = ranges ~= ''
+  if not hasMore then claimers = NOT_FAIR .. string.sub(claimers, 7) end
+  C.laneTexts[tenant] = head .. claimers .. struct.pack('>I4I4', 0, pending - 1) .. others .. ranges
+  C.dirtyTexts[tenant] = true
+  return serial, hasMore
+end
+
+-- A job that was taken so is pending all the same.
+function Lane.keep(tenant)
+  local lane = Lane.find(tenant)
+  lane.size, lane.tally[PENDING] = lane.size + 1, lane.tally[PENDING] + 1
+  Lane.touch(lane)
+end
+
 -- Whether nothing limits the lane of a tenant.
 function Lane.isFree(tenant)
   if textInForm(tenant) then return true end

@@ -41,7 +41,10 @@ function Leasing.claim(request)
   if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0, '', 0 } end
   local claimed = {}
   local take = function(job) claimed[#claimed + 1] = grant(job, request) end
-  local takeRun = function(serials, ofLanes) PlainJobs.grant(serials, ofLanes, request, claimed, grant) end
+  local takeRun = function(serials, ofLanes, tenants)
+    if tenants then PlainJobs.grantEach(serials, tenants, request, claimed, grant)
+    else PlainJobs.grant(serials, ofLanes, request, claimed, grant) end
+  end
   if not request.suspects then
     Dispatch.takeReady(request.slots, take, takeRun)
     if request.prefetch > 0 and Dispatch.hasReady() then Dispatch.takeUngoverned(request.prefetch, takeRun) end

@@ -11,18 +11,33 @@ export const marks: string = lua`
 local FORM, WIDTH = '>I6I4I6I6', ${WIDTH}
 local NONE = '${'\\0'.repeat(WIDTH)}'
 
+-- Where in its text each mark begins and ends, by its place from 1: a number costs as much as a command.
+local STARTS, ENDS = {}, {}
+for place = 1, BUCKET do STARTS[place], ENDS[place] = (place - 1) * WIDTH .. '', place * WIDTH - 1 .. '' end
+
 local function markKey(bucket)
   return C.base .. 'mark:' .. digits(bucket)
 end
 
+local PADDING = { [0] = '', '\0\0\0', '\0\0', '\0' }
 local lastTenant, lastOwner
 
--- What a mark has of the tenant: who settles for another settles nothing.
+-- What a mark has of the tenant: who settles for another settles nothing. A linear congruence over its words, which is
+-- many times as quick as SHA-1.
 function Marks.ownerOf(tenant)
-  if tenant ~= lastTenant then
-    lastTenant, lastOwner = tenant, tonumber(string.sub(redis.sha1hex(tenant), 1, 8), 16)
+  if tenant == lastTenant then return lastOwner end
+  local size = #tenant
+  local owner, text = size, tenant .. PADDING[size % 4]
+  for at = 1, size, 16 do
+    local words = math.min(4, math.ceil((size - at + 1) / 4))
+    local one, two, three, four = struct.unpack(string.sub('>I4I4I4I4', 1, 1 + 2 * words), text, at)
+    owner = (owner * 1664525 + one) % 4294967296
+    if words > 1 then owner = (owner * 1664525 + two) % 4294967296 end
+    if words > 2 then owner = (owner * 1664525 + three) % 4294967296 end
+    if words > 3 then owner = (owner * 1664525 + four) % 4294967296 end
   end
-  return lastOwner
+  lastTenant, lastOwner = tenant, owner
+  return owner
 end
 
 function Marks.of(claim, owner, created, endedAt)
@@ -42,8 +57,8 @@ function Marks.at(marks, index)
 end
 
 local function fetch(bucket, offset, count)
-  local text = call('GETRANGE', markKey(bucket), offset * WIDTH, (offset + count) * WIDTH - 1)
-  return text .. string.rep('\0', count * WIDTH - #text)
+  local text = call('GETRANGE', markKey(bucket), STARTS[offset + 1], ENDS[offset + count])
+  return #text == count * WIDTH and text or text .. string.rep('\0', count * WIDTH - #text)
 end
 
 -- Calls 'act' with each bucket, the offset in it, and how many of the serials are there.
@@ -96,12 +111,14 @@ end
 local function note(bucket, offset, count, mark)
   local list = C.marked[bucket]
   if not list then
-    list = { isSorted = true, last = -1 }
+    list = { isSorted = true, last = -1, offsets = {}, texts = {} }
     C.marked[bucket] = list
   end
+  local offsets = list.offsets
   list.isSorted = list.isSorted and offset > list.last
   list.last = offset
-  list[#list + 1] = { offset * WIDTH, count == 1 and mark or string.rep(mark, count) }
+  offsets[#offsets + 1] = offset
+  list.texts[offset] = count == 1 and mark or string.rep(mark, count)
 end
 
 -- Gives jobs that follow one another the same mark; no job twice before a flush.
@@ -116,24 +133,28 @@ function Marks.clear(serial)
   Marks.write(serial, 1, NONE)
 end
 
-local function isFirst(one, two)
-  return one[1] < two[1]
+local function put(key, offset, parts, size)
+  call('SETRANGE', key, STARTS[offset + 1], size == 1 and parts[1] or table.concat(parts, '', 1, size))
 end
 
 function Marks.flush()
   if not next(C.marked) then return end
+  local parts = {}
   for bucket, list in pairs(C.marked) do
-    if not list.isSorted then table.sort(list, isFirst) end
-    local key, at, to, parts = markKey(bucket), nil, nil, {}
-    for _, entry in ipairs(list) do
-      if entry[1] ~= to then
-        if at then call('SETRANGE', key, at, table.concat(parts)) end
-        at, to, parts = entry[1], entry[1], {}
+    local offsets, texts = list.offsets, list.texts
+    if not list.isSorted then table.sort(offsets) end
+    local key, from, to, size = markKey(bucket), offsets[1], offsets[1], 0
+    for _, offset in ipairs(offsets) do
+      local text = texts[offset]
+      if offset ~= to then
+        put(key, from, parts, size)
+        from, to, size = offset, offset, 0
       end
-      parts[#parts + 1] = entry[2]
-      to = to + #entry[2]
+      size = size + 1
+      parts[size] = text
+      to = to + #text / WIDTH
     end
-    call('SETRANGE', key, at, table.concat(parts))
+    put(key, from, parts, size)
   end
   C.marked, C.marks = {}, {}
 end

@@ -15,10 +15,14 @@ local function lease(request, owner, created, first, count)
   Marks.write(first, count, Marks.of(request.claim, owner, created, 0))
 end
 
-local function moveAll(lane, number)
+local function countLeased(number)
   local tally = C.queue.tally
   tally[PENDING], tally[RUNNING] = tally[PENDING] - number, tally[RUNNING] + number
   Allowance.take(C.queue.allowance, number)
+end
+
+local function moveAll(lane, number)
+  countLeased(number)
   lane.tally[PENDING], lane.size = lane.tally[PENDING] - number, lane.size - number
   PlainTally.add(lane.tenant, number, 0)
   Lane.touch(lane)
@@ -67,6 +71,29 @@ function PlainJobs.grant(serials, ofLanes, request, claimed, grant)
   end
 end
 
+-- The same for jobs each of another lane, whose tenants are in another list; see OneEach.
+function PlainJobs.grantEach(serials, tenants, request, claimed, grant)
+  local bodies, states, jobs = C.bodies, C.states, C.jobs
+  local lastText, created, plain, at = nil, nil, 0, #claimed
+  for index, serial in ipairs(serials) do
+    local body, tenant = bodies[serial], tenants[index]
+    local text = body and not states[serial] and jobs[serial] == nil and string.match(body, UNBOUND)
+    if text then
+      if text ~= lastText then lastText, created = text, tonumber(text) end
+      lease(request, Marks.ownerOf(tenant), created, serial, 1)
+      PlainTally.add(tenant, 1, 0)
+      plain = plain + 1
+      claimed[at + 1], claimed[at + 2] = serial, body
+      at = at + 2
+    else
+      Lane.keep(tenant)
+      claimed[at + 1] = grant(Jobs.load(serial), request)
+      at = at + 1
+    end
+  end
+  if plain > 0 then countLeased(plain) end
+end
+
 -- Completes those of the runs that are leased as they say, of lanes that nothing limits; of each whether.
 -- No job is in two of them.
 function PlainJobs.complete(runs)
@@ -75,7 +102,7 @@ function PlainJobs.complete(runs)
   Marks.preload(firsts, counts)
   local isQueueFree, areLanesFree = Allowance.isFree(C.queue.allowance), Limits.areNone()
   if not areLanesFree then Lane.preload(tenants) end
-  local now, completed = C.now, 0
+  local now, completed, results = C.now, 0, {}
   local number, claim
   for index, run in ipairs(runs) do
     if run.claim ~= number then number, claim = run.claim, Claims.find(run.claim) end
@@ -91,7 +118,7 @@ function PlainJobs.complete(runs)
       Claims.letGo(number, count)
       PlainTally.add(tenant, -count, count)
       History.shelveRun(first, count, tenant)
-      if run.results then Jobs.writeResults(first, run.results) end
+      if run.results then Jobs.addResults(results, first, run.results) end
       completed = completed + count
     end
     isDone[index] = isAsSaid
@@ -99,6 +126,7 @@ function PlainJobs.complete(runs)
   local tally = C.queue.tally
   tally[RUNNING], tally[COMPLETED] = tally[RUNNING] - completed, tally[COMPLETED] + completed
   if completed > 0 then Allowance.giveBack(C.queue.allowance, completed) end
+  Jobs.writeResults(results)
   Marks.flush()
   return isDone
 end

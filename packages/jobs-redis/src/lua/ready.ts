@@ -6,7 +6,7 @@ import { lua } from './lua.ts'
  * A few ranges of a lane are in its record, more are in a sorted set as in Line.
  */
 export const ready: string = lua`
-local RANGE, MOST_RANGES = '>I2I6I4', 8
+local RANGE, MOST_RANGES = '>I2I6I4', 32
 Ready.MOST_RANGES = MOST_RANGES
 
 local function readyKey(lane)
