@@ -49,8 +49,8 @@ interface Session {
   owed: number
   /** How many answers came. */
   answers: number
-  /** Goes off when the server has been silent for too long. */
-  alarm: NodeJS.Timeout | undefined
+  /** Goes off when the server has been silent for too long; it is set anew and never taken back, which is cheaper. */
+  readonly alarm: NodeJS.Timeout
 }
 
 /**
@@ -114,7 +114,10 @@ export class Connection implements CommandSender {
       const client = await this.#open((lost) => this.#forget(lost), this.#closing.signal)
       if (this.#isClosed) destroy(client)
       else client.unref()
-      const session: Session = { client, owed: 0, answers: 0, alarm: undefined }
+      const alarm = setTimeout(() => {
+        if (session.owed > 0) this.#drop(session)
+      }, SILENCE_MS).unref()
+      const session: Session = { client, owed: 0, answers: 0, alarm }
       this.#session = session
       return session
     } catch (error) {
@@ -132,15 +135,15 @@ export class Connection implements CommandSender {
     const { client } = session
     if (session.owed++ === 0) {
       client.ref()
-      session.alarm = setTimeout(() => this.#drop(session), SILENCE_MS)
+      session.alarm.refresh()
     }
     try {
       const answer = client.sendCommand(args as string[])
-      const confirmed = confirm(client, confirmations)
+      const confirmed = confirmations.length > 0 && confirm(client, confirmations)
       const reply = await answer
       session.answers++
-      session.alarm?.refresh()
-      await confirmed
+      if (session.owed > 1) session.alarm.refresh()
+      if (confirmed !== false) await confirmed
       return reply
     } catch (error) {
       if (error instanceof ErrorReply) {
@@ -151,10 +154,7 @@ export class Connection implements CommandSender {
       this.#drop(session)
       throw isJobsError(error) ? error : connectionError(error)
     } finally {
-      if (--session.owed === 0) {
-        clearTimeout(session.alarm)
-        if (client.isOpen) client.unref()
-      }
+      if (--session.owed === 0 && client.isOpen) client.unref()
     }
   }
 
@@ -188,7 +188,16 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
   if (signal === undefined) return promise
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(timeoutError(signal))
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    signal.addEventListener('abort', abort)
+    promise.then(
+      (value) => {
+        signal.removeEventListener('abort', abort)
+        resolve(value)
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort)
+        reject(error as Error)
+      },
+    )
   })
 }

@@ -46,6 +46,7 @@ export interface Extras {
 }
 
 function extrasOf(job: NewJob, links?: GroupLinks): string | null {
+  if (hasNoExtras(job) && links === undefined) return null
   const extras: Extras = {
     ...(job.priority !== 0 && { p: job.priority }),
     ...(job.jobId !== undefined && { i: job.jobId }),
@@ -84,6 +85,20 @@ function inputOf(job: NewJob): string {
     uw: unique?.ifTaken === 'keep' ? unique.windowMs : undefined,
     um: unique?.ifTaken === 'debounce' ? unique.maxWaitMs : undefined,
   })
+}
+
+/** As most have none, which is found out sooner so. */
+function hasNoExtras(job: NewJob): boolean {
+  return (
+    job.priority === 0 &&
+    hasOnlyText(job) &&
+    job.schedule === undefined &&
+    job.metadata === undefined &&
+    job.headers === undefined &&
+    job.maxAttempts === undefined &&
+    job.retryDelayMs === undefined &&
+    job.timeoutMs === undefined
+  )
 }
 
 /** Whether nothing of the job decides whether it is taken in or when it may be claimed. */

@@ -23,6 +23,11 @@ export class QueueRegistry {
     for (const queue of added) this.#known.add(queue)
   }
 
+  /** Whether there is nothing to add. */
+  has(queue: string): boolean {
+    return this.#known.has(queue)
+  }
+
   /** All there are. Those known here are named again, lest a server that lost its data miss them. */
   async all(options?: CallOptions): Promise<readonly string[]> {
     if (this.#known.size > 0) await this.#name([...this.#known], options)

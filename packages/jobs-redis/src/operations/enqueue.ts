@@ -44,10 +44,8 @@ export async function enqueue(
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
   const batches = batchesOf(caller.shards, jobs)
-  await registry.add(
-    batches.map(({ queue }) => queue),
-    options,
-  )
+  const queues = batches.map(({ queue }) => queue)
+  if (!queues.every((queue) => registry.has(queue))) await registry.add(queues, options)
   const parts = caller.partsOf(batches)
   const call = (
     name: 'enqueue' | 'mayEnqueue',
