@@ -87,7 +87,7 @@ function inputOf(job: NewJob): string {
   })
 }
 
-/** As most have none, which is found out sooner so. */
+/** As most jobs: to see it in the text would cost more than all the rest of the encoding. */
 function hasNoExtras(job: NewJob): boolean {
   return (
     job.priority === 0 &&

@@ -50,14 +50,21 @@ export function splitSettlements(settlements: readonly Settlement[]): SplitSettl
 /** The series of the ids, how many runs, and each; see `functions/settle.ts`. */
 export function runArguments(runs: readonly Run[], settlements: readonly Settlement[]): string[] {
   const args = [runs[0]?.key.series ?? '', String(runs.length)]
+  let before: PlainKey | undefined
   for (const { key, hasResults, first, places } of runs) {
-    const { tenant, claim, nonce, created } = key
-    args.push(tenant, String(claim), nonce)
-    args.push(String(created), String(first), String(places.length))
-    args.push(hasResults ? 'r' : '')
-    if (hasResults) args.push(...places.map((place) => resultOf(settlements[place]!)!))
+    const isSameClaim = before !== undefined && isOfClaim(key, before)
+    const code = `${isSameClaim ? '' : 'c'}${hasResults ? 'r' : ''}`
+    args.push(key.tenant, String(first), String(places.length), code)
+    if (!isSameClaim) args.push(String(key.claim), key.nonce, String(key.created))
+    for (const place of hasResults ? places : []) args.push(resultOf(settlements[place]!)!)
+    before = key
   }
   return args
+}
+
+/** Whether two were claimed together and made at the same time. */
+function isOfClaim(one: PlainKey, two: PlainKey): boolean {
+  return one.claim === two.claim && one.nonce === two.nonce && one.created === two.created
 }
 
 function resultOf({ outcome }: Settlement): string | null {
@@ -65,13 +72,7 @@ function resultOf({ outcome }: Settlement): string | null {
 }
 
 function isSame(one: PlainKey, two: PlainKey): boolean {
-  return (
-    one === two ||
-    (one.claim === two.claim &&
-      one.tenant === two.tenant &&
-      one.created === two.created &&
-      one.nonce === two.nonce)
-  )
+  return one === two || (isOfClaim(one, two) && one.tenant === two.tenant)
 }
 
 /** What the lease says, of a plain job that was completed and nothing else. */

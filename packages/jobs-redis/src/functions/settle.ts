@@ -3,9 +3,9 @@ import { lua } from '../lua/lua.ts'
 /**
  * Ends attempts and claims, either or both. `ARGV` after the head: five of the claim (slots, prefetch,
  * leaseMs, worker, suspects) of which the first is empty for none; then plain jobs that were completed: the
- * series of their ids, a count, and so many runs that share no job: tenant, claim, nonce, creation, first
- * serial, how many, and r where as many results follow; then a count, and so many settlements of any kind:
- * tenant, id, token, and a code that says what follows. Its first letter is the outcome (c complete,
+ * series of their ids, a count, and so many runs that share no job: tenant, first serial, how many, and a code: c where
+ * claim, nonce and creation follow, which else are those of the run before, r where as many results follow; then a
+ * count, and so many settlements of any kind: tenant, id, token, and a code that says what follows. Its first letter is the outcome (c complete,
  * r retry, l release, f fail); d discards, y says that the error is retryable, and for each of t m p h f
  * an argument follows: text, delay, pause of the limiter, headers, and a count with so many follow-ups.
  */
@@ -44,14 +44,22 @@ local function readClaim(args, at)
   }
 end
 
-local function readRun(args, at)
+local RUN_OF_CLAIM, RUN_WITH_RESULTS = { c = true, cr = true }, { r = true, cr = true }
+
+local function readRun(args, at, before)
+  local code = args[at + 3]
   local run = {
-    tenant = args[at], claim = tonumber(args[at + 1]), nonce = args[at + 2], created = tonumber(args[at + 3]),
-    first = tonumber(args[at + 4]), count = tonumber(args[at + 5]), results = nil,
+    tenant = args[at], first = tonumber(args[at + 1]), count = tonumber(args[at + 2]),
+    claim = nil, nonce = nil, created = nil, results = nil,
   }
-  local hasResults = args[at + 6] == 'r'
-  at = at + 7
-  if not hasResults then return run, at end
+  at = at + 4
+  if RUN_OF_CLAIM[code] then
+    run.claim, run.nonce, run.created = tonumber(args[at]), args[at + 1], tonumber(args[at + 2])
+    at = at + 3
+  else
+    run.claim, run.nonce, run.created = before.claim, before.nonce, before.created
+  end
+  if not RUN_WITH_RESULTS[code] then return run, at end
   run.results = {}
   for index = 1, run.count do run.results[index] = args[at + index - 1] end
   return run, at + run.count
@@ -61,7 +69,7 @@ redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, cal
   begin(keys[1], args)
   local request = readClaim(args, HEAD + 1)
   local series, runs, at = args[HEAD + 6], {}, HEAD + 8
-  for index = 1, tonumber(args[HEAD + 7]) do runs[index], at = readRun(args, at) end
+  for index = 1, tonumber(args[HEAD + 7]) do runs[index], at = readRun(args, at, runs[index - 1]) end
   local settlements, ids, count = {}, {}, tonumber(args[at])
   at = at + 1
   for index = 1, count do

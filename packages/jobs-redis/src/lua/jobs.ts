@@ -185,7 +185,12 @@ end
 
 -- Deletes jobs that follow one another and have marks. The marks go with those of the whole bucket.
 function Jobs.deletePlain(first, count)
-  Marks.eachBucket(first, count, noteGone)
+  if count == 1 then
+    local list = listIn(C.gone, bucketOf(first))
+    list[#list + 1] = fieldOf(first)
+  else
+    Marks.eachBucket(first, count, noteGone)
+  end
 end
 
 -- What becomes of a job that has a mark now goes into a state; a lease that it holds becomes its own.

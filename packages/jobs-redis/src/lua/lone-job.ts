@@ -6,7 +6,8 @@ import { lua } from './lua.ts'
  * of them.
  */
 export const loneJob: string = lua`
--- The head of a queue up to the number of pending jobs; see context.ts.
+-- The head of a queue up to the number of pending jobs; see context.ts. What changes of it are the serial (from byte 10
+-- on), until when claimers rest (74) and that number (86); the series is its end.
 local HEAD_START = '>dc1I6I4I6I6I4I4I4I4dI6I4I4I4dI4I4'
 
 -- What enqueue answers; nothing, and nothing was done, where the job has to go another way.
@@ -22,7 +23,7 @@ function LoneJob.enqueue(base, args, tenant, priority, tail)
   lane = lane and Lane.appended(lane, priority, serial, 1)
   if not lane then return end
   local now = Context.now(args[1])
-  local created, series = digits(now), string.sub(head, 126)
+  local created, series = digits(now), string.sub(head, -6)
   call('HSET', base .. 'lanes', tenant, lane)
   call('HSET', base .. 'body:' .. digits(bucket - 1), fieldOf(serial), created .. '\n' .. tail)
   call('PUBLISH', args[2], 'ready ' .. base)

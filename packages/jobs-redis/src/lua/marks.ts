@@ -44,6 +44,16 @@ function Marks.of(claim, owner, created, endedAt)
   return struct.pack(FORM, claim, owner, created, endedAt)
 end
 
+-- What the mark of a job that has ended ends with.
+function Marks.endOf(endedAt)
+  return struct.pack('>I6', endedAt)
+end
+
+-- The mark of a leased job with another end.
+function Marks.ended(mark, ending)
+  return string.sub(mark, 1, -7) .. ending
+end
+
 -- The claim, the creation and the end; nothing where there is no mark.
 function Marks.decode(mark)
   if mark == NONE then return end

@@ -102,19 +102,18 @@ function PlainJobs.complete(runs)
   Marks.preload(firsts, counts)
   local isQueueFree, areLanesFree = Allowance.isFree(C.queue.allowance), Limits.areNone()
   if not areLanesFree then Lane.preload(tenants) end
-  local now, completed, results = C.now, 0, {}
+  local completed, results, endedNow = 0, {}, Marks.endOf(C.now)
   local number, claim
   for index, run in ipairs(runs) do
     if run.claim ~= number then number, claim = run.claim, Claims.find(run.claim) end
     local first, count, tenant, isAsSaid = run.first, run.count, run.tenant, false
-    local owner
+    local held
     if isQueueFree and claim and claim.nonce == run.nonce and (areLanesFree or Lane.isFree(tenant)) then
-      owner = Marks.ownerOf(tenant)
-      local held = Marks.of(number, owner, run.created, 0)
+      held = Marks.of(number, Marks.ownerOf(tenant), run.created, 0)
       isAsSaid = Marks.read(first, count) == (count == 1 and held or string.rep(held, count))
     end
     if isAsSaid then
-      Marks.write(first, count, Marks.of(number, owner, run.created, now))
+      Marks.write(first, count, Marks.ended(held, endedNow))
       Claims.letGo(number, count)
       PlainTally.add(tenant, -count, count)
       History.shelveRun(first, count, tenant)
