@@ -3,6 +3,7 @@ import {
   idConflict,
   type CallOptions,
   type EnqueueResult,
+  type JobsError,
   type NewJob,
 } from '@cgk/jobs-core'
 import { decodeRecord, type JobReply } from '../decode-record.ts'
@@ -43,6 +44,7 @@ export async function enqueue(
   expect: (queue: string) => void,
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
+  if (jobs.length === 1) return [await enqueueOne(caller, registry, jobs[0]!, options, expect)]
   const batches = batchesOf(caller.shards, jobs)
   const queues = batches.map(({ queue }) => queue)
   if (!queues.every((queue) => registry.has(queue))) await registry.add(queues, options)
@@ -62,7 +64,11 @@ export async function enqueue(
     })
     return Promise.all(calls)
   }
-  if (parts.length > 1) refuse(jobs, parts, await call('mayEnqueue'))
+  const refuse = (replies: readonly Reply[]): void => {
+    const refusal = refusalOf(jobs, parts, replies)
+    if (refusal !== undefined) throw refusal
+  }
+  if (parts.length > 1) refuse(await call('mayEnqueue'))
   const replies = await call('enqueue', (part) => {
     // Sent it is only when this has returned.
     queueMicrotask(() => {
@@ -72,7 +78,7 @@ export async function enqueue(
     })
   })
   const stored = replies.flatMap((reply) => (reply[0] === 'stored' ? [reply[1]] : []))
-  if (stored.length === 0) refuse(jobs, parts, replies)
+  if (stored.length === 0) refuse(replies)
   if (stored.length < parts.length) throw halfDoneError()
   const results: EnqueueResult[] = []
   for (const [index, [now, series, answers]] of stored.flat().entries()) {
@@ -83,6 +89,25 @@ export async function enqueue(
     }
   }
   return results
+}
+
+/** The same for one job, for which lists of lists would cost as much as all the rest. */
+async function enqueueOne(
+  caller: FunctionsCaller,
+  registry: QueueRegistry,
+  job: NewJob,
+  options: CallOptions | undefined,
+  expect: (queue: string) => void,
+): Promise<EnqueueResult> {
+  const { queue } = job
+  if (!registry.has(queue)) await registry.add([queue], options)
+  const shard = caller.shards.of(queue, job.tenantId)
+  const sent = isDueAtOnce(job) && { onSent: () => queueMicrotask(() => expect(queue)) }
+  const args = ['1', ...jobArguments([job])]
+  const reply = (await caller.call('enqueue', [shard], args, { ...options, ...sent })) as Reply
+  if (reply[0] !== 'stored') throw refusalOf([job], [[{ queue, shard, places: [0] }]], [reply])
+  const [now, series, [answer]] = reply[1][0]!
+  return toEnqueueResult({ queue, now, series }, job, answer!)
 }
 
 /** What became of a job, as the port says it. */
@@ -128,12 +153,12 @@ function batchesOf(shards: Shards, jobs: readonly NewJob[]): readonly Batch[] {
   return [...batches.values()]
 }
 
-/** Throws what the first refusal among the replies says, if there is one. */
-function refuse(
+/** What the first refusal among the replies says, if there is one. */
+function refusalOf(
   jobs: readonly NewJob[],
   parts: readonly (readonly Batch[])[],
   replies: readonly Reply[],
-): void {
+): JobsError | undefined {
   const conflicts = replies.flatMap((reply, part) =>
     reply[0] === 'conflict'
       ? reply[1].map(([batch, at, holderName]) => ({
@@ -143,7 +168,7 @@ function refuse(
       : [],
   )
   const [conflict] = conflicts.toSorted((a, b) => a.place - b.place)
-  if (conflict !== undefined) throw idConflict(jobs, conflict.place, conflict.holderName)
+  if (conflict !== undefined) return idConflict(jobs, conflict.place, conflict.holderName)
   const backlogs = replies.flatMap((reply, part) =>
     reply[0] === 'full'
       ? reply[1].map(([batch, at, quota, waiting, more]) => ({
@@ -153,5 +178,5 @@ function refuse(
       : [],
   )
   const [backlog] = backlogs.toSorted((a, b) => a.place - b.place)
-  if (backlog !== undefined) throw backlogFull(jobs[backlog.place]!, backlog.room)
+  return backlog && backlogFull(jobs[backlog.place]!, backlog.room)
 }
