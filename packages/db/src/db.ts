@@ -28,9 +28,9 @@ export type Pipeline = ConnectionPool['pipeline']
 /** What a call of one statement takes. */
 export interface QueryOptions extends CallOptions {
   /**
-   * On a pool of connections to a server: called once the statement is on its way. What it is given, if it
-   * is used before the call resolves, runs more on the same connection, right behind the statement and without
-   * waiting for its answer. They share the connection's fate: whoever gives up one of them gives up all.
+   * On a pool of connections to a server: called once the statement is on its way. What it is given runs more on
+   * the same connection, right behind the statement and without waiting for its answer. They share the
+   * connection's fate: whoever gives up one of them gives up all. Once the statement is answered it is any pipeline.
    */
   readonly onSent?: (behind: Pipeline) => void
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { connectPostgres, type PostgresOptions } from '../src/index.ts'
+import { connectPostgres, type Pipeline, type PostgresOptions } from '../src/index.ts'
 import { errorOf } from './support/error-of.ts'
 import { SERVERS, useServer } from './support/use-db.ts'
 
@@ -65,6 +65,21 @@ describe.each(SERVERS)('connections to %s', (kind) => {
     // Both are used again.
     const many = await Promise.all(Array.from({ length: 20 }, () => db.query(PID)))
     expect(new Set(many.map(([row]) => row?.['pid'])).size).toBe(2)
+  })
+
+  test("that are somebody else's by now run nothing of those who had them before", async () => {
+    const db = database.connect({ url: database.url, maxConnections: 2, applicationName: 'late' })
+    let behind: Pipeline | undefined
+    const [first] = await db.query(`${PID} from pg_sleep(0.05)`, [], {
+      onSent: (pipeline) => {
+        behind = pipeline
+      },
+    })
+    await db.transaction(async (tx) => {
+      expect(await tx.query(PID)).toEqual([first])
+      const [[other]] = (await behind!([{ text: PID }])) as [[unknown]]
+      expect(other).not.toEqual(first)
+    })
   })
 
   test('that nobody uses are closed', async () => {

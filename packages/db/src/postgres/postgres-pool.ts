@@ -68,7 +68,9 @@ export class PostgresPool implements ConnectionPool {
         setImmediate(() => {
           if (!isUnderWay) return
           onSent((statements, behind) =>
-            this.#hold(connection, behind, () => connection.pipeline(statements)),
+            isUnderWay
+              ? this.#hold(connection, behind, () => connection.pipeline(statements))
+              : this.pipeline(statements, behind),
           )
         })
       })
