@@ -18,7 +18,7 @@ end $$;
 
 -- Claims all that has come to a queue of which no lane is ready, if that is within p_count and nothing is bounded; else
 -- is_made is false, and nothing was done. What was taken moves lanes and present as if it had stood in its lanes
--- and been taken from there.
+-- and been taken from there. p_count is less than most_mail(): then what is within it was read to its end.
 create function claim_arrivals(
   p_before tick, p_count int, p_lease_ms bigint, p_worker text, p_token uuid, p_now bigint,
   out is_made boolean, out ids text, out turns text, out next_due_in_ms bigint

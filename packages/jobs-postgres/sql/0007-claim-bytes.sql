@@ -1,6 +1,9 @@
 -- How much a claim may carry: 8 MiB of payloads and metadata, or one job.
 
--- Queues that had a job of more than 4 KiB: of others a claim of 2048 jobs is within its bounds, and nobody looks.
+-- Of queues that had no job of more than 4 KiB a claim of so many is within its bounds, and nobody looks.
+create function most_unweighed() returns int language sql immutable parallel safe return 2048;
+
+-- Queues that had a job of more than 4 KiB.
 -- Several rows of a queue do no harm; were there to be one alone, a producer would wait for another's transaction.
 create table bulky (queue int not null);
 create index bulky_queue on bulky (queue);

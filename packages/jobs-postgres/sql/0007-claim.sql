@@ -583,7 +583,8 @@ begin
   if p_slots > 0 and not p_suspects and before.v <= most_present() and before.upto is null
     and not exists (select from lane l where l.queue = q and l.ready and (l.vt, l.act) > (before.v, before.act))
   then
-    arrivals := claim_arrivals(before, p_slots + p_prefetch, p_lease_ms, p_worker, p_token, now_at);
+    arrivals := claim_arrivals(
+      before, least(p_slots + p_prefetch, most_unweighed()), p_lease_ms, p_worker, p_token, now_at);
     if arrivals.is_made then
       started_at := now_at;
       ids := arrivals.ids;
@@ -604,7 +605,7 @@ begin
   end if;
   -- Looked for behind what was taken in, so that none of that is missed.
   if p_is_bounded and not p_suspects
-    and (p_slots + p_prefetch > 2048 or exists (select from bulky b where b.queue = q))
+    and (p_slots + p_prefetch > most_unweighed() or exists (select from bulky b where b.queue = q))
   then
     perform write_tick(before, t);
     select c.* into ids, turns, started_at, next_due_in_ms, awaits_release, has_suspects

@@ -35,6 +35,26 @@ test.each(SEEDS)(
   },
 )
 
+test('what comes in more parts than are read at once is claimed once', async () => {
+  const { options } = await openPlace()
+  const store = createPostgresStore({ ...options, schema: 'claim_arrivals' })
+  onTestFinished(() => store.close())
+  const queue = 'many parts'
+  const jobs = Array.from({ length: 10_000 }, (_, n): NewJob => ({
+    queue,
+    tenantId: `tenant ${n}`,
+    name: 'work',
+    payload: '1',
+    priority: 0,
+  }))
+  await store.enqueue(jobs)
+  const request = { queue, slots: 20_000, prefetch: 0, leaseMs: 600_000, worker: 'w' }
+  const first = await store.claim({ ...request, suspects: false })
+  const second = await store.claim({ ...request, suspects: false })
+  expect(first.jobs).toHaveLength(10_000)
+  expect(second.jobs).toHaveLength(0)
+})
+
 /** What each claim takes while jobs of some tenants come, now fewer and now more than are claimed. */
 async function* claims(
   store: JobStore,

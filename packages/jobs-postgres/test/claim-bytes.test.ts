@@ -47,6 +47,15 @@ describe('a claim of large payloads', () => {
     expect([first, ...rest].flatMap(numbersOf)).toEqual(numbers(24))
   })
 
+  test('carries no more of many that are not large', async () => {
+    const store = await open()
+    const queue = 'many'
+    await enqueue(store, queue, 2_049, (n) => ({ payload: JSON.stringify(`${n} `.padEnd(4_094)) }))
+    const claims = await claimAll(store, queue, 3_000)
+    expect(claims.map(({ jobs }) => jobs.length)).toEqual([2_048, 1])
+    expect(claims.flatMap(numbersOf)).toEqual(numbers(2_049))
+  })
+
   test('takes one that is larger by itself', async () => {
     const store = await open()
     const queue = 'giants'
