@@ -48,15 +48,18 @@ begin
     if not may_take_at_once(q, news.mails, p_count, p_now) then
       return;
     end if;
-    with come as materialized (
-      select m.tenant, ~m.priority as rank, coalesce(m.place, m.first) as admission, m.turn, m.ordinality as place, j.id
-      from unnest((news.mails)::mail[]) with ordinality m cross join lateral (
-        select id from job where id >= m.first and id <= m.last and turn = m.turn
-      ) j
-    ), lanes as materialized (
-      select c.tenant, c.jobs, l.row, greatest(l.vt, p_before.v) as vt, coalesce(l.stride, 232792560) as stride,
-        nextval('activation') as act
-      from (select tenant, count(*) as jobs from come group by tenant order by min(place)) c
+    with lanes as materialized (
+      select c.tenant, c.jobs, c.ids, c.turns, l.row, greatest(l.vt, p_before.v) as vt,
+        coalesce(l.stride, 232792560) as stride, nextval('activation') as act
+      from (
+        select m.tenant, count(*) as jobs,
+          array_agg(j.id order by ~m.priority, coalesce(m.place, m.first), j.id) as ids,
+          array_agg(m.turn order by ~m.priority, coalesce(m.place, m.first), j.id) as turns
+        from unnest((news.mails)::mail[]) with ordinality m cross join lateral (
+          select id from job where id >= m.first and id <= m.last and turn = m.turn
+        ) j
+        group by m.tenant order by min(m.ordinality)
+      ) c
       left join lateral (
         select ctid as row, vt, stride from lane where queue = q and tenant = c.tenant order by ver desc limit 1
       ) l on true
@@ -69,9 +72,8 @@ begin
       select array_agg(id order by tag, act) as ids, array_agg(turn order by tag, act) as turns, count(*) as count,
         max(array[tag, act]) as last
       from (
-        select c.id, c.turn, l.act,
-          l.vt + (row_number() over (partition by c.tenant order by c.rank, c.admission, c.id) - 1) * l.stride as tag
-        from come c join lanes l on l.tenant = c.tenant
+        select j.id, j.turn, l.act, l.vt + (j.place - 1) * l.stride as tag
+        from lanes l cross join lateral unnest(l.ids, l.turns) with ordinality as j (id, turn, place)
       ) turns
     ), leased as (
       insert into lease
