@@ -82,7 +82,7 @@ export class WakeUps {
       return result
     } finally {
       this.#claims -= 1
-      if (behind !== undefined && isMoreLeft) this.#announce('ready', queue)
+      if (behind !== undefined && isMoreLeft) this.#tell('ready', queue)
     }
   }
 

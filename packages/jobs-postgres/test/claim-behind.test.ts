@@ -98,3 +98,20 @@ test('others hear of a job that its own process failed to claim', async () => {
   await expect(claims[0]).rejects.toThrow()
   await vi.waitFor(() => expect(heard).toContain('failed'))
 })
+
+test('who listens beside the worker that claimed hears of a job that it left', async () => {
+  const store = open(await openPlace())
+  await store.ping!()
+  const request = { queue: 'beside', prefetch: 0, leaseMs: 60_000, worker: 'w' }
+  store.subscribe!((wakeUp) => {
+    if (wakeUp.queue === 'beside') void store.claim({ ...request, slots: 1, suspects: true })
+  })
+  const claims = work(store, 'beside', 5)
+
+  await store.enqueue([newJob('beside')])
+  // The first claim was made before the job was there.
+  await vi.waitFor(async () => {
+    const found = await Promise.all(claims)
+    expect(found.flatMap(({ jobs }) => jobs)).toHaveLength(1)
+  })
+})
