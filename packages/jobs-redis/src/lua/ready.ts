@@ -32,7 +32,7 @@ local function spill(lane)
     added[#added + 1] = 0
     added[#added + 1] = rangeMember(range)
   end
-  call('ZADD', readyKey(lane), unpack(added))
+  callWith('ZADD', readyKey(lane), added)
   lane.tail = ranges[#ranges]
   lane.ranges = nil
 end
@@ -179,7 +179,8 @@ local function removeFromRecord(lane, priority, serial)
       break
     end
   end
-  if #lane.ranges == 0 then lane.ranges = nil end
+  if #lane.ranges == 0 then lane.ranges = nil
+  elseif #lane.ranges > MOST_RANGES then spill(lane) end
 end
 
 function Ready.remove(lane, job)
