@@ -4,6 +4,7 @@ import { createMemoryStore } from '@cgk/jobs-memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
+import { faultyStore } from './store-with.ts'
 
 let time: ManualTime
 let store: JobStore
@@ -129,6 +130,26 @@ test('start again while running changes nothing', async () => {
   await time.settle()
   expect(runs).toBe(1)
 })
+
+test.each(['maintain', 'dueSchedules'] as const)(
+  'a stop resolves when the call %s under way has been answered: then the store may be closed',
+  async (name) => {
+    const answer = Promise.withResolvers<void>()
+    const inner = faultyStore(store, (operation, proceed) =>
+      operation === name ? answer.promise.then(proceed) : undefined,
+    )
+    const process = new SimulatedProcess(time, inner)
+    const processor = process.start({ queue: process.queue() })
+    await time.settle()
+    let isStopped = false
+    const stopped = processor.stop().then(() => (isStopped = true))
+    await time.settle()
+    expect(isStopped).toBe(false)
+    answer.resolve()
+    await stopped
+    expect(process.messages).toEqual([])
+  },
+)
 
 test(
   'any JSON payload reaches the handler as it was enqueued, and any result the reader',

@@ -65,9 +65,9 @@ export interface JobProcessor {
   start(): void
   /**
    * Drains: claims no more, gives back what has not begun, lets what runs finish within the grace
-   * period, then aborts it and gives it back. Resolves when every outcome is stored, or when the grace
-   * period and the store's deadline have passed. Never rejects. A further call waits for the same end;
-   * with a shorter grace period it hastens it.
+   * period, then aborts it and gives it back. Resolves when every outcome is stored and the upkeep under way
+   * has ended, or when the grace period and the store's deadline have passed. Never rejects. A further call
+   * waits for the same end; with a shorter grace period it hastens it.
    */
   stop(options?: { readonly gracePeriod?: number }): Promise<void>
   /** Adds or replaces a handler, also while running. */

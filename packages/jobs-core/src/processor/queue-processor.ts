@@ -55,7 +55,7 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
   readonly #claims: ClaimLoop
   readonly #loopMonitor: LoopMonitor
   #state: ProcessorStatus['state'] = 'idle'
-  #detach: (() => void)[] = []
+  #detach: (() => Promise<void> | void)[] = []
   #stopped: Promise<void> | null = null
   readonly #graceOver = Promise.withResolvers<void>()
   readonly #graceTimers: CancelTimer[] = []
@@ -209,7 +209,6 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
     // Only now: a further call may set one more until the end.
     for (const cancel of this.#graceTimers.splice(0)) cancel()
     this.#loopMonitor.stop()
-    for (const detach of this.#detach.splice(0)) detach()
     this.#state = 'stopped'
   }
 
@@ -226,9 +225,10 @@ export class QueueProcessor implements JobProcessor, AttemptHost {
       await within(timers, timeoutGraceMs, this.#claims.emptied())
       for (const attempt of this.#claims.held) attempt.giveBack(0)
     }
-    // Every outcome is stored and every claim answered before we go, unless the store itself no longer
+    // Every outcome is stored and every call answered before we go, unless the store itself no longer
     // answers.
-    await within(timers, CALL_DEADLINE_MS, this.#claims.emptied())
+    const detached = this.#detach.splice(0).map(async (detach) => detach())
+    await within(timers, CALL_DEADLINE_MS, Promise.all([this.#claims.emptied(), ...detached]))
     if (this.#claims.held.length > 0) {
       this.#config.logger.error('the store did not answer; leases are left to end by themselves', {
         queue: this.#config.queue,

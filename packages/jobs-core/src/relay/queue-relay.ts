@@ -48,16 +48,14 @@ export class QueueRelay {
   /** Settled here, and not yet by the source. */
   readonly #unsettled = new Set<JobInHand>()
   #allSettled = Promise.withResolvers<void>()
-  #round: Promise<number> = Promise.resolve(0)
   #isActive = false
   /** When a full backlog was last told of, on the monotonic clock. */
   #toldFullAt = -Infinity
-  #detach = (): void => {}
+  #detach = async (): Promise<void> => {}
 
   constructor(config: QueueRelayConfig) {
     this.#config = config
-    const round = (): Promise<number> => (this.#round = this.#relay())
-    const task = { name: `the relay of queue ${config.queue}`, round }
+    const task = { name: `the relay of queue ${config.queue}`, round: () => this.#relay() }
     this.#loop = new SupervisedLoop(task, config.ports.timers, config.logger)
   }
 
@@ -75,14 +73,10 @@ export class QueueRelay {
   async stop(): Promise<void> {
     const { queue, ports, logger } = this.#config
     this.#isActive = false
-    this.#loop.stop()
-    // The loop has told of it.
-    await this.#round.catch(() => {})
+    await this.#loop.stop()
     this.#settle(this.#inHand.map(({ lease }) => release(lease)))
-    if (this.#unsettled.size > 0) {
-      await within(ports.timers, CALL_DEADLINE_MS, this.#allSettled.promise)
-    }
-    this.#detach()
+    const settled = this.#unsettled.size > 0 && this.#allSettled.promise
+    await within(ports.timers, CALL_DEADLINE_MS, Promise.all([settled, this.#detach()]))
     if (this.#unsettled.size === 0) return
     logger.error('the store did not answer; leases are left to end by themselves', {
       queue,

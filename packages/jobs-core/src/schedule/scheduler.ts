@@ -50,16 +50,18 @@ export class Scheduler {
     this.#loop = new SupervisedLoop(task, ports.timers, logger)
   }
 
-  /** The queue's schedules fire until the returned function is called. */
-  attach(queue: string, factory: TickJobFactory): () => void {
-    if (!this.#session.store.capabilities.schedules) return () => {}
+  /**
+   * The queue's schedules fire until the returned function is called, which resolves when none is being fired for it.
+   */
+  attach(queue: string, factory: TickJobFactory): () => Promise<void> {
+    if (!this.#session.store.capabilities.schedules) return async () => {}
     this.#factories.set(queue, [...(this.#factories.get(queue) ?? []), factory])
     this.#loop.start()
     return () => {
       const left = this.#factories.get(queue)!.filter((other) => other !== factory)
       if (left.length > 0) this.#factories.set(queue, left)
       else this.#factories.delete(queue)
-      this.#loop.stop()
+      return this.#loop.stop()
     }
   }
 

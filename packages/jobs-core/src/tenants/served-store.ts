@@ -84,8 +84,8 @@ export class ServedStore {
   /** As `JobProcessor.stop`; a further call may hasten it. */
   async stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {
     if (this.#stopped === null) {
-      this.#telling.stop()
-      if (this.#processor !== null) this.#following.stop()
+      void this.#telling.stop()
+      if (this.#processor !== null) void this.#following.stop()
     }
     const stopping = this.#processor?.stop(options)
     this.#stopped ??= this.#end(stopping)

@@ -131,9 +131,9 @@ export class StoreSession {
 
   /**
    * A processor of `queue` begins: upkeep runs and hints are heard until the returned function is
-   * called.
+   * called, which resolves when no upkeep is under way for it.
    */
-  attach(queue: string, onReady: () => void): () => void {
+  attach(queue: string, onReady: () => void): () => Promise<void> {
     let listeners = this.#listeners.get(queue)
     if (listeners === undefined) this.#listeners.set(queue, (listeners = new Set()))
     // First, because it is what a closed store refuses.
@@ -147,10 +147,11 @@ export class StoreSession {
     return () => {
       listeners.delete(onReady)
       this.#processors -= 1
-      this.#maintenance.stop()
-      if (this.#processors > 0) return
-      this.#unsubscribe?.()
-      this.#unsubscribe = null
+      if (this.#processors === 0) {
+        this.#unsubscribe?.()
+        this.#unsubscribe = null
+      }
+      return this.#maintenance.stop()
     }
   }
 

@@ -18,6 +18,8 @@ export class SupervisedLoop {
   #users = 0
   #cancelTimer: CancelTimer | null = null
   #running = false
+  /** The last round; it never rejects. */
+  #round: Promise<void> = Promise.resolve()
   /** A round was wanted while one was under way. */
   #again = false
 
@@ -30,15 +32,17 @@ export class SupervisedLoop {
 
   start(): void {
     this.#users += 1
-    if (this.#users === 1 && !this.#running) void this.#run()
+    if (this.#users === 1 && !this.#running) this.#begin()
   }
 
-  stop(): void {
+  /** Resolves when the round under way has ended, or at once if somebody else needs the task. */
+  async stop(): Promise<void> {
     this.#users -= 1
     if (this.#users > 0) return
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#pause.cancel()
+    await this.#round
   }
 
   /** The next round begins now, or when the one under way has ended. */
@@ -51,12 +55,16 @@ export class SupervisedLoop {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#pause.cancel()
-    void this.#run()
+    this.#begin()
+  }
+
+  #begin(): void {
+    this.#running = true
+    this.#again = false
+    this.#round = this.#run()
   }
 
   async #run(): Promise<void> {
-    this.#running = true
-    this.#again = false
     try {
       const waitMs = await this.#task.round()
       this.#pause.reset()
@@ -65,7 +73,7 @@ export class SupervisedLoop {
       if (this.#pause.isFresh) {
         this.#logger.warn(`${this.#task.name} failed; it is repeated`, { error })
       }
-      if (this.#users > 0) this.#pause.before(() => void this.#run())
+      if (this.#users > 0) this.#pause.before(() => this.#begin())
     }
     this.#running = false
   }
@@ -74,7 +82,7 @@ export class SupervisedLoop {
     if (this.#users === 0) return
     this.#cancelTimer = this.#timers.after(this.#again ? 0 : waitMs, () => {
       this.#cancelTimer = null
-      void this.#run()
+      this.#begin()
     })
   }
 }
