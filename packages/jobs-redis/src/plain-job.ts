@@ -126,6 +126,9 @@ export function plainLeaseOf(lease: Lease): PlainLease | null {
   return PlainJob.leaseOf(lease) ?? readLease(lease)
 }
 
+/** A mark has six bytes of the creation; see `lua/marks.ts`. */
+const MARKED_BEFORE = 2 ** 48
+
 /** The claim, the serial of the job, and the random digits of the claim. */
 const TOKEN = /^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})\.(.+)$/
 
@@ -135,8 +138,9 @@ function readLease({ id, tenantId, token }: Lease): PlainLease | null {
   const serial = Number(serialDigits)
   const created = Number.parseInt(id.slice(4, -17), 36)
   const series = id.slice(-16, -10)
+  const isInstant = created >= 0 && created < MARKED_BEFORE
   // An id in other letters is another id.
-  if (!Number.isSafeInteger(created) || id !== madeId(series, created, serial)) return null
+  if (!isInstant || id !== madeId(series, created, serial)) return null
   return {
     key: { tenant: tenantText(tenantId), claim: Number(claim), nonce, series, created },
     serial,

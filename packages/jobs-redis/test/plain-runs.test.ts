@@ -1,6 +1,8 @@
 import { complete, type ClaimedJob } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { madeId } from '../src/made-id.ts'
+import { plainLeaseOf } from '../src/plain-job.ts'
 import { redisHarness } from './redis-harness.ts'
 
 // Servers and connections take their time where many tests run at once.
@@ -99,21 +101,36 @@ test('a copy of the lease of a plain job that says something else settles nothin
   await store.enqueue([job, job])
   const { jobs } = await store.claim(request)
   const [lease, other] = jobs as [ClaimedJob, ClaimedJob]
-  const { results } = await store.settle({
-    settlements: [
-      { ...lease, token: other.token },
-      { ...lease, token: `0${lease.token}` },
-      { ...lease, token: lease.token.replace('-', '-0') },
-      { ...lease, token: `${lease.token}0` },
-      { ...lease, id: other.id },
-      { ...lease, id: lease.id.toUpperCase().replace('JOB', 'job') },
-      { ...lease, tenantId: 'globex' },
-      { ...lease, tenantId: null },
-    ].map((copy) => complete(copy)),
-  })
-  expect(new Set(results)).toEqual(new Set(['lost']))
+  const copies = [
+    { ...lease, token: other.token },
+    { ...lease, token: `0${lease.token}` },
+    { ...lease, token: lease.token.replace('-', '-0') },
+    { ...lease, token: `${lease.token}0` },
+    { ...lease, id: other.id },
+    { ...lease, id: lease.id.toUpperCase().replace('JOB', 'job') },
+    { ...lease, id: lease.id.replace(/_\w+_/, `_${(lease.createdAt + 2 ** 48).toString(36)}_`) },
+    { ...lease, tenantId: 'globex' },
+    { ...lease, tenantId: null },
+  ]
+  // Each by itself: of those that name one job together one alone is compared with its mark.
+  for (const copy of copies) {
+    expect(await store.settle({ settlements: [complete(copy)] })).toMatchObject({
+      results: ['lost'],
+    })
+  }
   expect((await store.get(jobs)).map((record) => record?.state)).toEqual(['running', 'running'])
   await open.close()
+})
+
+test('the lease of a job that was made at no instant there is names no plain job', () => {
+  const leaseOf = (created: number) => ({
+    queue: QUEUE,
+    tenantId: null,
+    id: madeId('abcdef', created, 1),
+    token: '1-1.0123456789abcdef',
+  })
+  expect(plainLeaseOf(leaseOf(0))).not.toBeNull()
+  expect([-1, 2 ** 48].map((created) => plainLeaseOf(leaseOf(created)))).toEqual([null, null])
 })
 
 test('a plain job is claimed with all that was said of it', async () => {
