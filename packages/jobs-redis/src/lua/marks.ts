@@ -22,8 +22,9 @@ end
 local PADDING = { [0] = '', '\0\0\0', '\0\0', '\0' }
 local lastTenant, lastOwner
 
--- What a mark has of the tenant: who settles for another settles nothing. A linear congruence over its words, which is
--- many times as quick as SHA-1.
+-- What a mark has of the tenant, so that who mistakes it for another settles nothing. A linear congruence over its words,
+-- which is many times as quick as SHA-1. Tenants that have the same are easily found: against a forger it is the nonce
+-- of the token that protects.
 function Marks.ownerOf(tenant)
   if tenant == lastTenant then return lastOwner end
   local size = #tenant
