@@ -53,7 +53,7 @@ local function firstOfLines(gate, isSuspect)
       if line.offered then candidates[#candidates + 1] = Jobs.load(line.offered) end
       for _, job in ipairs(candidates) do
         local itsPlace = Line.place(job)
-        if not place or itsPlace < place then first, place = job, itsPlace end
+        if not place or Line.isBefore(itsPlace, place) then first, place = job, itsPlace end
       end
     end
   end
@@ -64,7 +64,7 @@ local function offerNext(gate, line, isOpen)
   local offered = line.offered and Jobs.load(line.offered)
   local due = dueOf(gate, line)
   if offered then
-    local isFirst = not due or Line.place(offered) < Line.place(due)
+    local isFirst = not due or Line.isBefore(Line.place(offered), Line.place(due))
     if isFirst and isOpen and lets(gate, offered) then return false end
     line.offered = nil
     Gate.conceal(offered)

@@ -31,6 +31,13 @@ local function fairMember(lane)
   return struct.pack('>I6', lane.activation) .. lane.tenant
 end
 
+-- When a lane became eligible, compared with others: as numbers, for Lua compares texts as the language of the server has
+-- it, and Redis their bytes.
+function FairOrder.activationOf(member)
+  return (struct.unpack('>I6', member))
+end
+local activationOf = FairOrder.activationOf
+
 -- Lanes that a call takes up one after another go into the order together, before anybody looks.
 function FairOrder.flush()
   local entered = C.entered
@@ -103,7 +110,7 @@ local function turnsOf(lane, first)
   local ahead = tonumber(first[4]) - lane.time
   local turns = math.floor(ahead / turn)
   -- At equal times the one that became eligible first goes first.
-  if ahead % turn ~= 0 or first[1] < first[3] then turns = turns + 1 end
+  if ahead % turn ~= 0 or activationOf(first[1]) < activationOf(first[3]) then turns = turns + 1 end
   return math.max(1, turns)
 end
 
@@ -132,7 +139,7 @@ local function takeOne(lane)
 end
 
 local function isBefore(one, two)
-  return one.time < two.time or (one.time == two.time and one.member < two.member)
+  return one.time < two.time or (one.time == two.time and one.activation < two.activation)
 end
 
 local function siftUp(heap, size)
@@ -172,7 +179,7 @@ local function read(order)
   -- All that it may have is named here, so that its table is made in its size.
   entry = {
     time = tonumber(order.members[2 * at]), member = order.members[2 * at - 1], tenant = order.tenants[at],
-    taken = 0, given = 0, lane = nil, turn = nil, serials = nil,
+    activation = activationOf(order.members[2 * at - 1]), taken = 0, given = 0, lane = nil, turn = nil, serials = nil,
   }
   order.read = entry
   return entry

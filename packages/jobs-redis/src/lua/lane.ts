@@ -291,7 +291,7 @@ local function takeFirst(lane, ownPlace, part)
     local bucket = Bucket.find(lane, limiter)
     if bucket[part] > 0 then
       local serial, itsPlace = Line.first(Bucket.key(bucket, part))
-      if not place or itsPlace < place then first, place = { bucket, serial }, itsPlace end
+      if not place or Line.isBefore(itsPlace, place) then first, place = { bucket, serial }, itsPlace end
     end
   end
   if not first then return end

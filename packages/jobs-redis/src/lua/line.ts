@@ -25,8 +25,15 @@ function Line.first(key)
   return serial, string.sub(member, 1, 8)
 end
 
--- Where a job has its place, to be compared with others.
+-- Where a job has its place, to be compared by isBefore.
 function Line.place(job)
   return struct.pack('>I2I6', 32767 - (job.extras.p or 0), job.state.ad)
+end
+
+-- Whether a place is before another. Lua compares texts as the language of the server has it, and Redis their bytes.
+function Line.isBefore(place, other)
+  local priority, admission = struct.unpack('>I2I6', place)
+  local otherPriority, otherAdmission = struct.unpack('>I2I6', other)
+  return priority < otherPriority or (priority == otherPriority and admission < otherAdmission)
 end
 `

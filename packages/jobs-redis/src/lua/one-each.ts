@@ -9,7 +9,8 @@ export const oneEach: string = lua`
 local function isOneEach(members, count)
   if #members < 2 * count then return false end
   local again, last = tonumber(members[2]) + FairOrder.TURN, tonumber(members[2 * count])
-  return last < again or (last == again and members[2 * count - 1] <= members[1])
+  if last ~= again then return last < again end
+  return FairOrder.activationOf(members[2 * count - 1]) < FairOrder.activationOf(members[1])
 end
 
 -- Takes a job out of each of the first 'count' lanes, and counts it as waiting no longer: the serials and the
