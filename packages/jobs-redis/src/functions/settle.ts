@@ -3,11 +3,12 @@ import { lua } from '../lua/lua.ts'
 /**
  * Ends attempts and claims, either or both. `ARGV` after the head: five of the claim (slots, prefetch,
  * leaseMs, worker, suspects) of which the first is empty for none; then plain jobs that were completed: the
- * series of their ids, a count, and so many runs that share no job: tenant, first serial, how many, and a code: c where
- * claim, nonce and creation follow, which else are those of the run before, r where as many results follow; then a
- * count, and so many settlements of any kind: tenant, id, token, and a code that says what follows. Its first letter is the outcome (c complete,
- * r retry, l release, f fail); d discards, y says that the error is retryable, and for each of t m p h f
- * an argument follows: text, delay, pause of the limiter, headers, and a count with so many follow-ups.
+ * series of their ids, a count, and so many runs that share no job: tenant, first serial, how many, and a
+ * code: c where claim, nonce and creation follow, which else are those of the run before, r where as many
+ * results follow; then a count, and so many settlements of any kind: tenant, id, token, and a code that says
+ * what follows. Its first letter is the outcome (c complete, r retry, l release, f fail); d discards, y says
+ * that the error is retryable, and for each of t m p h f an argument follows: text, delay, pause of the
+ * limiter, headers, and a count with so many follow-ups.
  */
 export const settle: string = lua`
 local KINDS = { c = 'complete', r = 'retry', l = 'release', f = 'fail' }
