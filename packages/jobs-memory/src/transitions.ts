@@ -96,7 +96,10 @@ export class Transitions {
     queue.withdraw(job)
     if (ties?.memberOf != null) this.#groups.uncount(ties.memberOf, job)
     beginGeneration(job, now)
-    if (ties !== null) ties.turn = queue.takeTurn()
+    if (ties !== null) {
+      ties.turn = queue.takeTurn()
+      ties.discard = false
+    }
     queue.enterGate(job)
     queue.wait(job, now)
     return true

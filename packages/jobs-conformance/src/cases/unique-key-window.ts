@@ -161,6 +161,19 @@ export const uniqueKeyWindowCases: CaseGroup = {
       },
     ),
 
+    uniqueCase('a retried holder is discarded no more by how it ended before', async (open) => {
+      const { store } = open
+      const ref = await takeKey(store, WINDOW)
+      await settleOne(store, fail(await claimOne(store), ERROR, true))
+      await store.retry([ref])
+      const job = await claimOne(store)
+      await store.cancel([ref])
+      await open.advance(WINDOW_MS)
+      await settleOne(store, complete(job))
+
+      expect(await stateOf(store, ref)).toBe('cancelled')
+    }),
+
     uniqueCase('`replace` takes over the key of an ended holder as a new job', async (open) => {
       const { store } = open
       const ended = await takeKey(store, WINDOW)
