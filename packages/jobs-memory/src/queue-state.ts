@@ -196,7 +196,10 @@ export class QueueState {
   withdraw(job: Job): void {
     this.dispatch.takeOut(job)
     const gate = job.ties?.gate
-    if (gate != null) this.#hint(gate.withdrawn(job) && this.dispatch.offers(job.lane))
+    if (gate == null) return
+    const letThrough = gate.withdrawn(job)
+    const opened = gate.scope?.reconsider() === true
+    this.#hint((letThrough || opened) && this.dispatch.offers(job.lane))
   }
 
   /** A job was claimed. */

@@ -1,11 +1,20 @@
 import { complete } from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { claimJobs, claimOne, claimRequest, idsOf, settleOne } from '../claim-jobs.ts'
-import { KINDS, LIMITER, ofLimiter, ofTenant, sayLimits } from '../limit-scopes.ts'
+import {
+  KINDS,
+  LIMITED_KEY,
+  LIMITER,
+  ofKey,
+  ofLimiter,
+  ofTenant,
+  sayLimits,
+} from '../limit-scopes.ts'
 import { enqueueAll, enqueueOne, newJobs, OTHER_TENANT } from '../new-job.ts'
 import { caseNeeding, type CaseGroup, type StoreCase } from '../store-case.ts'
 
 const limitsCase = caseNeeding('limits')
+const keysCase = caseNeeding('limits', 'concurrencyKeys', 'orderingKeys')
 
 /** What a claim tells of jobs that a limit keeps back, so that nobody asks in vain. */
 export const limitsWaitingCases: CaseGroup = {
@@ -28,6 +37,29 @@ export const limitsWaitingCases: CaseGroup = {
         })
       }),
     ),
+
+    ...KINDS.map(({ kind, scope, given, kindCase }): StoreCase =>
+      kindCase(`what was cancelled awaits no release of a full ${kind}`, async ({ store }) => {
+        const refs = await enqueueAll(store, newJobs(3, 'job', given))
+        await sayLimits(store, scope, { concurrency: 1 })
+        await claimOne(store)
+        await store.cancel(refs.slice(1))
+
+        expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], awaitsRelease: false })
+      }),
+    ),
+
+    keysCase('who was cancelled first in its line awaits no release of its key', async (open) => {
+      const { store } = open
+      await sayLimits(store, ofKey(), { concurrency: 1 })
+      await enqueueOne(store, { concurrencyKey: LIMITED_KEY, concurrencyLimit: 1 })
+      await claimOne(store)
+      const ref = await enqueueOne(store, { orderingKey: LIMITED_KEY })
+      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], awaitsRelease: true })
+      await store.cancel([ref])
+
+      expect(await store.claim(claimRequest())).toMatchObject({ jobs: [], awaitsRelease: false })
+    }),
 
     limitsCase('nothing awaits a release where nothing waits', async ({ store }) => {
       await enqueueAll(store, newJobs(2, 'job'))

@@ -87,7 +87,9 @@ end
 
 -- A waiting job was taken out of whatever it waits in.
 function Gate.withdrawn(gate, job)
-  return implementation(gate).withdrawn(gate, job)
+  local opened = implementation(gate).withdrawn(gate, job)
+  local scope = Gate.scope(gate)
+  return (scope and KeyScope.reconsider(scope)) or opened
 end
 
 function Gate.granted(gate, job)
