@@ -47,12 +47,16 @@ function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Verdict
   // Whether suspects, which are claimed by themselves, stand in one line with the others is open.
   const line = due.filter(({ suspect }) => suspect === job.suspect)
   const before = line.filter((other) => mustPrecede(other, job))
-  const mayStart = (other: ModelJob) =>
-    !isPaused(model, other) && roomFor(model, other, at) === 'yes'
-  if (before.some(mayStart)) return 'no'
   const most = all.filter(({ lease }) => lease !== null).length
   const least = all.filter(({ lease }) => lease?.isUncertain === false).length
   const limit = job.input.concurrencyLimit!
+  // Its own limit keeps it back; whose does, where a limiter keeps back one before it, is open.
+  const isOverruled = (other: ModelJob) =>
+    most >= other.input.concurrencyLimit! &&
+    line.some((first) => mustPrecede(first, other) && isKeptBack(first))
+  const mayStart = (other: ModelJob) =>
+    !isPaused(model, other) && roomFor(model, other, at) === 'yes' && !isOverruled(other)
+  if (before.some(mayStart)) return 'no'
   // Where a limiter keeps the next of the key back, whose limit decides is open.
   const rivals = due.filter((other) => other !== job && !mustPrecede(job, other))
   const isNext = rivals.every(
