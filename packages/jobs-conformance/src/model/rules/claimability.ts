@@ -50,12 +50,13 @@ function byConcurrencyKey(model: ModelState, job: ModelJob, at: number): Verdict
   const most = all.filter(({ lease }) => lease !== null).length
   const least = all.filter(({ lease }) => lease?.isUncertain === false).length
   const limit = job.input.concurrencyLimit!
-  // Its own limit keeps it back; whose does, where a limiter keeps back one before it, is open.
+  const hasRoom = (other: ModelJob) =>
+    !isPaused(model, other) && roomFor(model, other, at) === 'yes'
+  // Its own limit keeps it back; whose does, where a limiter may keep back one before it, is open.
   const isOverruled = (other: ModelJob) =>
     most >= other.input.concurrencyLimit! &&
-    line.some((first) => mustPrecede(first, other) && isKeptBack(first))
-  const mayStart = (other: ModelJob) =>
-    !isPaused(model, other) && roomFor(model, other, at) === 'yes' && !isOverruled(other)
+    line.some((first) => mustPrecede(first, other) && !hasRoom(first))
+  const mayStart = (other: ModelJob) => hasRoom(other) && !isOverruled(other)
   if (before.some(mayStart)) return 'no'
   // Where a limiter keeps the next of the key back, whose limit decides is open.
   const rivals = due.filter((other) => other !== job && !mustPrecede(job, other))
