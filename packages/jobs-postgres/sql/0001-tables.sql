@@ -260,6 +260,8 @@ create table said (
   directory jsonb not null default '{}',
   primary key (queue, level, tenant, limiter, key)
 );
+-- Every call that enqueues asks whether there is one.
+create index said_quota on said (queue) where operator ? 'backlog' or directory ? 'backlog';
 
 -- The limits of one scope and what of them is used; scopes are named as in said. There is a row for what
 -- something applies to that was said, and for each limiter that has been used.

@@ -180,7 +180,7 @@ language plpgsql volatile as $$
 declare
   made job := job_of(p_id, p_queue, p_job, unique_run_at(p_job, p_now, p_now), p_now, null, null);
 begin
-  insert into job select made.*;
+  perform insert_job(made);
   perform announce_successor(made);
   return enqueued_result(p_id, made.job_id, p_now, made.run_at);
 end $$;
@@ -254,7 +254,7 @@ end $$;
 create function overwrite_job(p_job job) returns void language plpgsql volatile as $$
 begin
   delete from job j where j.id = p_job.id;
-  insert into job select p_job.*;
+  perform insert_job(p_job);
 end $$;
 
 -- A job with a unique key has ended, or is to be deleted (p_is_deleted), which ends windows too. Whoever waits to

@@ -8,18 +8,17 @@ create function most_unweighed() returns int language sql immutable parallel saf
 create table bulky (queue int not null);
 create index bulky_queue on bulky (queue);
 
-create function note_bulky() returns trigger language plpgsql
-set search_path from current as $$
-begin
-  if not exists (select from bulky b where b.queue = new.queue) then
-    insert into bulky values (new.queue);
-  end if;
-  return null;
-end $$;
+create function is_bulky(p_payload text, p_metadata text) returns boolean language sql immutable parallel safe
+return octet_length(p_payload) + coalesce(octet_length(p_metadata), 0) > 4096;
 
-create trigger note_bulky after insert on job for each row
-when (octet_length(new.payload) + coalesce(octet_length(new.metadata), 0) > 4096)
-execute function note_bulky();
+-- Called by whoever inserts such a job. A trigger with a condition, which the server reads anew from its text for each
+-- statement, took every job that comes alone 7 µs.
+create function note_bulky(p_queue int) returns void language plpgsql volatile as $$
+begin
+  if not exists (select from bulky b where b.queue = p_queue) then
+    insert into bulky values (p_queue);
+  end if;
+end $$;
 
 -- How many of the jobs of a claim, from the first on, are within its bounds; null for all.
 create function within_bytes(p_token uuid) returns int language plpgsql stable as $$

@@ -391,7 +391,9 @@ end $$;
 -- quota has no room for its own, or null. In a transaction of a caller's (p_joins) nobody waits for it: what other
 -- transactions that are open bring does not count.
 create function full_backlog(p_queue int, p_tenants text[], p_joins boolean) returns jsonb
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   if not p_joins then
     perform lock_backlogs(array_fill(p_queue, array[cardinality(p_tenants)]), p_tenants);

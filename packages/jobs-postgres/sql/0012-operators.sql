@@ -183,7 +183,7 @@ begin
     j.settled_token := null;
   end if;
   delete from ended e where e.id = j.id;
-  insert into job select j.*;
+  perform insert_job(j);
   insert into mail (queue, tenant, kind, priority, turn, first, last, due, place)
   values (j.queue, j.tenant, 1, j.priority, j.turn, j.id, j.id, p_now, j.place);
   return null;

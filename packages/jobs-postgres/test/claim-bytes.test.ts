@@ -1,4 +1,4 @@
-import type { ClaimResult, JobStore, NewJob } from '@cgk/jobs-core'
+import { type ClaimResult, complete, type JobStore, type NewJob } from '@cgk/jobs-core'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createPostgresStore } from '../src/index.ts'
 import { testPlace } from './support/test-place.ts'
@@ -97,7 +97,70 @@ describe('a claim of large payloads', () => {
     const { jobs } = await claim(store, queue, 100)
     expect(jobs).toHaveLength(5 + 7)
   })
+
+  const LARGE = JSON.stringify('x'.padEnd(1024 * 1024))
+
+  test.each<{ way: string; bring: (store: JobStore, queue: string) => Promise<unknown> }>([
+    {
+      way: 'alone',
+      bring: async (store, queue) => {
+        for (const _ of numbers(10)) await enqueue(store, queue, 1, () => ({ payload: LARGE }))
+      },
+    },
+    {
+      way: 'for what is shown of them',
+      bring: (store, queue) => enqueue(store, queue, 10, () => ({ metadata: LARGE })),
+    },
+    {
+      way: 'with ids',
+      bring: (store, queue) =>
+        enqueue(store, queue, 10, (n) => ({ payload: LARGE, jobId: `${n}` })),
+    },
+    {
+      way: 'in a group',
+      bring: (store, queue) => {
+        const members = numbers(10).map(() => newJob(queue, { payload: LARGE }))
+        const group = { queue, tenantId: null, id: 'group', parentId: null, members }
+        return store.enqueueGroups([{ ...group, onComplete: null, onAnyFailed: null }])
+      },
+    },
+    {
+      way: 'in the place of others',
+      bring: async (store, queue) => {
+        for (const payload of ['1', LARGE]) {
+          await enqueue(store, queue, 10, (n) => ({ payload, unique: replacing(n) }))
+        }
+      },
+    },
+    {
+      way: 'after others',
+      bring: async (store, queue) => {
+        await enqueue(store, queue, 10, (n) => ({ unique: replacing(n) }))
+        const { jobs } = await claim(store, queue, 10)
+        await enqueue(store, queue, 10, (n) => ({ payload: LARGE, unique: replacing(n) }))
+        await store.settle({ settlements: jobs.map((job) => complete(job)) })
+      },
+    },
+  ])('carries no more of what came $way', async ({ way, bring }) => {
+    const store = await open()
+    const queue = way.replaceAll(' ', '-')
+    await bring(store, queue)
+    expect((await claim(store, queue, 100)).jobs).toHaveLength(7)
+  })
+
+  test('is bounded whatever inserts jobs', async () => {
+    const { db } = await openPlace()
+    await (await open()).ping()
+    const inserting = await db.query(`select proname as name from pg_proc
+      where pronamespace = 'claim_bytes'::regnamespace
+        and prosrc ~ 'insert into job\\M' and prosrc !~ 'note_bulky'`)
+    expect(inserting).toEqual([])
+  })
 })
+
+function replacing(n: number): NewJob['unique'] {
+  return { key: `${n}`, ifTaken: 'replace' }
+}
 
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n)
@@ -109,15 +172,11 @@ async function enqueue(
   count: number,
   given: (n: number) => Partial<NewJob>,
 ): Promise<void> {
-  const jobs = numbers(count).map((n): NewJob => ({
-    queue,
-    tenantId: null,
-    name: 'work',
-    payload: '1',
-    priority: 0,
-    ...given(n),
-  }))
-  await store.enqueue(jobs)
+  await store.enqueue(numbers(count).map((n) => newJob(queue, given(n))))
+}
+
+function newJob(queue: string, given: Partial<NewJob>): NewJob {
+  return { queue, tenantId: null, name: 'work', payload: '1', priority: 0, ...given }
 }
 
 /** What payloads begin with. */

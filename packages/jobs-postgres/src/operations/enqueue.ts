@@ -99,33 +99,38 @@ async function enqueueOne(
   options?: QueryOptions,
 ): Promise<Stored> {
   const { db, schema, joins } = context
+  const params: Parameter[] = [job.queue, job.tenantId ?? '', job.name, job.payload, job.priority]
+  // Each parameter costs, and most jobs have none of these.
+  const isBare = OPTIONS.every((option) => job[option] === undefined)
+  if (!isBare) for (const option of OPTIONS) params.push(job[option] ?? null)
   const [answer] = await db.query<OneAnswer>(
-    `select ${answerOf('id, created_at, refused', context)}
-     from ${schema}.enqueue_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, ${joins})`,
-    [
-      job.queue,
-      job.tenantId ?? '',
-      job.name,
-      job.payload,
-      job.priority,
-      job.delayMs ?? null,
-      job.runAt ?? null,
-      job.metadata ?? null,
-      job.headers ?? null,
-      job.maxAttempts ?? null,
-      job.retryDelayMs ?? null,
-      job.timeoutMs ?? null,
-      job.orderingKey ?? null,
-      job.concurrencyKey ?? null,
-      job.concurrencyLimit ?? null,
-      job.limiter ?? null,
-    ],
+    `select ${answerOf('id, created_at, refused', context)} from ${schema}.enqueue_one(${isBare ? BARE_ARGUMENTS : ALL_ARGUMENTS}${joins ? ', p_joins => true' : ''})`,
+    params,
     options,
   )
   const { id, created_at, refused } = answer!
   if (refused !== null) throw fullError(job.queue, JSON.parse(refused) as Full)
   return storedAs([enqueuedResult(job, id!, Number(created_at))], answer!)
 }
+
+/** What `enqueue_one` takes last, in its order. */
+const OPTIONS = [
+  'delayMs',
+  'runAt',
+  'metadata',
+  'headers',
+  'maxAttempts',
+  'retryDelayMs',
+  'timeoutMs',
+  'orderingKey',
+  'concurrencyKey',
+  'concurrencyLimit',
+  'limiter',
+] as const
+const BARE_ARGUMENTS = '$1, $2, $3, $4, $5'
+const ALL_ARGUMENTS: string = [BARE_ARGUMENTS, ...OPTIONS.map((_, index) => `$${index + 6}`)].join(
+  ', ',
+)
 
 function enqueuedResult(
   { runAt, delayMs = 0 }: NewJob,
