@@ -158,7 +158,7 @@ describe('a claim of large payloads', () => {
   })
 })
 
-function replacing(n: number): NewJob['unique'] {
+function replacing(n: number): NonNullable<NewJob['unique']> {
   return { key: `${n}`, ifTaken: 'replace' }
 }
 

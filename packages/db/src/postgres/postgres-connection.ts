@@ -21,6 +21,14 @@ export interface ConnectionHooks {
 /** How much longer than its time limit on the server a statement is waited for. */
 const GRACE_MS = 5000
 
+/** What the server has not answered yet. */
+interface Pending {
+  readonly reject: (error: DbError) => void
+  readonly limitMs: number
+  /** When it has waited so long; never, where it has no limit. */
+  readonly silentAt: number
+}
+
 /**
  * One connection: a postgres.js client of one, on a socket of ours. The socket is ours so that a silent
  * one can be dropped (the driver would wait for the other side to hang up), and so that an idle one
@@ -33,7 +41,12 @@ export class PostgresConnection {
   readonly #address: ServerAddress
   readonly #hooks: ConnectionHooks
   readonly #sql: Sql
-  readonly #pending = new Set<(error: DbError) => void>()
+  /** How long a statement is waited for; 0 for no limit. */
+  readonly #limitMs: number
+  readonly #pending = new Set<Pending>()
+  /** One for all that is under way, and left to run: nearly all of it is answered at once. */
+  #silenceTimer: NodeJS.Timeout | undefined
+  #looksAt = Infinity
   #socket: Socket | undefined
   #connectTimer: NodeJS.Timeout | undefined
   #connectingSince = 0
@@ -45,6 +58,8 @@ export class PostgresConnection {
     this.#settings = settings
     this.#address = address
     this.#hooks = hooks
+    const { statementTimeoutMs } = settings
+    this.#limitMs = statementTimeoutMs === 0 ? 0 : statementTimeoutMs + GRACE_MS
     const ours: Options<Record<string, PostgresType>> = {
       ...settings.client,
       max: 1,
@@ -82,7 +97,12 @@ export class PostgresConnection {
   }
 
   query(statement: Statement, timeoutMs?: number): Promise<readonly Row[]> {
-    return this.#tracked(() => this.#start(this.#sql, statement), timeoutMs)
+    return this.#tracked(() => {
+      const start = statement.answersTexts === true ? startTextStatement : startStatement
+      const { rows, query } = start(this.#sql, statement, this.#sql.options.prepare)
+      this.#running = query
+      return rows
+    }, timeoutMs)
   }
 
   async pipeline(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
@@ -149,7 +169,7 @@ export class PostgresConnection {
       this.leaveHost()
     }
     const backend = isConnecting ? undefined : backendOf(this.#running)
-    const hangUp = this.#end(error)
+    const hangUp = this.#giveUp(error)
     if (backend === undefined) return hangUp()
     // A pooler forgets what a client was doing as soon as that has hung up.
     this.#socket?.unref()
@@ -162,6 +182,7 @@ export class PostgresConnection {
     if (this.#failure !== undefined) return
     this.#failure = new DbError('DB_CLOSED', 'the connection is closed')
     clearTimeout(this.#connectTimer)
+    clearTimeout(this.#silenceTimer)
     await this.#sql.end({ timeout: 1 })
     this.#socket?.destroy()
   }
@@ -180,43 +201,69 @@ export class PostgresConnection {
     return results
   }
 
-  async #start(sql: Pick<Sql, 'unsafe'>, statement: Statement): Promise<readonly Row[]> {
-    const start = statement.answersTexts === true ? startTextStatement : startStatement
-    const { rows, query } = start(sql, statement, this.#sql.options.prepare)
-    this.#running = query
-    return rows
-  }
-
   /** Runs a statement under its time limit; an error that leaves the connection unusable ends it. */
-  #tracked<T>(start: () => Promise<T>, timeoutMs?: number): Promise<T> {
-    const stopWatch = this.#watchSilence(timeoutMs)
-    return this.#raced(start)
-      .catch((error: unknown) => {
-        if (!leavesConnectionUsable(error)) this.#fail(toDbError(error))
-        throw toDbError(error)
-      })
-      .finally(stopWatch)
-  }
-
-  /** Like `start()`, but rejects as soon as the connection is lost, even if the driver forgets. */
-  #raced<T>(start: () => Promise<T>): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    return new Promise((resolve, reject) => {
-      this.#pending.add(reject)
-      const end = (): void => void this.#pending.delete(reject)
-      start().then(resolve, reject).finally(end)
+  #tracked<T>(start: () => PromiseLike<T>, timeoutMs?: number): Promise<T> {
+    return this.#raced(start, timeoutMs ?? this.#limitMs, (error) => {
+      if (!leavesConnectionUsable(error)) this.#fail(toDbError(error))
+      return toDbError(error)
     })
   }
 
-  #watchSilence(timeoutMs?: number): () => void {
-    const { statementTimeoutMs } = this.#settings
-    const limit = timeoutMs ?? (statementTimeoutMs === 0 ? 0 : statementTimeoutMs + GRACE_MS)
-    if (limit === 0) return () => {}
-    const timer = setTimeout(() => {
-      const message = `the database did not answer within ${limit} ms`
-      this.abandon(new DbError('DB_CONNECTION_SILENT', message, { retryable: true }))
-    }, limit)
-    return () => clearTimeout(timer)
+  /** Like `start()`, but rejects as soon as the connection is lost, even if the driver forgets. */
+  #raced<T>(
+    start: () => PromiseLike<T>,
+    limitMs = 0,
+    toError: (error: unknown) => unknown = (error) => error,
+  ): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    // One promise, because this is on the way of every statement.
+    return new Promise((resolve, reject) => {
+      const running = start()
+      const silentAt = limitMs === 0 ? Infinity : performance.now() + limitMs
+      const pending: Pending = { reject, limitMs, silentAt }
+      this.#begin(pending)
+      running.then(
+        (value) => {
+          this.#end(pending)
+          resolve(value)
+        },
+        (error: unknown) => {
+          this.#end(pending)
+          reject(toError(error))
+        },
+      )
+    })
+  }
+
+  #begin(pending: Pending): void {
+    this.#pending.add(pending)
+    if (pending.silentAt < this.#looksAt) this.#lookAt(pending.silentAt)
+    else if (this.#pending.size === 1) this.#silenceTimer?.ref()
+  }
+
+  #end(pending: Pending): void {
+    this.#pending.delete(pending)
+    // It holds no process open while nothing is under way.
+    if (this.#pending.size === 0) this.#silenceTimer?.unref()
+  }
+
+  #lookAt(time: number): void {
+    clearTimeout(this.#silenceTimer)
+    this.#looksAt = time
+    this.#silenceTimer = setTimeout(() => this.#look(), Math.ceil(time - performance.now()))
+  }
+
+  #look(): void {
+    this.#looksAt = Infinity
+    let first: Pending | undefined
+    for (const pending of this.#pending) {
+      if (pending.silentAt < (first?.silentAt ?? Infinity)) first = pending
+    }
+    if (first === undefined) return
+    // A timer may be early by a fraction.
+    if (first.silentAt - performance.now() >= 1) return this.#lookAt(first.silentAt)
+    const message = `the database did not answer within ${first.limitMs} ms`
+    this.abandon(new DbError('DB_CONNECTION_SILENT', message, { retryable: true }))
   }
 
   async #openSocket(options: AddressOptions): Promise<Socket> {
@@ -251,14 +298,15 @@ export class PostgresConnection {
   }
 
   #fail(error: DbError): void {
-    if (this.#failure === undefined) this.#end(error)()
+    if (this.#failure === undefined) this.#giveUp(error)()
   }
 
   /** Rejects what is under way and takes no more; what it returns hangs up. */
-  #end(error: DbError): () => void {
+  #giveUp(error: DbError): () => void {
     this.#failure = error
     clearTimeout(this.#connectTimer)
-    for (const reject of this.#pending) reject(error)
+    clearTimeout(this.#silenceTimer)
+    for (const { reject } of this.#pending) reject(error)
     this.#hooks.onLost?.(error)
     return () => this.#socket?.destroy(forDriver(error))
   }

@@ -26,7 +26,7 @@ interface Waiter {
 
 interface IdleConnection {
   readonly connection: PostgresConnection
-  readonly timer: NodeJS.Timeout
+  readonly since: number
 }
 
 /**
@@ -37,6 +37,8 @@ export class PostgresPool implements ConnectionPool {
   readonly #options: PoolOptions
   /** The one used last comes last, and is used first: the others grow old and are closed. */
   readonly #idle: IdleConnection[] = []
+  /** Runs while there are idle connections, and once more. */
+  #idleTimer: NodeJS.Timeout | undefined
   /** With how many calls each of them has under way. */
   readonly #busy = new Map<PostgresConnection, number>()
   /** Busy connections that are not to be used again. */
@@ -56,9 +58,10 @@ export class PostgresPool implements ConnectionPool {
   ): Promise<readonly R[]> {
     const onSent = options?.onSent
     if (onSent === undefined) {
-      return this.#use(options, async (connection) => {
-        return (await connection.query({ text, params })) as readonly R[]
-      })
+      return this.#use(
+        options,
+        (connection) => connection.query({ text, params }) as Promise<readonly R[]>,
+      )
     }
     return this.#use(options, async (connection) => {
       const answer = connection.query({ text, params })
@@ -118,12 +121,17 @@ export class PostgresPool implements ConnectionPool {
     await Promise.all(this.#takeIdle().map((connection) => connection.close()))
   }
 
-  async #use<T>(
+  /** Without a promise of its own where a connection is free: this is on the way of every call. */
+  #use<T>(
     options: CallOptions | undefined,
     call: (connection: PostgresConnection) => Promise<T>,
   ): Promise<T> {
-    const connection = await this.#acquire(options?.signal)
-    return this.#hold(connection, options, call)
+    const signal = options?.signal
+    if (this.#closed !== undefined) return Promise.reject(closed())
+    if (signal?.aborted === true) return Promise.reject(aborted(signal))
+    const connection = this.#takeFree()
+    if (connection !== undefined) return this.#hold(connection, options, call)
+    return this.#wait(signal).then((waitedFor) => this.#hold(waitedFor, options, call))
   }
 
   async #hold<T>(
@@ -154,17 +162,15 @@ export class PostgresPool implements ConnectionPool {
     }
   }
 
-  async #acquire(signal: AbortSignal | undefined): Promise<PostgresConnection> {
-    if (this.#closed !== undefined) throw closed()
-    if (signal?.aborted) throw aborted(signal)
+  #takeFree(): PostgresConnection | undefined {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      clearTimeout(idle.timer)
-      if (idle.connection.isLost) continue
-      idle.connection.ref()
-      return this.#lend(idle.connection)
+      const { connection } = idle
+      if (connection.isLost) continue
+      connection.ref()
+      return this.#lend(connection)
     }
-    if (this.#busy.size < this.#options.maxConnections) return this.#lend(this.#options.open())
-    return this.#wait(signal)
+    const isFull = this.#busy.size >= this.#options.maxConnections
+    return isFull ? undefined : this.#lend(this.#options.open())
   }
 
   #wait(signal: AbortSignal | undefined): Promise<PostgresConnection> {
@@ -210,13 +216,22 @@ export class PostgresPool implements ConnectionPool {
 
   #keep(connection: PostgresConnection): void {
     connection.unref()
-    const timer = setTimeout(() => {
-      const place = this.#idle.findIndex((idle) => idle.connection === connection)
-      this.#idle.splice(place, 1)
-      void connection.close()
-    }, this.#options.idleTimeoutMs)
-    timer.unref()
-    this.#idle.push({ connection, timer })
+    this.#idle.push({ connection, since: performance.now() })
+    if (this.#idleTimer === undefined) this.#closeOldIn(this.#options.idleTimeoutMs)
+  }
+
+  #closeOldIn(ms: number): void {
+    this.#idleTimer = setTimeout(() => {
+      this.#idleTimer = undefined
+      const now = performance.now()
+      const { idleTimeoutMs } = this.#options
+      // A timer may be early by a fraction.
+      const kept = this.#idle.findIndex(({ since }) => now - since < idleTimeoutMs - 1)
+      const old = this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)
+      for (const { connection } of old) void connection.close()
+      const [oldest] = this.#idle
+      if (oldest !== undefined) this.#closeOldIn(oldest.since + idleTimeoutMs - now)
+    }, ms).unref()
   }
 
   #discardIdle(): void {
@@ -224,10 +239,7 @@ export class PostgresPool implements ConnectionPool {
   }
 
   #takeIdle(): readonly PostgresConnection[] {
-    return this.#idle.splice(0).map(({ connection, timer }) => {
-      clearTimeout(timer)
-      return connection
-    })
+    return this.#idle.splice(0).map(({ connection }) => connection)
   }
 }
 

@@ -13,15 +13,20 @@ interface Runner {
 
 /** A transaction on a connection of ours. */
 export class PostgresTransaction implements Transaction {
-  readonly driver: DriverTransaction
+  readonly #lend: () => TransactionSql
   readonly #runner: Runner
+  #driver: DriverTransaction | undefined
   /** The first statement that failed: nothing after it took effect, whatever became of its error. */
   failure: unknown
   #ended = false
 
   constructor(lend: (check: () => void) => TransactionSql, runner: Runner) {
-    this.driver = { kind: 'postgres', sql: lend(() => this.#check()) }
+    this.#lend = () => lend(() => this.#check())
     this.#runner = runner
+  }
+
+  get driver(): DriverTransaction {
+    return (this.#driver ??= { kind: 'postgres', sql: this.#lend() })
   }
 
   async query<R extends Row>(
