@@ -22,16 +22,36 @@ export function startStatement(
   const options = { prepare, simple: false } // A statement without parameters is prepared as well.
   const query = sql.unsafe(text, encodeParameters(params), options).raw()
   const rows = query.then((result) => {
-    const described = result.columns as readonly { readonly name: string; readonly type: number }[]
-    const columns = described.map(({ name, type }) => ({ name, decode: decoderOf(type) }))
-    return Array.from(result, (values: readonly (Buffer | null)[]) => toRow(columns, values))
+    const columns = columnsOf(result.columns as readonly Described[])
+    const values = result as unknown as readonly (readonly (Buffer | null)[])[]
+    const decoded: Row[] = []
+    for (let index = 0; index < values.length; index++) decoded.push(toRow(columns, values[index]!))
+    return decoded
   })
   return { rows, query }
+}
+
+/** A column as the driver describes it. */
+interface Described {
+  readonly name: string
+  readonly type: number
 }
 
 interface Column {
   readonly name: string
   readonly decode: (text: string) => Value
+}
+
+/** By what the driver keeps of a prepared statement: it answers with the same each time. */
+const known = new WeakMap<readonly Described[], readonly Column[]>()
+
+function columnsOf(described: readonly Described[]): readonly Column[] {
+  let columns = known.get(described)
+  if (columns === undefined) {
+    columns = described.map(({ name, type }) => ({ name, decode: decoderOf(type) }))
+    known.set(described, columns)
+  }
+  return columns
 }
 
 /** A loop, because this is on the way of every value. */
