@@ -47,6 +47,11 @@ export class WakeUps {
     this.#open = open
   }
 
+  /** Whether somebody listens here, so that it is worth while to say what is to be expected. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
   /** A job of the queue may have become claimable. */
   ready(queue: string): void {
     this.#tell('ready', queue)

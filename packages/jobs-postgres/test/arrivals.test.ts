@@ -35,6 +35,7 @@ describe('jobs that come in', () => {
       wakeUps: {
         ready: () => {},
         changed: () => {},
+        isHeard: false,
         expect: () => false,
       },
     }

@@ -28,10 +28,12 @@ export async function enqueue(
   const onSent = (behind: Pipeline): void => {
     isExpected = wakeUps.expect(jobs[0]!.queue, behind)
   }
-  const { results } = await storeJobs({ db, schema, joins: false }, jobs, {
-    ...options,
-    ...(jobs.length === 1 && isDueAtOnce(jobs[0]!) && { onSent }),
-  })
+  const mayBeExpected = wakeUps.isHeard && jobs.length === 1 && isDueAtOnce(jobs[0]!)
+  const { results } = await storeJobs(
+    { db, schema, joins: false },
+    jobs,
+    mayBeExpected ? { ...options, onSent } : options,
+  )
   if (!isExpected) for (const queue of new Set(jobs.map((job) => job.queue))) wakeUps.ready(queue)
   return results
 }
