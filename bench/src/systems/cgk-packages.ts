@@ -1,19 +1,21 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type * as db from '@cgk/db'
 import type * as core from '@cgk/jobs-core'
 import type { JobQueue } from '@cgk/jobs-core'
 import type * as memory from '@cgk/jobs-memory'
 import type * as jobsPostgres from '@cgk/jobs-postgres'
 import type * as jobsRedis from '@cgk/jobs-redis'
 
-/** How the package on Postgres is to take part in a transaction of postgres.js, once it does. */
+/** How the package on Postgres is to take part in a transaction of the caller's, once it does. */
 interface JoinsTransactions {
   readonly withTransaction?: (queue: JobQueue, transaction: unknown) => Pick<JobQueue, 'enqueue'>
 }
 
 /** The packages of this repository that are measured, by their folders. */
 export interface CgkPackages {
+  readonly db: typeof db
   readonly 'jobs-core': typeof core
   readonly 'jobs-memory': typeof memory
   readonly 'jobs-postgres': typeof jobsPostgres & JoinsTransactions

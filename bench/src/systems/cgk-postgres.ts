@@ -1,4 +1,3 @@
-import postgres from 'postgres'
 import { PostgresDatabase } from '../servers/postgres-database.ts'
 import { CALLERS_CONNECTIONS } from './callers-pool.ts'
 import { importCgk } from './cgk-packages.ts'
@@ -11,6 +10,7 @@ export function cgkPostgres(name: string, checkout: string | undefined): System 
     name,
     settings: {
       processor: 'defaults',
+      callers: '@cgk/db',
       callersConnections: CALLERS_CONNECTIONS,
       durable: true,
       multiTenant: true,
@@ -23,13 +23,14 @@ export function cgkPostgres(name: string, checkout: string | undefined): System 
     joinsTransactions: true,
     async open(options = {}) {
       const { createPostgresStore, withTransaction } = await importCgk('jobs-postgres', checkout)
+      const { connectPostgres } = await importCgk('db', checkout)
       const database = await PostgresDatabase.open(options.address)
       const store = createPostgresStore({ url: database.url })
-      const callers = postgres(database.url, { max: CALLERS_CONNECTIONS, onnotice: () => {} })
+      const callers = connectPostgres({ url: database.url, maxConnections: CALLERS_CONNECTIONS })
       const opened = await openCgkQueue(checkout, store, options, async (queue, call) => {
         if (withTransaction === undefined)
           throw new Error('jobs-postgres joins no transactions yet')
-        await callers.begin((transaction) => call(withTransaction(queue, transaction)))
+        await callers.transaction((transaction) => call(withTransaction(queue, transaction)))
       })
       return {
         ...opened,
@@ -37,7 +38,7 @@ export function cgkPostgres(name: string, checkout: string | undefined): System 
         server: database,
         async [Symbol.asyncDispose]() {
           await opened[Symbol.asyncDispose]()
-          await callers.end()
+          await callers.close()
           await database[Symbol.asyncDispose]()
         },
       }
