@@ -59,6 +59,8 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** Runs a text of several statements, without parameters and without a time limit. */
   runScript(text: string): Promise<void>
+  /** Calls `fn` once the transaction is committed: not if it is rolled back, nor if nobody knows. */
+  onCommit(fn: () => void): void
   /** The driver's own transaction, to hand to libraries that know the driver. */
   readonly driver: DriverTransaction
 }

@@ -206,6 +206,33 @@ describe.each(DATABASES)('on %s', (kind) => {
     expect(await database.db.query('select 1 as one')).toEqual([{ one: 1 }])
   })
 
+  test('a commit is told once, and no other end of a transaction', async () => {
+    const told: string[] = []
+    const { db } = database
+    await db.transaction(async (tx) => {
+      tx.onCommit(() => told.push('committed'))
+      await tx.query('insert into item (id) values (391)')
+      expect(told).toEqual([])
+    })
+    expect(told).toEqual(['committed'])
+    const ends = [
+      'select 1/0', // a failed statement
+      'insert into "other" values (999)', // a constraint checked at commit
+    ].map((statement) =>
+      db.transaction(async (tx) => {
+        tx.onCommit(() => told.push(statement))
+        await tx.query(statement).catch(() => {})
+      }),
+    )
+    const thrown = db.transaction(async (tx) => {
+      tx.onCommit(() => told.push('thrown'))
+      throw new Error('no')
+    })
+    const settled = await Promise.allSettled([...ends, thrown])
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(told).toEqual(['committed'])
+  })
+
   test('a transaction is refused after its end', async () => {
     let kept: Transaction | undefined
     await database.db.transaction(async (tx) => {

@@ -66,14 +66,14 @@ export class PgliteDb implements Db {
   async transaction<T>(fn: (tx: Transaction) => Promise<T>, options?: CallOptions): Promise<T> {
     let refusal: { readonly error: unknown } | undefined
     try {
-      return await this.#take(options, () =>
+      const { tx, result } = await this.#take(options, () =>
         this.#pglite.transaction(async (driverTransaction) => {
           const tx = new EmbeddedTransaction(driverTransaction)
           try {
             const running = this.#running.run(tx, () => fn(tx))
             const result = await untilAborted(running, options?.signal)
             if (tx.failure !== undefined) throw tx.failure
-            return result
+            return { tx, result }
           } catch (error) {
             refusal = { error }
             throw error
@@ -82,6 +82,8 @@ export class PgliteDb implements Db {
           }
         }),
       )
+      tx.committed()
+      return result
     } catch (error) {
       // What `fn` rejected with is the caller's own.
       if (refusal !== undefined && !options?.signal?.aborted) throw refusal.error
@@ -145,6 +147,7 @@ class EmbeddedTransaction implements Transaction {
   readonly #transaction: PgliteTransaction
   /** The first statement that failed: nothing after it took effect, whatever became of its error. */
   failure: DbError | undefined
+  readonly #onCommit: (() => void)[] = []
   hasEnded = false
 
   constructor(transaction: PgliteTransaction) {
@@ -164,8 +167,18 @@ class EmbeddedTransaction implements Transaction {
     await this.#run(() => this.#transaction.exec(text))
   }
 
+  onCommit(fn: () => void): void {
+    if (this.hasEnded) throw transactionEnded()
+    this.#onCommit.push(fn)
+  }
+
   end(): void {
     this.hasEnded = true
+  }
+
+  committed(): void {
+    // What one of them throws is not to be taken for a failure of the commit.
+    for (const fn of this.#onCommit) queueMicrotask(fn)
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {

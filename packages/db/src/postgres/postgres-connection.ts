@@ -145,6 +145,7 @@ export class PostgresConnection {
     const { command } = await run('commit')
     // A statement that somebody ran on the driver's transaction had failed.
     if (command === 'ROLLBACK') throw rolledBack()
+    tx.committed()
     return result
   }
 

@@ -18,6 +18,7 @@ export class PostgresTransaction implements Transaction {
   #driver: DriverTransaction | undefined
   /** The first statement that failed: nothing after it took effect, whatever became of its error. */
   failure: unknown
+  readonly #onCommit: (() => void)[] = []
   #ended = false
 
   constructor(lend: (check: () => void) => TransactionSql, runner: Runner) {
@@ -40,8 +41,18 @@ export class PostgresTransaction implements Transaction {
     await this.#run(() => this.#runner.runScript(text))
   }
 
+  onCommit(fn: () => void): void {
+    this.#check()
+    this.#onCommit.push(fn)
+  }
+
   end(): void {
     this.#ended = true
+  }
+
+  committed(): void {
+    // What one of them throws is not to be taken for a failure of the commit.
+    for (const fn of this.#onCommit) queueMicrotask(fn)
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {
