@@ -1,5 +1,5 @@
 import { type EnqueueResult, type JobSink, JobsError, type NewJob } from '@cgk/jobs-core'
-import type { Queryable } from '@cgk/db'
+import type { Queryable, Transaction } from '@cgk/db'
 import { storeJobs } from './operations/enqueue.ts'
 import { toStoreError } from './store-error.ts'
 import type { TransactionalStore } from './transactional-store.ts'
@@ -21,8 +21,12 @@ export class JoinSink implements JobSink {
     const { queue } = jobs[0]!
     try {
       await this.#prepare(queue, jobs)
-      const { results, xid } = await storeJobs({ db: this.#tx, schema, joins: true }, jobs)
-      commits.watch(xid!, () => wakeUps.ready(queue))
+      const tell = (): void => wakeUps.ready(queue)
+      const db = this.#tx
+      if (tellsOfCommit(db)) db.onCommit(tell)
+      const asksXid = !tellsOfCommit(db)
+      const { results, xid } = await storeJobs({ db, schema, joins: true, asksXid }, jobs)
+      if (xid !== undefined) commits.watch(xid, tell)
       return results
     } catch (error) {
       throw toStoreError(error)
@@ -44,6 +48,11 @@ export class JoinSink implements JobSink {
     ])
     queues.add(queue)
   }
+}
+
+/** A transaction of `@cgk/db` does, and no driver's. */
+function tellsOfCommit(tx: Queryable): tx is Transaction {
+  return 'onCommit' in tx
 }
 
 function refuseReplacing({ name, unique }: NewJob): void {

@@ -11,7 +11,8 @@ import { transactionalStore } from './transactional-store.ts'
  *
  * As `queue.enqueue`, but for this: a `uniqueKey` has to be one with `keep`; a backlog quota does not count
  * the jobs of other transactions that are open; and no `enqueued` event is told. Workers hear of the jobs
- * once they are committed, within about 20 ms, or half a second where the transaction takes long.
+ * once they are committed: at once where the transaction is one of `@cgk/db`, else within about 20 ms, or half a
+ * second where it takes long.
  *
  * @throws {@link JobsError} `JOBS_UNSUPPORTED` for a queue whose store is not of this package. Its calls reject
  * as those of the queue, and with `JOBS_UNSUPPORTED` for another `uniqueKey`, and for a tenant whose jobs

@@ -259,8 +259,25 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('withTransaction on %s
     )
   })
 
+  test('workers hear of what @cgk/db commits at once, and of nothing before or else', async () => {
+    const { db, store, queue } = await open()
+    const heard: (string | null)[] = []
+    store.subscribe!((wakeUp) => heard.push(wakeUp.queue))
+    // As soon as it listens it looks.
+    await vi.waitFor(() => expect(heard).toEqual([null]), 20_000)
+    for (const commits of [false, true]) {
+      const { tx, end } = await begin(db)
+      await withTransaction(queue, tx).enqueue('work', {})
+      expect(heard).toEqual([null])
+      await end(commits)
+    }
+    expect(heard).toEqual([null, queue.name])
+  })
+
   test('drizzle-orm and the driver lend their transactions', async () => {
-    const { queue } = await open()
+    const { store, queue } = await open()
+    const heard: (string | null)[] = []
+    store.subscribe!((wakeUp) => heard.push(wakeUp.queue))
     const { options } = await openPlace()
     const enqueue = async (tx: CallersTransaction, name: string) =>
       await withTransaction(queue, tx).enqueue(name, {})
@@ -288,6 +305,7 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('withTransaction on %s
       await client.begin((tx) => enqueue(tx, 'driver'))
     }
     expect((await queue.listJobs()).map(({ name }) => name)).toEqual(['driver', 'drizzle'])
+    await vi.waitFor(() => expect(heard).toContain(queue.name), 20_000)
   })
 
   test('another store than one of Postgres is refused', () => {

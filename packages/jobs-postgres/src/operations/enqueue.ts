@@ -16,6 +16,8 @@ export type EnqueueContext = Pick<StoreContext, 'schema'> & {
   readonly db: Queryable
   /** Whether that is one, so that nobody must wait for its end. */
   readonly joins: boolean
+  /** Whether its number is to be told, because it does not tell itself when it is committed. */
+  readonly asksXid?: boolean
 }
 
 /** See `JobSink.enqueue`. */
@@ -45,7 +47,7 @@ function isDueAtOnce({ delayMs, runAt }: NewJob): boolean {
 /** What became of a call. */
 interface Stored {
   readonly results: readonly EnqueueResult[]
-  /** The number of the transaction, where it is the caller's. */
+  /** The number of the transaction, where it was asked for. */
   readonly xid?: string
 }
 
@@ -74,14 +76,14 @@ function isPlain(jobs: readonly NewJob[]): boolean {
   )
 }
 
-/** In a transaction of the caller's its number is asked for along with what a function says. */
+/** The number of a transaction is asked for along with what a function says. */
 interface Answer {
   readonly [column: string]: Value
   readonly xid?: string
 }
 
-function answerOf(columns: string, { joins }: EnqueueContext): string {
-  return joins ? `${columns}, pg_current_xact_id()::text as xid` : columns
+function answerOf(columns: string, { asksXid = false }: EnqueueContext): string {
+  return asksXid ? `${columns}, pg_current_xact_id()::text as xid` : columns
 }
 
 function storedAs(results: readonly EnqueueResult[], { xid }: Answer): Stored {
