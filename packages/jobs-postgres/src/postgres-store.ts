@@ -113,7 +113,7 @@ export class PostgresStore implements JobStore {
       commits: this.#commits,
       wakeUps: this.#wakeUps,
       queues: new Set(),
-      open: () => this.#openChecked(undefined),
+      open: async () => this.#openChecked(undefined),
     }
     if (parts.database.kind === 'pglite') {
       this.open = () => this.#run(async () => {}, undefined, undefined)
@@ -304,11 +304,14 @@ export class PostgresStore implements JobStore {
     }
   }
 
-  async #openChecked(signal: AbortSignal | undefined): Promise<StoreContext> {
+  /** Without a promise where it is open: every call would pay for it. */
+  #openChecked(signal: AbortSignal | undefined): StoreContext | Promise<StoreContext> {
     if (this.#closed !== undefined) throw storeClosed()
     if (signal?.aborted === true) throw abortedBefore(signal)
-    // Every call would otherwise pay for waiting with its signal.
-    if (this.#opened !== undefined) return this.#opened
+    return this.#opened ?? this.#openUnlessAborted(signal)
+  }
+
+  async #openUnlessAborted(signal: AbortSignal | undefined): Promise<StoreContext> {
     try {
       return await unlessAborted(this.#open(), signal)
     } catch (error) {

@@ -52,12 +52,12 @@ interface Stored {
 }
 
 /** As {@link enqueue}, and tells nobody. */
-export async function storeJobs(
+export function storeJobs(
   context: EnqueueContext,
   jobs: readonly NewJob[],
   options?: QueryOptions,
 ): Promise<Stored> {
-  if (jobs.length === 0) return { results: [] }
+  if (jobs.length === 0) return Promise.resolve({ results: [] })
   if (!isPlain(jobs)) return enqueueAny(context, jobs, options)
   return jobs.length === 1
     ? enqueueOne(context, jobs[0]!, options)
