@@ -26,6 +26,7 @@ end
 local function fairKey()
   return C.base .. 'fair'
 end
+FairOrder.key = fairKey
 
 local function fairMember(lane)
   return struct.pack('>I6', lane.activation) .. lane.tenant
@@ -286,11 +287,11 @@ function FairOrder.take(count, isFree)
   if FairOrder.isEmpty() then return end
   FairOrder.flush()
   count = math.min(count, MOST_LANES)
-  local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
   if isFree then
-    local serials, tenants = OneEach.take(members, count)
+    local serials, tenants = OneEach.take(count)
     if serials then return nil, serials, nil, tenants end
   end
+  local members = call('ZRANGE', fairKey(), 0, count, 'WITHSCORES')
   local lane = Lane.find(string.sub(members[1], 7))
   if not isSimple(lane) then return takeOne(lane) end
   return nil, takeTurns(turnsAhead(members, count))
@@ -301,11 +302,11 @@ end
 function FairOrder.takeUngoverned(count)
   FairOrder.flush()
   local ahead = math.min(count, MOST_LANES)
-  local members = call('ZRANGE', fairKey(), 0, ahead, 'WITHSCORES')
   if ahead == count then
-    local each, tenants = OneEach.take(members, count)
+    local each, tenants = OneEach.take(count)
     if each then return each, nil, tenants end
   end
+  local members = call('ZRANGE', fairKey(), 0, ahead, 'WITHSCORES')
   local serials, taken = takeTurns(turnsAhead(members, ahead))
   local passed = {}
   while #serials < count and #passed < MOST_PASSED do

@@ -115,10 +115,25 @@ function Lane.append(tenant, priority, serial, count)
 end
 
 -- Whether a lane that offers something weighs 1, and nothing but its turn decides about its next job.
-function Lane.isOrdinary(tenant)
-  if textInForm(tenant) then return true end
-  local lane = Lane.find(tenant)
+local function isOrdinary(lane)
   return not lane.weight and FairOrder.isSimple(lane)
+end
+
+-- The texts of lanes that offer something, false for those that have another form; nothing where a lane is not ordinary.
+function Lane.textsInForm(tenants)
+  local count, lanes, known = #tenants, C.lanes, C.laneTexts
+  local texts = count <= CHUNK and call('HMGET', C.base .. 'lanes', unpack(tenants)) or {}
+  local isKnown, byte = count > CHUNK or next(lanes) ~= nil or next(known) ~= nil, string.byte
+  for index = 1, count do
+    local tenant = tenants[index]
+    if isKnown and (lanes[tenant] ~= nil or known[tenant] ~= nil) then texts[index] = false end
+    local text = texts[index]
+    if not text or byte(text, 9) ~= 102 then
+      texts[index] = false
+      if not isOrdinary(Lane.find(tenant)) then return end
+    end
+  end
+  return texts
 end
 
 -- What the text of a lane of that time begins with.
@@ -126,9 +141,21 @@ function Lane.headOf(time)
   return struct.pack('>dc1I4', time, 'f', C.queue.era)
 end
 
--- What follows: activation and leases, how many have their places elsewhere, how many are pending, the rest of the tally
--- and the first range.
-local BEHIND_HEAD, NOT_FAIR = '>c10I4I4c24I2I6I4', '${'\\0'.repeat(6)}'
+-- Small counts in the bytes that they have in a text.
+local COUNTS = {}
+local MOST_COUNTS = 4096
+
+local function countText(count)
+  local text = COUNTS[count]
+  if text then return text end
+  text = struct.pack('>I4', count)
+  if count < MOST_COUNTS then COUNTS[count] = text end
+  return text
+end
+
+-- Of a text of that form, from byte 24 on: how many have their places elsewhere, how many are pending, and behind the rest
+-- of the tally the first range.
+local BEHIND_LEASED, NOT_FAIR = '>I4I4${'x'.repeat(26)}I6I4', '${'\0'.repeat(6)}'
 
 local function takeFirstOf(lane, time)
   local serials = {}
@@ -139,21 +166,26 @@ local function takeFirstOf(lane, time)
   return serials[1], lane.ready > 0
 end
 
--- Takes the first job out of an ordinary lane, as one that is pending no longer: its serial, and whether the lane offers
--- more. The lane goes on at that time, which its head says.
-function Lane.takeFirst(tenant, time, head)
-  local text = textInForm(tenant)
+-- Takes the first job out of an ordinary lane, as one that is pending no longer: its serial, whether the lane offers
+-- more, and its text if that is all that changes. The lane goes on at that time, which its head says.
+function Lane.takeFirst(tenant, text, time, head)
   if not text or #text == FORM_SIZE then return takeFirstOf(Lane.find(tenant), time) end
-  local claimers, spilled, pending, others, priority, serial, count = struct.unpack(BEHIND_HEAD, text, 14)
+  local spilled, pending, serial, count = struct.unpack(BEHIND_LEASED, text, 24)
   -- Where none is pending it is one that is retried.
   if spilled > 0 or pending == 0 then return takeFirstOf(Lane.find(tenant), time) end
-  local ranges = string.sub(text, FORM_SIZE + 13)
-  if count > 1 then ranges = struct.pack('>I2I6I4', priority, serial + 1, count - 1) .. ranges end
-  local hasMore = ranges ~= ''
-  if not hasMore then claimers = NOT_FAIR .. string.sub(claimers, 7) end
-  C.laneTexts[tenant] = head .. claimers .. struct.pack('>I4I4', 0, pending - 1) .. others .. ranges
-  C.dirtyTexts[tenant] = true
-  return serial, hasMore
+  local sub, left = string.sub, countText(pending - 1)
+  if count > 1 then
+    return serial, true, head .. sub(text, 14, 27) .. left .. sub(text, 32, FORM_SIZE + 2)
+      .. struct.pack('>I6I4', serial + 1, count - 1) .. sub(text, FORM_SIZE + 13)
+  elseif #text > FORM_SIZE + 12 then
+    return serial, true, head .. sub(text, 14, 27) .. left .. sub(text, 32, FORM_SIZE) .. sub(text, FORM_SIZE + 13)
+  end
+  return serial, false, head .. NOT_FAIR .. sub(text, 20, 27) .. left .. sub(text, 32, FORM_SIZE)
+end
+
+-- Writes texts of lanes that were not read but for them: a list of tenants and texts.
+function Lane.put(tenantsAndTexts)
+  callWith('HSET', C.base .. 'lanes', tenantsAndTexts)
 end
 
 -- A job that was taken so is pending all the same.
