@@ -45,6 +45,7 @@ const FILES = [
   parts.ready,
   parts.marks,
   parts.claims,
+  parts.sheets,
   parts.jobs,
   parts.cold,
   parts.allowance,

@@ -25,6 +25,8 @@ export interface PlainKey {
 export interface PlainLease {
   readonly key: PlainKey
   readonly serial: number
+  /** Where it is on the sheet of its claim, from 1; see `lua/sheets.ts`. */
+  readonly place?: number | undefined
 }
 
 /** Reads the plain jobs of one claim. */
@@ -38,14 +40,14 @@ export class PlainReader {
   }
 
   /** A plain job as a claim hands it out. */
-  read(serial: number, body: string): ClaimedJob {
+  read(serial: number, body: string, place?: number): ClaimedJob {
     // Most jobs of a claim are alike but for their payloads.
     if (this.#head === null || this.#key === null || !body.startsWith(this.#head.text)) {
       this.#head = readHead(body)
       this.#key = keyOf(this.#claim, this.#head)
     }
     const payload = body.slice(this.#head.text.length)
-    return new PlainJob(this.#claim, this.#head, { key: this.#key, serial }, payload)
+    return new PlainJob(this.#claim, this.#head, { key: this.#key, serial, place }, payload)
   }
 }
 

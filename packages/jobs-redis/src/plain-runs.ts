@@ -1,5 +1,7 @@
 import type { Settlement } from '@cgk/jobs-core'
 import { plainLeaseOf, type PlainKey, type PlainLease } from './plain-job.ts'
+import { resultOf } from './result-of.ts'
+import { partsOfSheets, type OnSheet, type SheetPart } from './sheet-parts.ts'
 
 /** Plain jobs of one claim that follow one another and were all completed; see `lua/plain-jobs.ts`. */
 interface Run {
@@ -10,22 +12,29 @@ interface Run {
   readonly places: number[]
 }
 
-/** Settlements in two parts. */
+/** Settlements by the way they go. */
 export interface SplitSettlements {
+  readonly parts: readonly SheetPart[]
   readonly runs: readonly Run[]
   /** The places of what is settled one by one. */
   readonly others: readonly number[]
 }
 
-/** Finds the completions of plain jobs, in runs that share no job. */
+/** Finds the completions of plain jobs, in parts of sheets and runs that share no job. */
 export function splitSettlements(settlements: readonly Settlement[]): SplitSettlements {
   const leases = settlements.map(completedLeaseOf)
   const places: number[] = []
+  const onSheets: OnSheet[] = []
   const others: number[] = []
   for (let place = 0; place < leases.length; place++) {
-    if (leases[place] === null) others.push(place)
-    else places.push(place)
+    const lease = leases[place]!
+    if (lease === null) others.push(place)
+    else if (isOnSheet(lease)) {
+      onSheets.push({ lease, hasResult: resultOf(settlements[place]!) !== null, place })
+    } else places.push(place)
   }
+  const { parts, others: repeated } = partsOfSheets(onSheets)
+  others.push(...repeated)
   places.sort((one, two) => leases[one]!.serial - leases[two]!.serial || one - two)
   const runs: Run[] = []
   let last: Run | undefined
@@ -44,7 +53,7 @@ export function splitSettlements(settlements: readonly Settlement[]): SplitSettl
     }
   }
   others.sort((one, two) => one - two)
-  return { runs, others }
+  return { parts, runs, others }
 }
 
 /** The series of the ids, how many runs, and each; see `functions/settle.ts`. */
@@ -67,8 +76,8 @@ function isOfClaim(one: PlainKey, two: PlainKey): boolean {
   return one.claim === two.claim && one.nonce === two.nonce && one.created === two.created
 }
 
-function resultOf({ outcome }: Settlement): string | null {
-  return outcome.type === 'complete' ? outcome.result : null
+function isOnSheet(lease: PlainLease): lease is OnSheet['lease'] {
+  return lease.place !== undefined
 }
 
 function isSame(one: PlainKey, two: PlainKey): boolean {

@@ -44,7 +44,7 @@ afterAll(async () => {
 })
 
 async function claimAs(random: string): Promise<number> {
-  const args = [...claimArguments(request), '', '0', '0']
+  const args = [...claimArguments(request), '0', '', '0', '0']
   const reply = await caller.call('settle', [baseOf(redis.prefix, QUEUE)], args, { random })
   const [, , , [jobs]] = reply as readonly [unknown, unknown, unknown, ClaimReply]
   return jobs.length / 2

@@ -2,7 +2,9 @@ import { lua } from '../lua/lua.ts'
 
 /**
  * Ends attempts and claims, either or both. `ARGV` after the head: five of the claim (slots, prefetch,
- * leaseMs, worker, suspects) of which the first is empty for none; then plain jobs that were completed: the
+ * leaseMs, worker, suspects) of which the first is empty for none; then plain jobs that were completed on sheets: a
+ * count, and so many parts: claim, nonce, first place, how many, their serials, and a code, r where as many results
+ * follow; then other plain jobs that were completed: the
  * series of their ids, a count, and so many runs that share no job: tenant, first serial, how many, and a
  * code: c where claim, nonce and creation follow, which else are those of the run before, r where as many
  * results follow; then a count, and so many settlements of any kind: tenant, id, token, and a code that says
@@ -41,8 +43,25 @@ local function readClaim(args, at)
   if args[at] == '' then return end
   return {
     slots = tonumber(args[at]), prefetch = tonumber(args[at + 1]), leaseMs = tonumber(args[at + 2]),
-    worker = args[at + 3], suspects = args[at + 4] == '1', nonce = C.random,
+    worker = args[at + 3], suspects = args[at + 4] == '1', nonce = C.random, sheets = {},
   }
+end
+
+local function readResults(args, at, count)
+  local results = {}
+  for index = 1, count do results[index] = args[at + index - 1] end
+  return results, at + count
+end
+
+local function readPart(args, at)
+  local part = {
+    claim = tonumber(args[at]), nonce = args[at + 1], from = tonumber(args[at + 2]), count = tonumber(args[at + 3]),
+    serials = args[at + 4], results = nil,
+  }
+  local code = args[at + 5]
+  at = at + 6
+  if code == 'r' then part.results, at = readResults(args, at, part.count) end
+  return part, at
 end
 
 local RUN_OF_CLAIM, RUN_WITH_RESULTS = { c = true, cr = true }, { r = true, cr = true }
@@ -61,28 +80,33 @@ local function readRun(args, at, before)
     run.claim, run.nonce, run.created = before.claim, before.nonce, before.created
   end
   if not RUN_WITH_RESULTS[code] then return run, at end
-  run.results = {}
-  for index = 1, run.count do run.results[index] = args[at + index - 1] end
-  return run, at + run.count
+  run.results, at = readResults(args, at, run.count)
+  return run, at
 end
 
 redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, callback = function(keys, args)
   begin(keys[1], args)
   local request = readClaim(args, HEAD + 1)
-  local series, runs, at = args[HEAD + 6], {}, HEAD + 8
-  for index = 1, tonumber(args[HEAD + 7]) do runs[index], at = readRun(args, at, runs[index - 1]) end
+  local parts, at = {}, HEAD + 7
+  for index = 1, tonumber(args[HEAD + 6]) do parts[index], at = readPart(args, at) end
+  local series, runs, runCount = args[at], {}, tonumber(args[at + 1])
+  at = at + 2
+  for index = 1, runCount do runs[index], at = readRun(args, at, runs[index - 1]) end
   local settlements, ids, count = {}, {}, tonumber(args[at])
   at = at + 1
   for index = 1, count do
     settlements[index], at = readSettlement(args, at)
     ids[index] = settlements[index].id
   end
+  if #parts > 0 then Queue.promote() end
+  local ofParts = {}
+  for index, part in ipairs(parts) do ofParts[index] = Leasing.completeOnSheet(part) end
   local completed = #runs > 0 and Leasing.complete(runs, series) or {}
   Jobs.preloadIds(ids)
   local results = {}
   for index, settlement in ipairs(settlements) do results[index] = Leasing.settle(settlement) end
   local claimed = request and Leasing.claim(request) or {}
   if not C.isNew then finish(args) end
-  return { completed, results, C.queue.series, claimed }
+  return { completed, results, C.queue.series, claimed, ofParts }
 end}
 `

@@ -3,8 +3,8 @@ import { lua } from './lua.ts'
 /**
  * The claims that plain jobs were leased by: what the leases of one claim have in common is kept once.
  *
- * Fields: nonce, worker and instant of the claim, expiresAt, how many of its leases are held, and how many
- * marks name it. It is among the leases as long as some are held; which jobs they were of, a text beside
+ * Fields: nonce, worker and instant of the claim, expiresAt, how many of its leases are held, how many
+ * marks name it, and how many jobs are on its sheet if it has one. It is among the leases as long as some are held; which jobs they were of, a text beside
  * it says in ranges.
  */
 export const claims: string = lua`
@@ -59,6 +59,16 @@ function Claims.take(number, first, count)
   end
 end
 
+-- Leases jobs that are on a sheet.
+function Claims.takeSheet(number, count)
+  local claim = touched(number)
+  claim.held, claim.marks, claim.sheet = count, count, count
+end
+
+function Claims.hasSheet(number)
+  return Claims.find(number).sheet ~= nil
+end
+
 -- Leases have ended.
 function Claims.letGo(number, count)
   local claim = touched(number)
@@ -82,8 +92,18 @@ function Claims.token(number, serial)
   return digits(number) .. '-' .. digits(serial) .. '.' .. Claims.find(number).nonce
 end
 
+local function heldOnSheet(number, most)
+  local serials, onSheet = {}, Sheets.serials(number)
+  for index, place in ipairs(Sheets.placesOf(number, 1, #onSheet, 0)) do
+    if index > most then break end
+    serials[index] = onSheet[place]
+  end
+  return serials
+end
+
 -- The serials of up to 'most' jobs that it still holds.
 function Claims.held(number, most)
+  if Claims.hasSheet(number) then return heldOnSheet(number, most) end
   local serials, runs = {}, call('HGET', C.base .. 'claimed', digits(number)) or ''
   for at = 1, #runs, 10 do
     local first, count = struct.unpack(RUN, runs, at)
@@ -120,12 +140,16 @@ function Claims.flush()
     if claim.held == 0 then
       C.leased[memberOf(number)] = false
       ended[#ended + 1] = field
+      if claim.sheet then Sheets.letGo(number) end
     elseif claim.runs then
       claimed[#claimed + 1] = field
       claimed[#claimed + 1] = packed(claim.runs)
     end
     claim.runs = nil
-    if claim.marks == 0 then Records.delete('claims', field) end
+    if claim.marks == 0 then
+      if claim.sheet then Sheets.drop(number) end
+      Records.delete('claims', field)
+    end
   end
   C.claims = {}
   callWith('HSET', C.base .. 'claimed', claimed)

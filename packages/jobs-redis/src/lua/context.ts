@@ -66,7 +66,7 @@ end
 
 -- What a call is made of; each has a file of its own.
 local Context, Records, Line, Ready, Jobs, PlainJobs, Cold = {}, {}, {}, {}, {}, {}, {}
-local Marks, Claims, PlainTally = {}, {}, {}
+local Marks, Claims, Sheets, PlainTally = {}, {}, {}, {}
 local Lane, Allowance, Openings, FairOrder, OneEach, Dispatch, Bucket = {}, {}, {}, {}, {}, {}, {}
 local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {}, {}, {}, {}
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
@@ -136,7 +136,7 @@ function Context.open(base, now)
   C = {
     base = base, now = now, queue = queue, isNew = not text,
     jobs = {}, dirtyJobs = {}, lanes = {}, records = {},
-    bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {}, plain = {},
+    bodies = {}, states = {}, gone = {}, marks = {}, marked = {}, claims = {}, sheets = {}, plain = {},
     over = {}, leased = {}, shelved = {}, entered = {}, laneTexts = {}, dirtyTexts = {},
   }
 end

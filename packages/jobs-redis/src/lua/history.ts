@@ -3,8 +3,9 @@ import { lua } from './lua.ts'
 /**
  * The ended jobs of one queue that no worker holds: a shelf for each way to end, by the end. A member is
  * the serial, a number and the tenant: plain jobs that follow one another and ended together are one, with
- * their number; any other has 0. Of a run those count that still have the mark of that end. A call puts and
- * takes down what it has at its end.
+ * their number; any other has 0. Those that were completed on a sheet are one as well: the claim, and the first place and
+ * the number instead of the tenant. Of these and of a run those count that still have that end. A call puts and takes
+ * down what it has at its end.
  */
 export const history: string = lua`
 local SHELVES = { COMPLETED, FAILED, CANCELLED }
@@ -17,6 +18,13 @@ local MEMBER = '>I6I4'
 
 local function runMember(first, count, tenant)
   return struct.pack(MEMBER, first, count) .. tenant
+end
+
+-- What a member that names places of a sheet has as number.
+local ON_SHEET = 4294967295
+
+local function sheetMember(claim, from, count)
+  return struct.pack('>I6I4I4I4', claim, ON_SHEET, from, count)
 end
 
 local function memberOf(job)
@@ -54,6 +62,11 @@ function History.shelveRun(first, count, tenant)
   shelve(COMPLETED, C.now, runMember(first, count, tenant), count)
 end
 
+-- Keeps jobs of a sheet that were completed now.
+function History.shelveSheet(claim, from, count)
+  shelve(COMPLETED, C.now, sheetMember(claim, from, count), count)
+end
+
 -- Keeps an ended job.
 function History.add(job)
   job.state.h = 'e'
@@ -81,6 +94,13 @@ local function forget(standing, members, most)
     local endedAt, tenant, count = tonumber(members[2 * index]), tenants[index], counts[index]
     if deleted >= most then
       shelve(standing, endedAt, members[2 * index - 1], 0)
+    elseif count == ON_SHEET then
+      local from, size = struct.unpack('>I4I4', tenant)
+      local looked = math.min(size, most - deleted)
+      local gone = PlainJobs.forgetOnSheet(first, from, looked, endedAt)
+      plain = plain + gone
+      deleted = deleted + gone
+      if looked < size then shelve(standing, endedAt, sheetMember(first, from + looked, size - looked), 0) end
     elseif count > 0 then
       local gone, looked = PlainJobs.forget(first, count, endedAt, most - deleted)
       PlainTally.add(tenant, 0, -gone)
@@ -148,8 +168,14 @@ end
 function History.serials(standing)
   local serials = {}
   for _, member in ipairs(call('ZRANGE', shelfKey(standing), 0, -1)) do
-    local first, _, count = parse(member)
-    for serial = first, first + math.max(count, 1) - 1 do serials[#serials + 1] = serial end
+    local first, rest, count = parse(member)
+    if count == ON_SHEET then
+      local from, size = struct.unpack('>I4I4', rest)
+      local onSheet = Claims.find(first) and Sheets.serials(first) or {}
+      for place = from, from + size - 1 do serials[#serials + 1] = onSheet[place] end
+    else
+      for serial = first, first + math.max(count, 1) - 1 do serials[#serials + 1] = serial end
+    end
   end
   return serials
 end

@@ -67,6 +67,9 @@ local function adopt(serial, body, state)
   decodeBody(job, body)
   local claim, created, endedAt
   if not state then claim, created, endedAt = Marks.decode(Marks.read(serial, 1)) end
+  if claim and Claims.hasSheet(claim) then
+    job.isOnSheet, created, endedAt = true, job.created, Sheets.endOf(claim, serial)
+  end
   if state then
     job.state = cjson.decode(state)
     job.state.ru = tonumber(job.state.ru)
@@ -122,26 +125,44 @@ local function listIn(buckets, bucket)
   return list
 end
 
+-- How many there are of those hashes of buckets, which are the keys of a table.
+local function exist(buckets, ...)
+  local keys, found = {}, 0
+  for bucket in pairs(buckets) do
+    for _, part in ipairs({ ... }) do keys[#keys + 1] = keyOf(part, bucket) end
+  end
+  for from = 1, #keys, CHUNK do found = found + call('EXISTS', unpack(keys, from, math.min(#keys, from + CHUNK - 1))) end
+  return found, #keys
+end
+
 -- Reads the texts of many at once, so that a batch costs a command a bucket.
 function Jobs.preload(serials)
-  local buckets, bodies = {}, C.bodies
-  for _, serial in ipairs(serials) do
-    if C.jobs[serial] == nil and bodies[serial] == nil then
-      local list = listIn(buckets, bucketOf(serial))
-      list[#list + 1] = serial
+  local buckets, fieldsOf, jobs, bodies = {}, {}, C.jobs, C.bodies
+  for index = 1, #serials do
+    local serial = serials[index]
+    if jobs[serial] == nil and bodies[serial] == nil then
+      local place = serial % BUCKET
+      local bucket = (serial - place) / BUCKET
+      local list, fields = buckets[bucket], fieldsOf[bucket]
+      if not list then
+        list, fields = {}, {}
+        buckets[bucket], fieldsOf[bucket] = list, fields
+      end
+      local size = #list + 1
+      list[size], fields[size] = serial, FIELDS[place + 1]
       bodies[serial] = false
     end
   end
+  local hasStates = exist(buckets, 'state') > 0
   for bucket, list in pairs(buckets) do
-    local fields = {}
-    for index, serial in ipairs(list) do fields[index] = fieldOf(serial) end
+    local fields = fieldsOf[bucket]
     local found = call('HMGET', keyOf('body', bucket), unpack(fields))
-    local hasStates = call('EXISTS', keyOf('state', bucket)) == 1
     local states = hasStates and call('HMGET', keyOf('state', bucket), unpack(fields))
-    for index, serial in ipairs(list) do
-      bodies[serial] = found[index]
+    for index = 1, #list do
+      local serial, body = list[index], found[index]
+      bodies[serial] = body
       if states then C.states[serial] = states[index] end
-      if not found[index] then C.jobs[serial] = false end
+      if not body then jobs[serial] = false end
     end
   end
 end
@@ -166,16 +187,25 @@ function Jobs.writeResults(buckets)
   for bucket, list in pairs(buckets) do callWith('HSET', keyOf('result', bucket), list) end
 end
 
-local function deleteFields(bucket, fields)
-  callWith('HDEL', keyOf('body', bucket), fields)
-  for _, part in ipairs({ 'state', 'result' }) do
-    local key = keyOf(part, bucket)
-    if call('EXISTS', key) == 1 then callWith('HDEL', key, fields) end
-  end
-  if call('EXISTS', keyOf('body', bucket)) == 1 then return end
+local function forgetBucket(bucket)
   call('ZREM', C.base .. 'bodies', digits(bucket))
   if C.queue.bucket == bucket + 1 then C.queue.bucket = 0 end
   Marks.drop(bucket)
+end
+
+local function deleteAll(fieldsOf)
+  for bucket, fields in pairs(fieldsOf) do callWith('HDEL', keyOf('body', bucket), fields) end
+  if exist(fieldsOf, 'state', 'result') > 0 then
+    for bucket, fields in pairs(fieldsOf) do
+      callWith('HDEL', keyOf('state', bucket), fields)
+      callWith('HDEL', keyOf('result', bucket), fields)
+    end
+  end
+  local left, all = exist(fieldsOf, 'body')
+  if left == all then return end
+  for bucket in pairs(fieldsOf) do
+    if call('EXISTS', keyOf('body', bucket)) == 0 then forgetBucket(bucket) end
+  end
 end
 
 local function noteGone(bucket, offset, count)
@@ -190,6 +220,17 @@ function Jobs.deletePlain(first, count)
     list[#list + 1] = fieldOf(first)
   else
     Marks.eachBucket(first, count, noteGone)
+  end
+end
+
+-- The same of jobs that may lie anywhere.
+function Jobs.deleteEach(serials)
+  local gone = C.gone
+  for index = 1, #serials do
+    local place = serials[index] % BUCKET
+    local bucket = (serials[index] - place) / BUCKET
+    local list = gone[bucket] or listIn(gone, bucket)
+    list[#list + 1] = FIELDS[place + 1]
   end
 end
 
@@ -282,7 +323,7 @@ function Jobs.flush()
   for bucket, list in pairs(bodies) do Jobs.writeBodies(bucket, list) end
   for bucket, list in pairs(states) do callWith('HSET', keyOf('state', bucket), list) end
   Marks.flush()
-  for bucket, list in pairs(gone) do deleteFields(bucket, list) end
+  if next(gone) then deleteAll(gone) end
   callWith('HDEL', C.base .. 'cold', cold)
 end
 

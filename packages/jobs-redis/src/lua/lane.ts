@@ -211,7 +211,8 @@ end
 function Lane.adopt(job)
   local lane, isHeld = Lane.of(job.tenant), job.isHeld
   local standing = isHeld and RUNNING or COMPLETED
-  PlainTally.add(job.tenant, isHeld and -1 or 0, isHeld and 0 or -1)
+  if job.isOnSheet then PlainTally.takeFromSheet(job)
+  else PlainTally.add(job.tenant, isHeld and -1 or 0, isHeld and 0 or -1) end
   if isHeld then lane.allowance.leased = (lane.allowance.leased or 0) + 1 end
   lane.tally[standing] = lane.tally[standing] + 1
   lane.size = lane.size + 1

@@ -30,15 +30,16 @@ function Leasing.revoke(nonce)
 end
 
 -- The jobs, when more can be claimed ('' for never), whether a release is awaited, whether suspects wait,
--- the time and the claim of plain jobs. A plain job is its serial and its body.
+-- the time and the claim of plain jobs, which those on sheets come before: of each sheet its number and how many there are.
+-- A plain job is its serial and its body.
 function Leasing.claim(request)
   Hints.decide()
   if C.isNew or C.queue.allowance.paused then
-    return { {}, told(INFINITY), 0, 0, '', 0 }
+    return { {}, told(INFINITY), 0, 0, '', 0, {} }
   end
   Queue.promote()
   Limits.applyStale(MOST_STALE)
-  if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0, '', 0 } end
+  if call('EXISTS', C.base .. 'revoked:' .. request.nonce) == 1 then return { {}, '0', 0, 0, '', 0, {} } end
   local claimed = {}
   local take = function(job) claimed[#claimed + 1] = grant(job, request) end
   local takeRun = function(serials, ofLanes, tenants)
@@ -58,6 +59,7 @@ function Leasing.claim(request)
   local nextDue = told(hasMore and C.now or Queue.nextDueAt())
   return {
     claimed, nextDue, awaitsRelease and 1 or 0, hasSuspects and 1 or 0, digits(C.now), request.claim or 0,
+    request.sheets,
   }
 end
 
@@ -139,6 +141,23 @@ function Leasing.complete(runs, series)
       end
       answers[index] = ofJobs
     end
+  end
+  return answers
+end
+
+-- The same for jobs of a sheet.
+function Leasing.completeOnSheet(part)
+  if PlainJobs.completeOnSheet(part) then return 1 end
+  local serials, answers = {}, {}
+  for text in string.gmatch(part.serials, '%d+') do serials[#serials + 1] = tonumber(text) end
+  Jobs.preload(serials)
+  for index, serial in ipairs(serials) do
+    local job = Jobs.load(serial)
+    answers[index] = job and Leasing.settle({
+      tenant = job.tenant, id = Jobs.id(job), followUps = {},
+      token = digits(part.claim) .. '-' .. digits(serial) .. '.' .. part.nonce,
+      outcome = { kind = 'complete', text = part.results and part.results[index] },
+    }) or 'lost'
   end
   return answers
 end

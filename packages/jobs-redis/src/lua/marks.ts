@@ -140,6 +140,14 @@ function Marks.write(first, count, mark)
   else eachBucket(first, count, note, mark) end
 end
 
+-- Gives jobs the same mark that may lie anywhere.
+function Marks.writeEach(serials, mark)
+  for index = 1, #serials do
+    local offset = serials[index] % BUCKET
+    note((serials[index] - offset) / BUCKET, offset, 1, mark)
+  end
+end
+
 function Marks.clear(serial)
   Marks.write(serial, 1, NONE)
 end

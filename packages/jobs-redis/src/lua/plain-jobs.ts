@@ -71,18 +71,51 @@ function PlainJobs.grant(serials, ofLanes, request, claimed, grant)
   end
 end
 
+-- From how many jobs on a sheet costs less than a mark of its own for each.
+local LEAST_ON_SHEET = 16
+
+-- Whether jobs each of another lane are leased on a sheet. Those behind others of their claim are not, nor those of
+-- lanes that may be limited.
+local function suitsSheet(serials, request)
+  return #serials >= LEAST_ON_SHEET and not request.claim and Limits.areNone()
+end
+
+local function leaseOnSheet(serials, tenants, request)
+  local number = Claims.begin(request)
+  Claims.takeSheet(number, #serials)
+  Sheets.make(number, serials, tenants)
+  PlainTally.addEach(tenants, 1)
+  Marks.writeEach(serials, Marks.of(number, 0, 0, 0))
+  local sheets = request.sheets
+  sheets[#sheets + 1] = number
+  sheets[#sheets + 1] = #serials
+end
+
 -- The same for jobs each of another lane, whose tenants are in another list; see OneEach.
 function PlainJobs.grantEach(serials, tenants, request, claimed, grant)
   local bodies, states, jobs = C.bodies, C.states, C.jobs
-  local lastText, created, plain, at = nil, nil, 0, #claimed
-  for index, serial in ipairs(serials) do
-    local body, tenant = bodies[serial], tenants[index]
-    local text = body and not states[serial] and jobs[serial] == nil and string.match(body, UNBOUND)
-    if text then
-      if text ~= lastText then lastText, created = text, tonumber(text) end
-      lease(request, Marks.ownerOf(tenant), created, serial, 1)
-      PlainTally.add(tenant, 1, 0)
+  local start, size, created, plain, at = nil, 0, nil, 0, #claimed
+  local isOnSheet, onSheet, itsTenants, sub = suitsSheet(serials, request), {}, {}, string.sub
+  for index = 1, #serials do
+    local serial, tenant = serials[index], tenants[index]
+    local body, isPlain = bodies[serial], false
+    if body and not states[serial] and jobs[serial] == nil then
+      -- Most bodies begin with the same creation and what follows it.
+      isPlain = start ~= nil and sub(body, 1, size) == start
+      local text = not isPlain and string.match(body, UNBOUND)
+      if text then
+        isPlain, created, size = true, tonumber(text), #text + 2
+        start = sub(body, 1, size)
+      end
+    end
+    if isPlain then
       plain = plain + 1
+      if isOnSheet then
+        onSheet[plain], itsTenants[plain] = serial, tenant
+      else
+        lease(request, Marks.ownerOf(tenant), created, serial, 1)
+        PlainTally.add(tenant, 1, 0)
+      end
       claimed[at + 1], claimed[at + 2] = serial, body
       at = at + 2
     else
@@ -91,7 +124,15 @@ function PlainJobs.grantEach(serials, tenants, request, claimed, grant)
       at = at + 1
     end
   end
-  if plain > 0 then countLeased(plain) end
+  if plain == 0 then return end
+  countLeased(plain)
+  if isOnSheet then leaseOnSheet(onSheet, itsTenants, request) end
+end
+
+local function countCompleted(number)
+  local tally = C.queue.tally
+  tally[RUNNING], tally[COMPLETED] = tally[RUNNING] - number, tally[COMPLETED] + number
+  if number > 0 then Allowance.giveBack(C.queue.allowance, number) end
 end
 
 -- Completes those of the runs that are leased as they say, of lanes that nothing limits; of each whether.
@@ -122,12 +163,41 @@ function PlainJobs.complete(runs)
     end
     isDone[index] = isAsSaid
   end
-  local tally = C.queue.tally
-  tally[RUNNING], tally[COMPLETED] = tally[RUNNING] - completed, tally[COMPLETED] + completed
-  if completed > 0 then Allowance.giveBack(C.queue.allowance, completed) end
+  countCompleted(completed)
   Jobs.writeResults(results)
   Marks.flush()
   return isDone
+end
+
+-- Completes jobs that follow one another on a sheet and are all leased; whether they were.
+function PlainJobs.completeOnSheet(part)
+  local claim = Claims.find(part.claim)
+  if not claim or not claim.sheet or claim.nonce ~= part.nonce then return false end
+  if not Allowance.isFree(C.queue.allowance) or not Limits.areNone() then return false end
+  if not Sheets.areHeld(part.claim, part.from, part.count) then return false end
+  Sheets.complete(part.claim, part.from, part.count, C.now)
+  Claims.letGo(part.claim, part.count)
+  History.shelveSheet(part.claim, part.from, part.count)
+  countCompleted(part.count)
+  if part.results then
+    local results, serials = {}, Sheets.serials(part.claim)
+    for index, result in ipairs(part.results) do Jobs.addResults(results, serials[part.from + index - 1], { result }) end
+    Jobs.writeResults(results)
+  end
+  return true
+end
+
+-- Deletes those of a sheet that ended together, but for those that were taken off it since; how many there were.
+function PlainJobs.forgetOnSheet(number, from, count, endedAt)
+  if not Claims.find(number) then return 0 end
+  local serials, tenants = Sheets.serials(number), Sheets.tenants(number)
+  local places = Sheets.placesOf(number, from, count, endedAt)
+  local gone, owners = {}, {}
+  for index = 1, #places do gone[index], owners[index] = serials[places[index]], tenants[places[index]] end
+  Jobs.deleteEach(gone)
+  PlainTally.addEach(owners, -1)
+  Claims.forget(number, #places)
+  return #places
 end
 
 -- Deletes up to 'most' jobs of a run that ended together, but for those that have lost their marks since;

@@ -2,7 +2,8 @@ import { lua } from './lua.ts'
 
 /**
  * How many plain jobs of each tenant are leased, and how many are completed: one number in a hash, so that neither
- * the end of a job nor its deletion looks at its lane. A lane counts what waits, and what has a state.
+ * the end of a job nor its deletion looks at its lane. A lane counts what waits, and what has a state. What is on a sheet
+ * counts as completed from the beginning: who asks takes off those that are leased.
  */
 export const plainTally: string = lua`
 -- What one completed job counts; below it are those that are leased.
@@ -20,21 +21,64 @@ function PlainTally.add(tenant, leased, completed)
   if known then lane.allowance.plain = known + leased end
 end
 
+-- Counts so many more as completed of each of those tenants.
+function PlainTally.addEach(tenants, number)
+  local plain, by = C.plain, number * COMPLETED_ONE
+  for index = 1, #tenants do
+    local tenant = tenants[index]
+    plain[tenant] = (plain[tenant] or 0) + by
+  end
+end
+
+-- A job on a sheet is counted elsewhere from now on.
+function PlainTally.takeFromSheet(job)
+  local lane = C.lanes[job.tenant]
+  local known = lane and lane.allowance.plain
+  if known and job.isHeld then lane.allowance.plain = known - 1 end
+  PlainTally.add(job.tenant, 0, -1)
+  Sheets.take(job.claim, job.serial)
+end
+
 -- How many are leased, and how many are completed.
 function PlainTally.of(tenant)
   local number = tonumber(call('HGET', tallyKey(), tenant) or 0) + (C.plain[tenant] or 0)
-  local leased = number % COMPLETED_ONE
-  return leased, (number - leased) / COMPLETED_ONE
+  local leased, onSheets = number % COMPLETED_ONE, Sheets.heldOf(tenant)
+  return leased + onSheets, (number - leased) / COMPLETED_ONE - onSheets
+end
+
+-- Small counts are most counts: a number costs as much as a command to become a text.
+local MOST_KNOWN = 4096
+local texts, knownTexts = {}, 0
+
+local function textOf(number)
+  local text = string.format('%.0f', number)
+  if knownTexts < MOST_KNOWN then texts[number], knownTexts = text, knownTexts + 1 end
+  return text
 end
 
 -- To be called after the lanes are written. A tenant that has none left may have no job at all.
 function PlainTally.flush()
   if not next(C.plain) then return end
-  local key, emptied = tallyKey(), {}
-  for tenant, number in pairs(C.plain) do
-    if number ~= 0 and call('HINCRBY', key, tenant, digits(number)) == 0 then emptied[#emptied + 1] = tenant end
+  local key, plain, tenants, written, size, emptied = tallyKey(), C.plain, {}, {}, 0, {}
+  for tenant, number in pairs(plain) do
+    if number ~= 0 then tenants[#tenants + 1] = tenant end
+  end
+  for from = 1, #tenants, CHUNK do
+    local to = math.min(#tenants, from + CHUNK - 1)
+    local found = call('HMGET', key, unpack(tenants, from, to))
+    for index = from, to do
+      local tenant = tenants[index]
+      local number = plain[tenant] + (found[index - from + 1] or 0)
+      if number == 0 then
+        emptied[#emptied + 1] = tenant
+      else
+        written[size + 1], written[size + 2] = tenant, texts[number] or textOf(number)
+        size = size + 2
+      end
+    end
   end
   C.plain = {}
+  callWith('HSET', key, written)
   callWith('HDEL', key, emptied)
   callWith('SADD', C.base .. 'emptied', emptied)
 end

@@ -11,7 +11,8 @@ export function claimArguments(claim: ClaimRequest | undefined): string[] {
 
 /**
  * The jobs (of plain ones the serial and then the body), when more can be claimed, whether a release is
- * awaited, whether suspects wait, the time, and the claim of plain jobs.
+ * awaited, whether suspects wait, the time, the claim of plain jobs, and the sheets that they begin with: of each
+ * its claim and how many are on it.
  */
 export type ClaimReply = readonly [
   jobs: readonly (number | string | JobReply)[],
@@ -20,26 +21,33 @@ export type ClaimReply = readonly [
   hasSuspects: number,
   now: string,
   claim: number,
+  sheets: readonly number[],
 ]
 
 export function toClaimResult(
   from: IdSeries & Pick<PlainClaim, 'worker' | 'nonce'>,
-  [replies, nextDueInMs, awaitsRelease, hasSuspects, now, claim]: ClaimReply,
+  [replies, nextDueInMs, awaitsRelease, hasSuspects, now, claim, sheets]: ClaimReply,
 ): ClaimResult {
   const { queue, series, worker, nonce } = from
-  const plain = new PlainReader({
-    queue,
-    series,
-    worker,
-    nonce,
-    claim,
-    claimedAt: Number(now),
-  })
+  const readerOf = (number: number): PlainReader =>
+    new PlainReader({ queue, series, worker, nonce, claim: number, claimedAt: Number(now) })
+  const plain = readerOf(claim)
   const jobs: ClaimedJob[] = []
+  const onSheets = sheetsInOrder(sheets, readerOf)
+  let sheet = onSheets.shift()
   for (let at = 0; at < replies.length; at++) {
     const reply = replies[at]!
-    if (typeof reply === 'number') jobs.push(plain.read(reply, replies[++at] as string))
-    else jobs.push(decodeClaimed(from, reply as JobReply))
+    if (typeof reply !== 'number') {
+      jobs.push(decodeClaimed(from, reply as JobReply))
+      continue
+    }
+    const body = replies[++at] as string
+    if (sheet === undefined) {
+      jobs.push(plain.read(reply, body))
+      continue
+    }
+    jobs.push(sheet.reader.read(reply, body, ++sheet.read))
+    if (sheet.read === sheet.size) sheet = onSheets.shift()
   }
   return {
     jobs,
@@ -47,4 +55,21 @@ export function toClaimResult(
     awaitsRelease: awaitsRelease === 1,
     hasSuspects: hasSuspects === 1,
   }
+}
+
+interface Sheet {
+  readonly reader: PlainReader
+  readonly size: number
+  read: number
+}
+
+function sheetsInOrder(
+  numbers: readonly number[],
+  readerOf: (claim: number) => PlainReader,
+): Sheet[] {
+  const sheets: Sheet[] = []
+  for (let at = 0; at < numbers.length; at += 2) {
+    sheets.push({ reader: readerOf(numbers[at]!), size: numbers[at + 1]!, read: 0 })
+  }
+  return sheets
 }

@@ -10,6 +10,7 @@ import { jobArguments, tenantText } from '../encode-job.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { GiveBack } from '../give-back.ts'
 import { runArguments, splitSettlements } from '../plain-runs.ts'
+import { partArguments } from '../sheet-parts.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
 
@@ -31,12 +32,15 @@ export interface Claiming {
 
 type ResultReply = Extract<SettleResult, string> | readonly [number, string]
 
-/** Of runs of plain jobs: 1 where all were settled, else the result of each. */
+/** Of jobs that are settled as one: 1 where all were, else the result of each. */
+type TogetherReply = 1 | readonly ResultReply[]
+
 type Reply = readonly [
-  readonly (1 | readonly ResultReply[])[],
-  readonly ResultReply[],
-  string,
-  ClaimReply | readonly [],
+  runs: readonly TogetherReply[],
+  others: readonly ResultReply[],
+  series: string,
+  claimed: ClaimReply | readonly [],
+  parts: readonly TogetherReply[],
 ]
 
 /** Gives back what a claim may have leased, of which nobody heard. */
@@ -53,17 +57,19 @@ export async function settleInShard(
   options: CallOptions = {},
 ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
   const { caller } = tools
-  const { runs, others } = splitSettlements(settlements)
+  const { parts, runs, others } = splitSettlements(settlements)
   const args = [
     ...claimArguments(claiming?.claim),
+    ...partArguments(parts, settlements),
     ...runArguments(runs, settlements),
     String(others.length),
     ...others.flatMap((place) => settlementArguments(settlements[place]!)),
   ]
-  const toResults = ([ofRuns, ofOthers]: Reply): readonly SettleResult[] => {
+  const toResults = ([ofRuns, ofOthers, , , ofParts]: Reply): readonly SettleResult[] => {
     const results = settlements.map((): SettleResult => 'settled')
-    for (const [index, { places }] of runs.entries()) {
-      const reply = ofRuns[index]!
+    const replies = [...ofRuns, ...ofParts]
+    for (const [index, { places }] of [...runs, ...parts].entries()) {
+      const reply = replies[index]!
       if (reply === 1) continue
       for (const [at, place] of places.entries()) results[place] = toSettleResult(reply[at]!)
     }
