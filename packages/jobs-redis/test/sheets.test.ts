@@ -2,6 +2,7 @@ import { complete, release, retry, type ClaimedJob, type JobStore } from '@cgk/j
 import { createTestRedis, deleteKeys, type TestRedis } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { baseOf } from '../src/keys.ts'
 import { openRedisStore } from '../src/redis-store.ts'
 import { redisHarness } from './redis-harness.ts'
 
@@ -10,6 +11,8 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
 const LEASE_MS = 30_000
+/** More sheets than wait to be counted. */
+const SHEETS = 35
 /** So many that they are leased on a sheet. */
 const TENANTS = 40
 const NAMES = Array.from({ length: TENANTS }, (_, at) => `t${at}`)
@@ -70,6 +73,53 @@ test('jobs of many tenants are counted for each while they run and once they hav
     completed: 4,
   })
   await open.close()
+})
+
+test('jobs of very many claims are counted for each tenant as those of one', async () => {
+  const open = await harness.open()
+  const { store } = open
+  await fill(store, SHEETS)
+  const claims: (readonly ClaimedJob[])[] = []
+  for (let round = 0; round < SHEETS; round++) claims.push(await claim(store))
+  await completeAll(store, claims.slice(0, 10).flat())
+  await completeAll(store, claims.slice(30).flat().slice(0, 50))
+  await store.remove(claims[1]!.slice(0, 20))
+  expect(await countsOf(store, 't7')).toEqual({ pending: 0, running: 23, completed: 11 })
+  expect(await countsOf(store, 't27')).toEqual({ pending: 0, running: 24, completed: 11 })
+  await completeAll(store, claims.flat())
+  expect(await countsOf(store, 't7')).toEqual({ pending: 0, running: 0, completed: 34 })
+  await open.close()
+})
+
+test('jobs that are gone before anybody asks are counted for nobody', async () => {
+  const history = { completed: { maxCount: 25, maxAgeMs: Infinity } }
+  const open = await harness.open({ history })
+  const { store } = open
+  await fill(store, 2)
+  await completeAll(store, await claim(store))
+  await completeAll(store, await claim(store))
+  expect(await countsOf(store, 't0')).toEqual({ pending: 0, running: 0, completed: 0 })
+  expect(await countsOf(store, 't39')).toEqual({ pending: 0, running: 0, completed: 1 })
+  await open.close()
+})
+
+test('a tenant is let go of once nothing is left of its jobs, and not before', async () => {
+  const prefix = `${redis.prefix}-gone`
+  const history = { completed: { maxCount: 25, maxAgeMs: Infinity } }
+  const store = openRedisStore({ url: redis.url, prefix, history })
+  const client = await createClient({ url: redis.url }).connect()
+  const tenants = () => client.hLen(`${baseOf(prefix, QUEUE)}lanes`)
+  await fill(store, 2)
+  const first = await claim(store)
+  const second = await claim(store)
+  await completeAll(store, first)
+  await store.maintain({ limit: 10 })
+  expect(await tenants()).toBe(TENANTS)
+  await completeAll(store, second)
+  await store.maintain({ limit: 10 })
+  expect(await tenants()).toBe(25)
+  client.destroy()
+  await store.close()
 })
 
 test('they are completed in any order, each once and with its result', async () => {
@@ -229,7 +279,7 @@ test('history keeps its bound and counts what it has, and nothing is left of wha
   const client = await createClient({ url: redis.url }).connect()
   const keys = await client.keys(`{${prefix}*`)
   client.destroy()
-  expect(keys.filter((key) => /sheets?(:|$)/.test(key))).toEqual([])
+  expect(keys.filter((key) => /(sheets|sheet:\d+|uncounted)$/.test(key))).toEqual([])
   expect(await countsOf(store, 't39')).toEqual({ pending: 0, running: 0, completed: 0 })
   expect(await countsOf(store, 'last')).toEqual({ pending: 0, running: 0, completed: 25 })
   await store.close()

@@ -4,7 +4,7 @@ import { lua } from './lua.ts'
  * The claims that plain jobs were leased by: what the leases of one claim have in common is kept once.
  *
  * Fields: nonce, worker and instant of the claim, expiresAt, how many of its leases are held, how many
- * marks name it, and how many jobs are on its sheet if it has one. It is among the leases as long as some are held; which jobs they were of, a text beside
+ * marks name it, how many jobs are on its sheet if it has one, and whether PlainTally counts these. It is among the leases as long as some are held; which jobs they were of, a text beside
  * it says in ranges.
  */
 export const claims: string = lua`
@@ -63,6 +63,14 @@ end
 function Claims.takeSheet(number, count)
   local claim = touched(number)
   claim.held, claim.marks, claim.sheet = count, count, count
+end
+
+function Claims.isCounted(number)
+  return Claims.find(number).isCounted == true
+end
+
+function Claims.noteCounted(number)
+  touched(number).isCounted = true
 end
 
 function Claims.hasSheet(number)
@@ -147,7 +155,10 @@ function Claims.flush()
     end
     claim.runs = nil
     if claim.marks == 0 then
-      if claim.sheet then Sheets.drop(number) end
+      if claim.sheet then
+        PlainTally.dropSheet(number)
+        Sheets.drop(number)
+      end
       Records.delete('claims', field)
     end
   end

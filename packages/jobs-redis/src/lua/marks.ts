@@ -140,11 +140,20 @@ function Marks.write(first, count, mark)
   else eachBucket(first, count, note, mark) end
 end
 
--- Gives jobs the same mark that may lie anywhere.
+-- Gives jobs without marks, which may lie anywhere, the same mark at once.
 function Marks.writeEach(serials, mark)
-  for index = 1, #serials do
-    local offset = serials[index] % BUCKET
-    note((serials[index] - offset) / BUCKET, offset, 1, mark)
+  local sorted, count, bucket, key = {}, #serials, nil, nil
+  for index = 1, count do sorted[index] = serials[index] end
+  table.sort(sorted)
+  local from = 1
+  while from <= count do
+    local first, last = sorted[from], from
+    local offset = first % BUCKET
+    local itsBucket = (first - offset) / BUCKET
+    while sorted[last + 1] == first + last + 1 - from and offset + last - from < BUCKET - 1 do last = last + 1 end
+    if itsBucket ~= bucket then bucket, key = itsBucket, markKey(itsBucket) end
+    call('SETRANGE', key, STARTS[offset + 1], last == from and mark or string.rep(mark, last - from + 1))
+    from = last + 1
   end
 end
 

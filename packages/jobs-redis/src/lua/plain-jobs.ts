@@ -84,7 +84,7 @@ local function leaseOnSheet(serials, tenants, request)
   local number = Claims.begin(request)
   Claims.takeSheet(number, #serials)
   Sheets.make(number, serials, tenants)
-  PlainTally.addEach(tenants, 1)
+  PlainTally.addSheet(number)
   Marks.writeEach(serials, Marks.of(number, 0, 0, 0))
   local sheets = request.sheets
   sheets[#sheets + 1] = number
@@ -195,7 +195,8 @@ function PlainJobs.forgetOnSheet(number, from, count, endedAt)
   local gone, owners = {}, {}
   for index = 1, #places do gone[index], owners[index] = serials[places[index]], tenants[places[index]] end
   Jobs.deleteEach(gone)
-  PlainTally.addEach(owners, -1)
+  Sheets.forget(number, places)
+  PlainTally.forgetOnSheet(number, owners)
   Claims.forget(number, #places)
   return #places
 end

@@ -3,7 +3,8 @@ import { lua } from './lua.ts'
 /**
  * How many plain jobs of each tenant are leased, and how many are completed: one number in a hash, so that neither
  * the end of a job nor its deletion looks at its lane. A lane counts what waits, and what has a state. What is on a sheet
- * counts as completed from the beginning: who asks takes off those that are leased.
+ * counts as completed from the beginning: who asks takes off those that are leased. The last sheets are not counted before
+ * somebody asks, and most are gone by then.
  */
 export const plainTally: string = lua`
 -- What one completed job counts; below it are those that are leased.
@@ -22,7 +23,7 @@ function PlainTally.add(tenant, leased, completed)
 end
 
 -- Counts so many more as completed of each of those tenants.
-function PlainTally.addEach(tenants, number)
+local function addEach(tenants, number)
   local plain, by = C.plain, number * COMPLETED_ONE
   for index = 1, #tenants do
     local tenant = tenants[index]
@@ -30,20 +31,63 @@ function PlainTally.addEach(tenants, number)
   end
 end
 
+-- So many sheets wait to be counted.
+local MOST_UNCOUNTED = 32
+
+local function uncountedKey()
+  return C.base .. 'uncounted'
+end
+
+local function count(number)
+  Claims.noteCounted(number)
+  addEach(Sheets.owners(number), 1)
+end
+
+local function countAll()
+  local numbers = call('LRANGE', uncountedKey(), 0, -1)
+  if #numbers == 0 then return end
+  call('DEL', uncountedKey())
+  for _, number in ipairs(numbers) do count(tonumber(number)) end
+end
+
+-- A sheet was made.
+function PlainTally.addSheet(number)
+  if call('RPUSH', uncountedKey(), digits(number)) > MOST_UNCOUNTED then
+    count(tonumber(call('LPOP', uncountedKey())))
+  end
+end
+
+-- Jobs of a sheet were deleted.
+function PlainTally.forgetOnSheet(number, tenants)
+  if Claims.isCounted(number) then addEach(tenants, -1)
+  else callWith('SADD', C.base .. 'emptied', tenants) end
+end
+
+-- A sheet is gone.
+function PlainTally.dropSheet(number)
+  if not Claims.isCounted(number) then call('LREM', uncountedKey(), 1, digits(number)) end
+end
+
 -- A job on a sheet is counted elsewhere from now on.
 function PlainTally.takeFromSheet(job)
   local lane = C.lanes[job.tenant]
   local known = lane and lane.allowance.plain
   if known and job.isHeld then lane.allowance.plain = known - 1 end
-  PlainTally.add(job.tenant, 0, -1)
+  if Claims.isCounted(job.claim) then addEach({ job.tenant }, -1) end
   Sheets.take(job.claim, job.serial)
 end
 
 -- How many are leased, and how many are completed.
 function PlainTally.of(tenant)
+  countAll()
   local number = tonumber(call('HGET', tallyKey(), tenant) or 0) + (C.plain[tenant] or 0)
   local leased, onSheets = number % COMPLETED_ONE, Sheets.heldOf(tenant)
   return leased + onSheets, (number - leased) / COMPLETED_ONE - onSheets
+end
+
+function PlainTally.isEmpty(tenant)
+  local leased, completed = PlainTally.of(tenant)
+  return leased + completed == 0
 end
 
 -- Small counts are most counts: a number costs as much as a command to become a text.

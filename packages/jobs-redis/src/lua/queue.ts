@@ -175,7 +175,7 @@ function Queue.dropEmptyLanes(most)
   local key = C.base .. 'emptied'
   for _, tenant in ipairs(call('SRANDMEMBER', key, most)) do
     local lane = Lane.find(tenant)
-    if not lane or lane.size > 0 or call('HEXISTS', C.base .. 'plain', tenant) == 1 then
+    if not lane or lane.size > 0 or not PlainTally.isEmpty(tenant) then
       call('SREM', key, tenant)
     elseif Dispatch.mayForget(lane) then
       call('SREM', key, tenant)

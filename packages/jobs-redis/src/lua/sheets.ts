@@ -124,6 +124,26 @@ function Sheets.endOf(number, serial)
   return (struct.unpack('>I6', endsOf(number), (placeOf(number, serial) - 1) * WIDTH + 1))
 end
 
+-- The tenants of those jobs that are still on a sheet.
+function Sheets.owners(number)
+  local owners, ends, tenants = {}, endsOf(number), Sheets.tenants(number)
+  for place = 1, sheetOf(number).size do
+    if string.sub(ends, (place - 1) * WIDTH + 1, place * WIDTH) ~= TAKEN then owners[#owners + 1] = tenants[place] end
+  end
+  return owners
+end
+
+-- Jobs at those places, in their order, were deleted.
+function Sheets.forget(number, places)
+  local size = #places
+  if size == 0 then return end
+  if places[size] - places[1] + 1 == size then
+    setEnds(number, places[1], string.rep(TAKEN, size))
+  else
+    for index = 1, size do setEnds(number, places[index], TAKEN) end
+  end
+end
+
 -- What becomes of a job is not on the sheet any more.
 function Sheets.take(number, serial)
   setEnds(number, placeOf(number, serial), TAKEN)
