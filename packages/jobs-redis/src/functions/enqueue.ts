@@ -6,7 +6,7 @@ import { lua } from '../lua/lua.ts'
  * Answers `['stored', …]` with the results of each queue, or, having stored nothing, with the conflicts
  * (`['conflict', [queue, index, holderName]…]`) or full backlogs (`['full', [queue, index, quota, waiting,
  * more]…]`) of the queues. 'mayEnqueue' takes the same, stores nothing, and answers `['stored']` where enqueue
- * would store.
+ * would store. Of a plain job that came alone the answer may be short: its creation, the series of ids, and its serial.
  */
 export const enqueue: string = lua`
 local function readBatches(keys, args, start)

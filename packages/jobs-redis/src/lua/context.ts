@@ -72,11 +72,15 @@ local Gate, OrderingLine, ConcurrencyGate, KeyScope, Delays, Queue = {}, {}, {},
 local Hints, History, Leases, UniqueHolds, Groups, Schedules = {}, {}, {}, {}, {}, {}
 local Transitions, Enqueuer, LoneJob, Leasing, Limits, Catalog, Reply = {}, {}, {}, {}, {}, {}, {}
 
--- The server's time in milliseconds, or the one that a test gives.
-function Context.now(given)
-  if given ~= '' then return tonumber(given) end
+-- The server's time in milliseconds, or the one that a test gives, in digits.
+function Context.instant(given)
+  if given ~= '' then return given end
   local time = call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  return time[1] .. string.sub('00000' .. time[2], -6, -4)
+end
+
+function Context.now(given)
+  return tonumber(Context.instant(given))
 end
 
 -- The head of a queue begins with the virtual time. That of most is of one form, in which a number of

@@ -56,17 +56,12 @@ function FairOrder.timeOf(lane)
   return 0
 end
 
--- Whether the present is to be set to 0 before anything else happens.
-function FairOrder.isLate(present)
-  return present > LATEST
-end
-
 -- Sets the present to 0 once it is far on. All lanes move alike, so that their order stays. To be called
 -- before a lane is read.
 function FairOrder.rebase()
   local queue = C.queue
   local present = queue.time
-  if not FairOrder.isLate(present) then return end
+  if present <= LATEST then return end
   queue.era, queue.rebased, queue.time = queue.era + 1, present, 0
   local members = call('ZRANGE', fairKey(), 0, -1, 'WITHSCORES')
   for index = 1, #members, 2 do

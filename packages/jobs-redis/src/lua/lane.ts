@@ -89,20 +89,18 @@ end
 -- The text of a lane with more ready jobs behind those that it offers already; nothing where they have their places
 -- elsewhere.
 function Lane.appended(text, priority, serial, count)
-  if string.byte(text, 9) ~= 102 or #text == FORM_SIZE then return end
+  local size = #text
+  if string.byte(text, 9) ~= 102 or size == FORM_SIZE then return end
   local activation, _, spilled, pending = struct.unpack('>I6I4I4I4', text, 14)
   if activation == 0 or spilled > 0 then return end
-  local last = Ready.rangeIn(text, #text - 11)
-  local added
-  if last[1] == priority and last[2] + last[3] == serial then
-    last[3] = last[3] + count
-    added = string.sub(text, 32, -13) .. Ready.rangeMember(last)
-  elseif last[1] >= priority and #text < FORM_SIZE + 12 * Ready.MOST_RANGES then
-    added = string.sub(text, 32) .. Ready.rangeMember({ priority, serial, count })
-  else
-    return
+  local head, after = string.sub(text, 1, 27), struct.pack('>I4', pending + count)
+  local rank, first, number = struct.unpack('>I2I6I4', text, size - 11)
+  local itsRank = Ready.rankOf(priority)
+  if rank == itsRank and first + number == serial then
+    return head .. after .. string.sub(text, 32, -5) .. struct.pack('>I4', number + count)
+  elseif rank <= itsRank and size < FORM_SIZE + 12 * Ready.MOST_RANGES then
+    return head .. after .. string.sub(text, 32) .. struct.pack('>I2I6I4', itsRank, serial, count)
   end
-  return string.sub(text, 1, 27) .. struct.pack('>I4', pending + count) .. added
 end
 
 -- Adds ready jobs to a lane that was preloaded; whether that was all there is to do.

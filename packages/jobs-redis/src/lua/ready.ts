@@ -13,6 +13,11 @@ local function readyKey(lane)
   return C.base .. 'ready:' .. lane.tenant
 end
 
+-- The first number of a range, by which higher priorities are before lower ones.
+function Ready.rankOf(priority)
+  return 32767 - priority
+end
+
 function Ready.rangeMember(range)
   return struct.pack(RANGE, 32767 - range[1], range[2], range[3])
 end

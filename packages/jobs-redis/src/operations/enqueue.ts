@@ -25,6 +25,9 @@ export interface Stored {
   readonly series: string
 }
 
+/** Of a plain job that came alone; see `lua/lone-job.ts`. */
+type LoneReply = readonly [now: string, series: string, serial: number]
+
 type Reply =
   | readonly ['stored', readonly (readonly [string, string, readonly EnqueueReply[]])[]]
   | readonly ['conflict', readonly (readonly [number, number, string])[]]
@@ -49,7 +52,7 @@ export async function enqueue(
   const queues = batches.map(({ queue }) => queue)
   if (!queues.every((queue) => registry.has(queue))) await registry.add(queues, options)
   const parts = caller.partsOf(batches)
-  const call = (
+  const call = async (
     name: 'enqueue' | 'mayEnqueue',
     onSent?: (part: readonly Batch[]) => void,
   ): Promise<readonly Reply[]> => {
@@ -60,9 +63,10 @@ export async function enqueue(
       ])
       const shards = part.map(({ shard }) => shard)
       const sent = onSent && { onSent: () => onSent(part) }
-      return caller.call(name, shards, args, { ...options, ...sent }) as Promise<Reply>
+      return caller.call(name, shards, args, { ...options, ...sent })
     })
-    return Promise.all(calls)
+    const replies = await Promise.all(calls)
+    return replies.map((reply) => inFull(reply as Reply | LoneReply))
   }
   const refuse = (replies: readonly Reply[]): void => {
     const refusal = refusalOf(jobs, parts, replies)
@@ -104,10 +108,21 @@ async function enqueueOne(
   const shard = caller.shards.of(queue, job.tenantId)
   const sent = isDueAtOnce(job) && { onSent: () => queueMicrotask(() => expect(queue)) }
   const args = ['1', ...jobArguments([job])]
-  const reply = (await caller.call('enqueue', [shard], args, { ...options, ...sent })) as Reply
+  const reply = (await caller.call('enqueue', [shard], args, { ...options, ...sent })) as
+    Reply | LoneReply
+  if (reply.length === 3) {
+    const [now, series, serial] = reply
+    return toEnqueueResult({ queue, now, series }, job, serial)
+  }
   if (reply[0] !== 'stored') throw refusalOf([job], [[{ queue, shard, places: [0] }]], [reply])
   const [now, series, [answer]] = reply[1][0]!
   return toEnqueueResult({ queue, now, series }, job, answer!)
+}
+
+function inFull(reply: Reply | LoneReply): Reply {
+  if (reply.length === 2) return reply
+  const [now, series, serial] = reply
+  return ['stored', [[now, series, [serial]]]]
 }
 
 /** What became of a job, as the port says it. */
