@@ -1,6 +1,6 @@
 import { complete, release, type ClaimedJob, type JobRef } from '@cgk/jobs-core'
 import { expect } from 'vitest'
-import { claimOne, maintainAll, refOf, settleOne } from '../claim-jobs.ts'
+import { claimJobs, claimOne, idsOf, maintainAll, read, refOf, settleOne } from '../claim-jobs.ts'
 import { expectHint, withoutWakeUps } from '../expect-hint.ts'
 import { enqueueOne, newJob, QUEUE, TENANT } from '../new-job.ts'
 import { storeCase, type CaseGroup } from '../store-case.ts'
@@ -159,6 +159,33 @@ export const wakeUpCases: CaseGroup = {
         await expectHint(open.store, 'ready', () => open.store.enqueue([newJob()]))
 
         expect(calls).toBe(0)
+      },
+      { skip: withoutWakeUps },
+    ),
+
+    storeCase(
+      'of jobs that are claimed as soon as a listener hears of them each is leased once',
+      async ({ store }) => {
+        const claims: Promise<readonly ClaimedJob[]>[] = []
+        const stop = store.subscribe!(({ queue }) => {
+          if (queue === QUEUE) claims.push(claimJobs(store))
+        })
+        const given = [
+          { tenantId: 'one' },
+          { tenantId: 'two' },
+          { tenantId: 'one' },
+          { priority: 5 },
+        ]
+        const refs: JobRef[] = []
+        for (const each of given) refs.push(await enqueueOne(store, each))
+        stop()
+        const claimed = [...(await Promise.all(claims)).flat(), ...(await claimJobs(store))]
+        expect(idsOf(claimed).toSorted()).toEqual(idsOf(refs).toSorted())
+        for (const job of claimed) {
+          expect(await read(store, job)).toMatchObject({ state: 'running', attempts: 1 })
+          expect(await settleOne(store, complete(job))).toBe('settled')
+        }
+        expect(await store.counts({ queue: QUEUE })).toMatchObject({ running: 0, completed: 4 })
       },
       { skip: withoutWakeUps },
     ),
