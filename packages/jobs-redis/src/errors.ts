@@ -1,4 +1,4 @@
-import { JobsError } from '@cgk/jobs-core'
+import { isJobsError, JobsError } from '@cgk/jobs-core'
 import { ErrorReply } from '@redis/client'
 
 /** A call of a store that was closed. */
@@ -85,6 +85,11 @@ export function replyError(error: ErrorReply): JobsError {
     KNOWN[word] ?? 'the Redis server answered with an error',
     { retryable: !isRefused, cause: error },
   )
+}
+
+/** Whether the server answered with an error: nothing was written. */
+export function isRefused(error: unknown): boolean {
+  return isJobsError(error, 'JOBS_STORE_UNAVAILABLE') && error.cause instanceof ErrorReply
 }
 
 /** Whether the server has not our functions: never had them, or was told to forget them. */

@@ -16,6 +16,7 @@ import * as parts from './lua/index.ts'
 export type FunctionName =
   | 'enqueue'
   | 'mayEnqueue'
+  | 'enqueueAndSettle'
   | 'settle'
   | 'extend'
   | 'report'

@@ -44,7 +44,7 @@ import { resolveHistory, type HistoryOptions } from './history.ts'
 import type { ClientSource } from './open-client.ts'
 import { act } from './operations/act.ts'
 import { counts } from './operations/counts.ts'
-import { enqueue } from './operations/enqueue.ts'
+import { enqueue, type EnqueueTools } from './operations/enqueue.ts'
 import { extend } from './operations/extend.ts'
 import { get } from './operations/get.ts'
 import { enqueueGroups, getGroups } from './operations/groups.ts'
@@ -64,6 +64,7 @@ import {
 import { settle } from './operations/settle.ts'
 import { QueueRegistry } from './queue-registry.ts'
 import type { SentinelOptions } from './sentinel.ts'
+import { SettleJoiner } from './settle-joiner.ts'
 import { serversOf, type ServerSource } from './servers.ts'
 import { Shards } from './shards.ts'
 import { WakeUps } from './wake-ups.ts'
@@ -166,8 +167,7 @@ class RedisStore implements JobStore {
   readonly #sender: CommandSender
   readonly #caller: FunctionsCaller
   readonly #registry: QueueRegistry
-  readonly #giveBack: GiveBack
-  readonly #wakeUps: WakeUps
+  readonly #tools: EnqueueTools
   readonly #maxAges: readonly string[]
   #isClosed = false
 
@@ -199,14 +199,18 @@ class RedisStore implements JobStore {
       confirmations: confirmationsOf(options),
     })
     this.#registry = new QueueRegistry(this.#caller)
-    this.#giveBack = new GiveBack(this.#caller)
-    this.#wakeUps = new WakeUps(open, prefix)
+    this.#tools = {
+      caller: this.#caller,
+      registry: this.#registry,
+      giveBack: new GiveBack(this.#caller),
+      random: systemPorts.random,
+      joiner: new SettleJoiner(shards === 1),
+      wakeUps: new WakeUps(open, prefix),
+    }
   }
 
   enqueue(jobs: readonly NewJob[], options?: CallOptions): Promise<readonly EnqueueResult[]> {
-    return enqueue(this.#caller, this.#registry, jobs, options, (queue) =>
-      this.#wakeUps.expect(queue),
-    )
+    return enqueue(this.#tools, jobs, options)
   }
 
   async claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
@@ -225,13 +229,8 @@ class RedisStore implements JobStore {
     request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
     options?: CallOptions,
   ): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
-    const tools = {
-      caller: this.#caller,
-      registry: this.#registry,
-      giveBack: this.#giveBack,
-      random: systemPorts.random,
-    }
-    return settle(tools, request, options)
+    const tools = this.#tools
+    return tools.joiner.settle(request, options, () => settle(tools, request, options))
   }
 
   report(reports: readonly AttemptReport[], options?: CallOptions): Promise<readonly boolean[]> {
@@ -361,7 +360,7 @@ class RedisStore implements JobStore {
 
   subscribe(listener: (wakeUp: WakeUp) => void): () => void {
     if (this.#isClosed) throw closedError()
-    return this.#wakeUps.subscribe(listener)
+    return this.#tools.wakeUps.subscribe(listener)
   }
 
   async ping(options?: CallOptions): Promise<void> {
@@ -370,8 +369,8 @@ class RedisStore implements JobStore {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#giveBack.close()
-    this.#wakeUps.close()
+    this.#tools.giveBack.close()
+    this.#tools.wakeUps.close()
     this.#sender.close()
   }
 }

@@ -40,12 +40,14 @@ export class WakeUps {
     }
   }
 
-  /**
-   * Tells those who listen here of jobs that are being sent, without waiting for the server to say so: a claim that
-   * follows comes right behind them.
-   */
+  /** Whether anybody listens here. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
+  /** Tells those who listen here of jobs that are being sent, without waiting for the server to say so. */
   expect(queue: string): void {
-    if (this.#listeners.size > 0) this.#deliver({ queue, reason: 'ready' })
+    this.#deliver({ queue, reason: 'ready' })
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { Shards } from '../src/shards.ts'
 import { claimAgain } from './claim-again.ts'
 import { Load } from './load.ts'
 import { untilDone } from './until-done.ts'
+import { WorkerBeside } from './worker-beside.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -62,6 +63,22 @@ test('a slot that moves under load takes its jobs along', async () => {
     await load.goesOn()
   }
   await load.endsWell()
+})
+
+test('a job and the claim that comes with it follow their slot', async () => {
+  const store = openStore()
+  const job = { queue: QUEUE, tenantId: 'acme', name: 'send', payload: '{}', priority: 0 }
+  await store.enqueue([job])
+  const before = await masterOf(QUEUE)
+  for (const master of cluster.masters) await master.command('FUNCTION', 'FLUSH')
+  await cluster.moveSlotOf(baseOf(PREFIX, QUEUE))
+  await expect.poll(() => masterOf(QUEUE), { timeout: 30_000 }).not.toBe(before)
+  using worker = new WorkerBeside(store)
+  const claim = { queue: QUEUE, slots: 5, prefetch: 0, leaseMs: 30_000, worker: 'w' }
+  const [enqueued, settled] = await worker.enqueue(job, { claim: { ...claim, suspects: false } })
+  expect(enqueued).toMatchObject({ status: 'fulfilled' })
+  expect(settled).toMatchObject({ value: { claimed: { jobs: [{}, {}] } } })
+  expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0, running: 2 })
 })
 
 test('a master that is stopped is replaced, and a worker of its time settles nothing', async () => {

@@ -3,6 +3,7 @@ import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
 import { untilDone } from './until-done.ts'
+import { WorkerBeside } from './worker-beside.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -64,6 +65,20 @@ test('what no replica has is told to be unconfirmed, and is there', async () => 
   const settle = { settlements: jobs.map((job) => complete(job)) }
   await expect(store.settle(settle)).rejects.toMatchObject(unconfirmed)
   expect((await other.settle(settle)).results).toEqual(['settled'])
+})
+
+test('a job that no replica has is neither acknowledged nor begun, and is given back', async () => {
+  const prefix = `wait-${opened++}`
+  const store = openStore(prefix, { waitReplicas: 1, waitTimeoutMs: 20 })
+  await openStore(prefix).enqueue([JOB])
+  await store.enqueue([JOB]).catch(() => {})
+  using worker = new WorkerBeside(store)
+  for (const outcome of await worker.enqueue(JOB, { claim: { ...CLAIM, slots: 5 } })) {
+    expect(outcome).toMatchObject({ reason: { code: 'JOBS_STORE_UNCONFIRMED', retryable: true } })
+  }
+  await expect
+    .poll(() => store.counts({ queue: QUEUE }), { timeout: 10_000 })
+    .toMatchObject({ pending: 3, running: 0 })
 })
 
 describe('of a server that can say what is on the disk', () => {

@@ -6,6 +6,7 @@ import { createRedisStore } from '../src/index.ts'
 import { Load } from './load.ts'
 import { SilentProxy } from './silent-proxy.ts'
 import { untilDone } from './until-done.ts'
+import { WorkerBeside } from './worker-beside.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 60_000 })
@@ -160,6 +161,62 @@ describe('a server of the usual settings', () => {
     expect(jobs.map(({ attempts, lostLeases }) => [attempts, lostLeases])).toEqual(
       Array.from({ length: 5 }, () => [1, 0]),
     )
+  })
+
+  test('that was silent while a job and its claim were sent has leased nothing to nobody', async () => {
+    const store = openStore()
+    const [job] = newJobs(1, 'job')
+    await store.enqueue(newJobs(1, 'before'))
+    using worker = new WorkerBeside(store)
+    instance.pause()
+    const signal = AbortSignal.timeout(200)
+    const asked = { claim: claimRequest(), signal: AbortSignal.timeout(10_000) }
+    const outcomes = await worker.enqueue(job!, asked, signal)
+    instance.resume()
+
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { retryable: true } })
+    }
+    await untilDone(() => store.enqueue([job!]))
+    await expect
+      .poll(() => untilDone(() => store.counts({ queue: QUEUE })), { timeout: 15_000 })
+      .toMatchObject({ pending: 2, running: 0 })
+    const { jobs } = await store.claim(claimRequest())
+    expect(jobs.map(({ attempts, lostLeases }) => [attempts, lostLeases])).toEqual([
+      [1, 0],
+      [1, 0],
+    ])
+  })
+
+  test('whose answer a worker does not wait for has stored the job, and leased it to nobody', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(1, 'before'))
+    using worker = new WorkerBeside(store)
+    instance.pause()
+    const answered = worker.enqueue(newJobs(1, 'job')[0]!, {
+      claim: claimRequest(),
+      signal: AbortSignal.timeout(200),
+    })
+    const stopped = setTimeout(() => instance.resume(), 1_000)
+    const [enqueued, settled] = await answered
+    clearTimeout(stopped)
+
+    expect(enqueued).toMatchObject({ status: 'fulfilled', value: [{ id: 'job-0' }] })
+    expect(settled).toMatchObject({ reason: { code: 'JOBS_STORE_TIMEOUT' } })
+    await expect
+      .poll(() => untilDone(() => store.counts({ queue: QUEUE })), { timeout: 15_000 })
+      .toMatchObject({ pending: 2, running: 0 })
+  })
+
+  test('whose functions were flushed stores and leases a job once', async () => {
+    const store = openStore()
+    await store.enqueue(newJobs(1, 'before'))
+    using worker = new WorkerBeside(store)
+    await command('FUNCTION', 'FLUSH')
+    const [, settled] = await worker.enqueue(newJobs(1, 'job')[0]!, { claim: claimRequest() })
+
+    expect(settled).toMatchObject({ value: { claimed: { jobs: [{}, {}] } } })
+    expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0, running: 2 })
   })
 
   test('that was silent while many waited fails them all, and a later call works', async () => {
@@ -336,6 +393,19 @@ describe('a server whose memory is full', () => {
     await command('CONFIG', 'SET', 'maxmemory', '0')
 
     expect(await store.enqueue(newJobs(1, 'refused'))).toMatchObject([{ status: 'enqueued' }])
+  })
+
+  test('takes no job in, and lets the claim that came with it go by itself', async ({ skip }) => {
+    await startServer(skip, { 'maxmemory-policy': 'noeviction' })
+    const store = openStore()
+    await store.enqueue(newJobs(1, 'before'))
+    using worker = new WorkerBeside(store)
+    await command('CONFIG', 'SET', 'maxmemory', '1mb')
+    const [enqueued, settled] = await worker.enqueue(newJobs(1, 'job')[0]!, {
+      claim: claimRequest(),
+    })
+    expect(enqueued).toMatchObject({ reason: { code: 'JOBS_STORE_UNAVAILABLE' } })
+    expect(settled).toMatchObject({ value: { claimed: { jobs: [{ id: 'before-0' }] } } })
   })
 
   test.each(['allkeys-lru', 'allkeys-random'])(

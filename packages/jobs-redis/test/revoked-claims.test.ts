@@ -1,7 +1,8 @@
-import { systemPorts } from '@cgk/jobs-core'
+import { complete, systemPorts } from '@cgk/jobs-core'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { CommandSender } from '../src/connection.ts'
+import { jobArguments } from '../src/encode-job.ts'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
 import { baseOf } from '../src/keys.ts'
@@ -63,5 +64,21 @@ test('a claim that was given up is undone, and one that arrives afterwards takes
   expect(await caller.call('giveBack', [baseOf(redis.prefix, QUEUE)], [late])).toBe(0)
   expect(await claimAs(late)).toBe(0)
   expect((await store.claim(request)).jobs.map(({ attempts }) => attempts)).toEqual([1, 1, 1])
+  await store.close()
+})
+
+test('a claim that comes with a job and was given up before takes nothing, and the job is stored', async () => {
+  const { prefix } = redis
+  const base = baseOf(prefix, 'mails')
+  const mail = { ...job, queue: 'mails' }
+  const store = createRedisStore({ url: redis.url, prefix })
+  await store.enqueue([mail])
+  const { jobs } = await store.claim({ ...request, queue: 'mails' })
+  await store.settle({ settlements: jobs.map((each) => complete(each)) })
+  const nonce = systemPorts.random.hex(16)
+  await caller.call('giveBack', [base], [nonce])
+  const args = ['1', ...jobArguments([mail]), ...claimArguments(request), '', '0', '0']
+  await caller.call('enqueueAndSettle', [base], args, { random: `abcdef${nonce}` })
+  expect(await store.counts({ queue: 'mails' })).toMatchObject({ pending: 1, running: 0 })
   await store.close()
 })

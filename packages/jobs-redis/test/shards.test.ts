@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { createRedisStore } from '../src/index.ts'
 import { Shards } from '../src/shards.ts'
 import { documentedUser } from './documented-rights.ts'
+import { WorkerBeside } from './worker-beside.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -43,6 +44,17 @@ test('the shards of a queue are on masters of their own, and each has its share 
   for (const base of bases) {
     expect(many.filter((each) => each === base).length).toBeGreaterThan(800)
   }
+})
+
+test('a worker beside the producer claims from all shards, behind the job', async () => {
+  await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  using worker = new WorkerBeside(store)
+  const claim = { ...CLAIM, slots: 100, suspects: false }
+  const [enqueued, settled] = await worker.enqueue(newJob(null), { claim })
+  expect(enqueued).toMatchObject({ status: 'fulfilled' })
+  const claimed = settled.status === 'fulfilled' ? settled.value.claimed!.jobs : []
+  expect(claimed).toHaveLength(TENANTS.length + 1)
+  expect(new Set(claimed.map(({ tenantId }) => tenantId))).toEqual(new Set([...TENANTS, null]))
 })
 
 test('claims begin at each shard in its turn, and go on at others while there is room', async () => {

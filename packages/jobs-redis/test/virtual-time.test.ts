@@ -4,6 +4,7 @@ import { createClient } from '@redis/client'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { baseOf } from '../src/keys.ts'
+import { WorkerBeside } from './worker-beside.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 60_000 })
@@ -99,5 +100,34 @@ test('turns go on as before when virtual times have become too large', async () 
       await store.enqueue([job, job])
     }
   }
+  for (const store of stores) await store.close()
+})
+
+test('a job that is claimed as it comes takes its turn as before when virtual times have become too large', async () => {
+  const prefixes = ['old', 'new'].map((name) => `${redis.prefix}-${name}`)
+  const stores = prefixes.map((prefix) => createRedisStore({ url: redis.url, prefix }))
+  const [aged, young] = stores as [JobStore, JobStore]
+  const claim = { queue: QUEUE, slots: 1, prefetch: 0, leaseMs: 30_000, worker: 'w' }
+  const newJob = (tenantId: string) => {
+    return { queue: QUEUE, tenantId, name: 'send', payload: '{}', priority: 0 }
+  }
+  for (const store of stores) {
+    for (const tenantId of ['one', 'other', 'one']) {
+      await store.enqueue([newJob(tenantId)])
+      await serve(store, 1)
+    }
+  }
+  await age(prefixes[0]!)
+  for (const store of stores) {
+    using worker = new WorkerBeside(store)
+    for (const tenantId of ['one', 'other']) {
+      const asked = { claim: { ...claim, suspects: false } }
+      const [, settled] = await worker.enqueue(newJob(tenantId), asked)
+      expect(settled).toMatchObject({ value: { claimed: { jobs: [{ tenantId }] } } })
+    }
+    await store.enqueue(['one', 'one', 'one', 'other', 'other', 'third'].map(newJob))
+  }
+  for (const slots of [1, 1, 2, 2])
+    expect(await serve(aged, slots)).toEqual(await serve(young, slots))
   for (const store of stores) await store.close()
 })

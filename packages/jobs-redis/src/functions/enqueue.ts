@@ -7,6 +7,9 @@ import { lua } from '../lua/lua.ts'
  * (`['conflict', [queue, index, holderName]…]`) or full backlogs (`['full', [queue, index, quota, waiting,
  * more]…]`) of the queues. 'mayEnqueue' takes the same, stores nothing, and answers `['stored']` where enqueue
  * would store. Of a plain job that came alone the answer may be short: its creation, the series of ids, and its serial.
+ *
+ * 'enqueueAndSettle' takes jobs of one queue, and then what 'settle' takes. It does as enqueue and then as settle, and
+ * answers as both, or, short, as enqueue does and with the claim. Its 22 random digits are those of both.
  */
 export const enqueue: string = lua`
 local function readBatches(keys, args, start)
@@ -17,7 +20,7 @@ local function readBatches(keys, args, start)
     inputs, at = Enqueuer.read(args, at + 1, tonumber(args[at]))
     batches[index] = { context = C, inputs = inputs }
   end
-  return batches
+  return batches, at
 end
 
 local function findRefusal(batches)
@@ -34,6 +37,13 @@ local function findRefusal(batches)
     if found then full[#full + 1] = { index - 1, unpack(found) } end
   end
   if #full > 0 then return { 'full', full } end
+end
+
+local function store(batch)
+  C = batch.context
+  local results = { digits(C.now), C.queue.series, Enqueuer.enqueue(batch.inputs) }
+  C.isNew = false
+  return results
 end
 
 local function enqueueLone(keys, args)
@@ -55,10 +65,37 @@ redis.register_function('{enqueue}', function(keys, args)
   if refusal then return refusal end
   local results = {}
   for index, batch in ipairs(batches) do
-    C = batch.context
-    results[index] = { digits(C.now), C.queue.series, Enqueuer.enqueue(batch.inputs) }
+    results[index] = store(batch)
     finish(args)
   end
   return { 'stored', results }
+end)
+
+-- The nonce of a claim that comes with jobs.
+local function nonceOf(args)
+  return string.sub(args[3], 7)
+end
+
+-- The arguments of one job and of a claim with nothing settled.
+local LONE_ARGUMENTS = HEAD + 13
+
+local function enqueueAndLease(keys, args)
+  local tenant, input, tail, slots, prefetch = unpack(args, HEAD + 2, HEAD + 6)
+  local isClaiming = args[HEAD + 9] == '' and (slots ~= '0' or prefetch ~= '0')
+  if #args ~= LONE_ARGUMENTS or not isClaiming or not Enqueuer.isPlain(input) then return end
+  call = redis.call
+  local request = { leaseMs = tonumber(args[HEAD + 7]), worker = args[HEAD + 8], nonce = nonceOf(args) }
+  return LoneJob.enqueueAndLease(keys[1], args, tenant, tail, request)
+end
+
+redis.register_function('{enqueueAndSettle}', function(keys, args)
+  local leased = enqueueAndLease(keys, args)
+  if leased then return leased end
+  local batches, at = readBatches(keys, args, begin)
+  local answer = findRefusal(batches) or { 'stored', { store(batches[1]) } }
+  C.random = nonceOf(args)
+  local settled = Leasing.settleAndClaim(args, at)
+  if not C.isNew then finish(args) end
+  return { answer, settled }
 end)
 `

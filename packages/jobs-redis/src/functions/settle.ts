@@ -84,11 +84,10 @@ local function readRun(args, at, before)
   return run, at
 end
 
-redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, callback = function(keys, args)
-  begin(keys[1], args)
-  local request = readClaim(args, HEAD + 1)
-  local parts, at = {}, HEAD + 7
-  for index = 1, tonumber(args[HEAD + 6]) do parts[index], at = readPart(args, at) end
+function Leasing.settleAndClaim(args, from)
+  local request = readClaim(args, from)
+  local parts, at = {}, from + 6
+  for index = 1, tonumber(args[from + 5]) do parts[index], at = readPart(args, at) end
   local series, runs, runCount = args[at], {}, tonumber(args[at + 1])
   at = at + 2
   for index = 1, runCount do runs[index], at = readRun(args, at, runs[index - 1]) end
@@ -106,7 +105,13 @@ redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, cal
   local results = {}
   for index, settlement in ipairs(settlements) do results[index] = Leasing.settle(settlement) end
   local claimed = request and Leasing.claim(request) or {}
-  if not C.isNew then finish(args) end
   return { completed, results, C.queue.series, claimed, ofParts }
+end
+
+redis.register_function{function_name = '{settle}', flags = { 'allow-oom' }, callback = function(keys, args)
+  begin(keys[1], args)
+  local answer = Leasing.settleAndClaim(args, HEAD + 1)
+  if not C.isNew then finish(args) end
+  return answer
 end}
 `

@@ -33,14 +33,28 @@ local function touched(number)
   return claim
 end
 
+local function claimOf(request, at, expiresAt, held)
+  return {
+    nonce = request.nonce, worker = request.worker, at = at, expiresAt = expiresAt, held = held, marks = held,
+  }
+end
+
+-- The record of a claim that has leased so many.
+function Claims.packed(request, at, expiresAt, held)
+  return cmsgpack.pack(claimOf(request, at, expiresAt, held))
+end
+
+-- The text of one range of jobs.
+function Claims.runOf(first, count)
+  return struct.pack(RUN, first, count)
+end
+
 -- Begins a claim; its number.
 function Claims.begin(request)
   local queue = C.queue
   queue.epoch = queue.epoch + 1
   local expiresAt = C.now + request.leaseMs
-  Records.put('claims', digits(queue.epoch), {
-    nonce = request.nonce, worker = request.worker, at = C.now, expiresAt = expiresAt, held = 0, marks = 0,
-  })
+  Records.put('claims', digits(queue.epoch), claimOf(request, C.now, expiresAt, 0))
   C.leased[memberOf(queue.epoch)] = expiresAt
   return queue.epoch
 end

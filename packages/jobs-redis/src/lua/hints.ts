@@ -24,6 +24,12 @@ function Hints.decide()
   C.tellsReady = true
 end
 
+-- A claim has taken what it could: of that nobody needs to hear.
+function Hints.claimed(hasLeft)
+  C.hasMore = C.hasMore and hasLeft
+  Hints.decide()
+end
+
 -- A claimer was told that it may rest until then; infinite for until it is hinted at something.
 function Hints.told(restUntil)
   local known = C.queue.restUntil

@@ -103,6 +103,13 @@ function Lane.appended(text, priority, serial, count)
   end
 end
 
+-- The virtual time of a lane of that era that offers nothing, from its text; nothing where it is anything else.
+function Lane.restsAt(text, era)
+  if string.byte(text, 9) ~= 102 or #text ~= FORM_SIZE then return end
+  local time, _, itsEra, activation, _, spilled = struct.unpack('>dc1I4I6I4I4', text)
+  if itsEra == era and activation == 0 and spilled == 0 then return time end
+end
+
 -- Adds ready jobs to a lane that was preloaded; whether that was all there is to do.
 function Lane.append(tenant, priority, serial, count)
   local text = textInForm(tenant)

@@ -33,8 +33,8 @@ end
 -- the time and the claim of plain jobs, which those on sheets come before: of each sheet its number and how many there are.
 -- A plain job is its serial and its body.
 function Leasing.claim(request)
-  Hints.decide()
   if C.isNew or C.queue.allowance.paused then
+    Hints.decide()
     return { {}, told(INFINITY), 0, 0, '', 0, {} }
   end
   Queue.promote()
@@ -53,8 +53,9 @@ function Leasing.claim(request)
     local job = Dispatch.takeSuspect()
     if job then take(job) end
   end
-  local hasSuspects = Dispatch.hasSuspects()
-  local hasMore = Dispatch.hasReady() or (request.suspects and hasSuspects)
+  local hasReady, hasSuspects = Dispatch.hasReady(), Dispatch.hasSuspects()
+  local hasMore = hasReady or (request.suspects and hasSuspects)
+  Hints.claimed(hasReady or hasSuspects)
   local awaitsRelease = Dispatch.awaitsRelease()
   local nextDue = told(hasMore and C.now or Queue.nextDueAt())
   return {

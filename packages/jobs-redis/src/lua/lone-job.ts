@@ -1,9 +1,9 @@
 import { lua } from './lua.ts'
 
 /**
- * The shortest way in, of a plain job that comes alone and stands behind others of its lane, in a queue in which nothing
- * is limited or delayed: in the texts of the queue's head and of the lane a few bytes change, and no record is made
- * of them.
+ * The shortest ways of a plain job that comes alone, in a queue in which nothing is limited or delayed: behind others of
+ * its lane, and out again at once where nothing else is ready. In the texts of the queue's head and of the lane a few
+ * bytes change, and no record is made of them.
  */
 export const loneJob: string = lua`
 -- What enqueue answers: the creation, the series of ids and the serial; nothing, and nothing was done, where the job has
@@ -28,5 +28,39 @@ function LoneJob.enqueue(base, args, tenant, priority, tail)
   call('SET', base .. 'queue', string.sub(head, 1, 9) .. struct.pack('>I6', serial) .. string.sub(head, 16, 73)
     .. struct.pack('>dc4I4', tonumber(created), leased, pending + 1) .. string.sub(head, 90))
   return { created, string.sub(head, -6), serial }
+end
+
+-- The head of a queue up to the number of running jobs, at byte 98; that of leases is at 82.
+local HEAD_START = '>dc1I6I4I6I6I4I4I4I4dI6I4I4I4dI4c12I4'
+
+-- Enqueues a job and leases it to whom it is claimed for with it; nothing, and nothing was done, where something else may
+-- be ready or waits for anything. The creation, the series of ids, the serial and the claim.
+function LoneJob.enqueueAndLease(base, args, tenant, tail, request)
+  local head = call('GET', base .. 'queue')
+  if not head or string.byte(head, 9) ~= 102 then return end
+  local time, _, serial, guessed, activation, epoch, _, usedUp, alarms, era, _, bucket, delays, fair, alone, _,
+    leased, _, running = struct.unpack(HEAD_START, head)
+  serial, epoch = serial + 1, epoch + 1
+  local isBound = guessed > 0 or usedUp > 0 or alarms > 0 or delays > 0
+  local isOffering = fair > 0 or alone > 0
+  if isBound or isOffering or bucket ~= bucketOf(serial) + 1 then return end
+  local lane = call('HGET', base .. 'lanes', tenant)
+  local itsTime = lane and Lane.restsAt(lane, era)
+  if not itsTime or call('EXISTS', base .. 'revoked:' .. request.nonce) == 1 then return end
+  time = math.max(time, itsTime)
+  local created, series, name, claim = Context.instant(args[1]), string.sub(head, -6), digits(bucket - 1), digits(epoch)
+  local now = tonumber(created)
+  local expiresAt = now + request.leaseMs
+  call('HSET', base .. 'lanes', tenant, struct.pack('>d', time + FairOrder.TURN) .. string.sub(lane, 9))
+  call('HSET', base .. 'body:' .. name, fieldOf(serial), created .. '\n' .. tail)
+  call('SETRANGE', base .. 'mark:' .. name, Marks.offsetOf(serial), Marks.of(epoch, Marks.ownerOf(tenant), now, 0))
+  call('HSET', base .. 'claims', claim, Claims.packed(request, now, expiresAt, 1))
+  call('HSET', base .. 'claimed', claim, Claims.runOf(serial, 1))
+  call('ZADD', base .. 'leases', digits(expiresAt), 'c' .. claim)
+  call('HINCRBY', base .. 'plain', tenant, 1)
+  call('SET', base .. 'queue', struct.pack('>dc1I6I4I6I6', time, 'f', serial, 0, activation, epoch)
+    .. string.sub(head, 32, 73) .. struct.pack('>dI4', -1, leased + 1) .. string.sub(head, 86, 97)
+    .. struct.pack('>I4', running + 1) .. string.sub(head, 102))
+  return { created, series, serial, epoch }
 end
 `

@@ -15,6 +15,11 @@ local NONE = '${'\\0'.repeat(WIDTH)}'
 local STARTS, ENDS = {}, {}
 for place = 1, BUCKET do STARTS[place], ENDS[place] = (place - 1) * WIDTH .. '', place * WIDTH - 1 .. '' end
 
+-- Where in its text the mark of a job is.
+function Marks.offsetOf(serial)
+  return STARTS[serial % BUCKET + 1]
+end
+
 local function markKey(bucket)
   return C.base .. 'mark:' .. digits(bucket)
 end

@@ -9,10 +9,11 @@ import {
 import { decodeRecord, type JobReply } from '../decode-record.ts'
 import { jobArguments } from '../encode-job.ts'
 import { halfDoneError } from '../errors.ts'
-import type { FunctionsCaller } from '../functions-caller.ts'
 import { madeId } from '../made-id.ts'
-import type { QueueRegistry } from '../queue-registry.ts'
+import type { SettleJoiner } from '../settle-joiner.ts'
 import type { Shards } from '../shards.ts'
+import type { WakeUps } from '../wake-ups.ts'
+import { enqueueAndSettle, type SettleTools } from './settle-in-shard.ts'
 
 /** What became of one job: a serial, or a letter and what it means. See `lua/enqueuer.ts`. */
 export type EnqueueReply =
@@ -23,6 +24,12 @@ export interface Stored {
   readonly queue: string
   readonly now: string
   readonly series: string
+}
+
+/** What jobs are stored with. */
+export interface EnqueueTools extends SettleTools {
+  readonly joiner: SettleJoiner
+  readonly wakeUps: WakeUps
 }
 
 /** Of a plain job that came alone; see `lua/lone-job.ts`. */
@@ -36,18 +43,15 @@ type Reply =
 /**
  * Stores jobs, of one queue as a rule; of several all or none as well. On a cluster that takes a call a
  * shard: all are asked whether they would, and then told to.
- *
- * @param expect - told of each queue that may have something to claim, once it is sent
  */
 export async function enqueue(
-  caller: FunctionsCaller,
-  registry: QueueRegistry,
+  tools: EnqueueTools,
   jobs: readonly NewJob[],
   options: CallOptions | undefined,
-  expect: (queue: string) => void,
 ): Promise<readonly EnqueueResult[]> {
   if (jobs.length === 0) return []
-  if (jobs.length === 1) return [await enqueueOne(caller, registry, jobs[0]!, options, expect)]
+  if (jobs.length === 1) return [await enqueueOne(tools, jobs[0]!, options)]
+  const { caller, registry, wakeUps } = tools
   const batches = batchesOf(caller.shards, jobs)
   const queues = batches.map(({ queue }) => queue)
   if (!queues.every((queue) => registry.has(queue))) await registry.add(queues, options)
@@ -77,7 +81,7 @@ export async function enqueue(
     // Sent it is only when this has returned.
     queueMicrotask(() => {
       for (const { queue, places } of part) {
-        if (places.some((place) => isDueAtOnce(jobs[place]!))) expect(queue)
+        if (places.some((place) => isDueAtOnce(jobs[place]!))) wakeUps.expect(queue)
       }
     })
   })
@@ -95,21 +99,25 @@ export async function enqueue(
   return results
 }
 
-/** The same for one job, for which lists of lists would cost as much as all the rest. */
+/**
+ * The same for one job, for which lists of lists would cost as much as all the rest. What a worker of this process
+ * claims because of it comes in the same call.
+ */
 async function enqueueOne(
-  caller: FunctionsCaller,
-  registry: QueueRegistry,
+  tools: EnqueueTools,
   job: NewJob,
   options: CallOptions | undefined,
-  expect: (queue: string) => void,
 ): Promise<EnqueueResult> {
+  const { caller, registry, joiner, wakeUps } = tools
   const { queue } = job
   if (!registry.has(queue)) await registry.add([queue], options)
   const shard = caller.shards.of(queue, job.tenantId)
-  const sent = isDueAtOnce(job) && { onSent: () => queueMicrotask(() => expect(queue)) }
   const args = ['1', ...jobArguments([job])]
-  const reply = (await caller.call('enqueue', [shard], args, { ...options, ...sent })) as
-    Reply | LoneReply
+  const isExpected = wakeUps.isHeard && isDueAtOnce(job)
+  const joined = isExpected ? joiner.gather(queue, () => wakeUps.expect(queue)) : null
+  const reply = (await (joined === null
+    ? caller.call('enqueue', [shard], args, options)
+    : enqueueAndSettle(tools, shard, args, joined, options))) as Reply | LoneReply
   if (reply.length === 3) {
     const [now, series, serial] = reply
     return toEnqueueResult({ queue, now, series }, job, serial)

@@ -1,17 +1,13 @@
-import type {
-  CallOptions,
-  ClaimRequest,
-  ClaimResult,
-  Random,
-  Settlement,
-  SettleResult,
-} from '@cgk/jobs-core'
+import type { CallOptions, ClaimRequest, Random, Settlement, SettleResult } from '@cgk/jobs-core'
+import { untilAborted } from '../connection.ts'
 import { jobArguments, tenantText } from '../encode-job.ts'
+import { isRefused } from '../errors.ts'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { GiveBack } from '../give-back.ts'
 import { runArguments, splitSettlements } from '../plain-runs.ts'
 import { partArguments } from '../sheet-parts.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
+import type { JoinedSettle, SettleAnswer } from '../settle-joiner.ts'
 import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
 
 /** What settling and claiming is done with. */
@@ -48,15 +44,18 @@ export function giveBack(tools: SettleTools, { claim, shard, nonce }: Claiming):
   tools.giveBack.claimOf(shard, nonce, claim.leaseMs)
 }
 
-/** Ends attempts of one shard, and claims from it, in one call. */
-export async function settleInShard(
-  tools: SettleTools,
-  { shard, queue }: { readonly shard: string; readonly queue: string },
+/** What is settled and claimed of one shard in one call. */
+interface ShardSettle {
+  readonly args: readonly string[]
+  /** What the answer means. */
+  readonly read: (reply: unknown) => SettleAnswer
+}
+
+function shardSettle(
+  queue: string,
   settlements: readonly Settlement[],
   claiming: Claiming | undefined,
-  options: CallOptions = {},
-): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
-  const { caller } = tools
+): ShardSettle {
   const { parts, runs, others } = splitSettlements(settlements)
   const args = [
     ...claimArguments(claiming?.claim),
@@ -76,22 +75,91 @@ export async function settleInShard(
     for (const [index, place] of others.entries()) results[place] = toSettleResult(ofOthers[index]!)
     return results
   }
-  if (claiming === undefined) {
-    const reply = (await caller.call('settle', [shard], args, options)) as Reply
-    return { results: toResults(reply), claimed: null }
+  const read = (answer: unknown): SettleAnswer => {
+    const reply = answer as Reply
+    if (claiming === undefined) return { results: toResults(reply), claimed: null }
+    const { claim, nonce } = claiming
+    const from = { queue, series: reply[2], worker: claim.worker, nonce }
+    return { results: toResults(reply), claimed: toClaimResult(from, reply[3] as ClaimReply) }
   }
-  const { claim, nonce } = claiming
+  return { args, read }
+}
+
+/** Ends attempts of one shard, and claims from it, in one call. */
+export async function settleInShard(
+  tools: SettleTools,
+  { shard, queue }: { readonly shard: string; readonly queue: string },
+  settlements: readonly Settlement[],
+  claiming: Claiming | undefined,
+  options: CallOptions = {},
+): Promise<SettleAnswer> {
+  const { caller } = tools
+  const { args, read } = shardSettle(queue, settlements, claiming)
+  if (claiming === undefined) return read(await caller.call('settle', [shard], args, options))
   let isSent = false
   const onSent = (): void => void (isSent = true)
   try {
-    const sent = { ...options, random: nonce, onSent }
-    const reply = (await caller.call('settle', [shard], args, sent)) as Reply
-    const from = { queue, series: reply[2], worker: claim.worker, nonce }
-    return { results: toResults(reply), claimed: toClaimResult(from, reply[3] as ClaimReply) }
+    const sent = { ...options, random: claiming.nonce, onSent }
+    return read(await caller.call('settle', [shard], args, sent))
   } catch (error) {
     if (isSent) giveBack(tools, claiming)
     throw error
   }
+}
+
+/** The function has one text of random digits for both that it does; see `functions/enqueue.ts`. */
+const DIGITS_OF_ENQUEUE = 6
+
+/**
+ * Stores jobs, and then settles and claims, in one call.
+ *
+ * @param jobs - the arguments that enqueue is called with
+ * @returns what enqueue answers
+ */
+export async function enqueueAndSettle(
+  tools: SettleTools,
+  shard: string,
+  jobs: readonly string[],
+  { request, options: { signal } = {}, answer, alone }: JoinedSettle,
+  options: CallOptions | undefined,
+): Promise<unknown> {
+  const { settlements, claim } = request
+  const random = tools.random.hex(DIGITS_OF_ENQUEUE + 16)
+  const claiming = { claim, shard, nonce: random.slice(DIGITS_OF_ENQUEUE) }
+  const { args, read } = shardSettle(claim.queue, settlements, claiming)
+  let isSent = false
+  const onSent = (): void => void (isSent = true)
+  const sent = { ...options, random, onSent }
+  const replies = tools.caller
+    .call('enqueueAndSettle', [shard], [...jobs, ...args], sent)
+    .then((reply) => inFull(reply as JoinedReply, jobs))
+  const settled = untilAborted(replies, signal).then(
+    ([, reply]) => read(reply),
+    (error: unknown) => {
+      // What keeps jobs out keeps nothing from being settled and claimed.
+      if (isRefused(error)) return alone()
+      if (isSent) giveBack(tools, claiming)
+      throw error
+    },
+  )
+  settled.then(answer.resolve, answer.reject)
+  const [reply] = await replies
+  return reply
+}
+
+/** What enqueue and settle answer, or what `lua/lone-job.ts` does. */
+type JoinedReply =
+  | readonly [unknown, unknown]
+  | readonly [now: string, series: string, serial: number, claim: number]
+
+function inFull(reply: JoinedReply, [, , , tail]: readonly string[]): readonly [unknown, unknown] {
+  if (reply.length === 2) return reply
+  const [now, series, serial, claim] = reply
+  const claimed = [[serial, `${now}\n${tail}`], '', 0, 0, now, claim, []]
+  return [
+    [now, series, serial],
+    [[], [], series, claimed, []],
+  ]
 }
 
 const LETTERS = { complete: 'c', retry: 'r', release: 'l', fail: 'f' } as const

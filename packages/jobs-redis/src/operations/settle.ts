@@ -1,10 +1,5 @@
-import type {
-  CallOptions,
-  ClaimRequest,
-  ClaimResult,
-  Settlement,
-  SettleResult,
-} from '@cgk/jobs-core'
+import type { CallOptions, ClaimRequest, Settlement, SettleResult } from '@cgk/jobs-core'
+import type { SettleAnswer, SettleRequest } from '../settle-joiner.ts'
 import type { Shards } from '../shards.ts'
 import { visit, visitOthers, type Visit } from './claim-in-turn.ts'
 import { giveBack, settleInShard, type SettleTools } from './settle-in-shard.ts'
@@ -20,9 +15,9 @@ interface Part {
 /** Ends attempts and claims, in one call a shard. */
 export async function settle(
   tools: SettleTools,
-  request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },
+  request: SettleRequest,
   options?: CallOptions,
-): Promise<{ readonly results: readonly SettleResult[]; readonly claimed: ClaimResult | null }> {
+): Promise<SettleAnswer> {
   const { settlements, claim } = request
   const { caller, registry, random } = tools
   if (claim !== undefined) await registry.add([claim.queue], options)

@@ -1,0 +1,543 @@
+import {
+  complete,
+  createJobQueue,
+  createRuntime,
+  fail,
+  pauseLimiter,
+  processJobs,
+  release,
+  retry,
+  type ClaimedJob,
+  type ClaimRequest,
+  type ClaimResult,
+  type JobProcessor,
+  type JobQueue,
+  type JobStore,
+  type Limits,
+  type NewJob,
+  type Settlement,
+} from '@cgk/jobs-core'
+import { createTestRedis, type TestRedis } from '@cgk/test-servers'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { FunctionsCaller } from '../src/functions-caller.ts'
+import { createRedisStore } from '../src/index.ts'
+import { openRedisStore } from '../src/redis-store.ts'
+import { WorkerBeside, type Outcomes } from './worker-beside.ts'
+
+// Servers and connections take their time where many tests run at once.
+vi.setConfig({ testTimeout: 120_000 })
+
+const QUEUE = 'orders'
+const LEASE_MS = 5_000
+const ERROR = { message: 'it failed', retryable: true }
+
+let redis: TestRedis
+let now: number
+let opened = 0
+let stores: JobStore[] = []
+const calls = vi.spyOn(FunctionsCaller.prototype, 'call')
+beforeAll(async () => {
+  redis = await createTestRedis()
+}, 600_000)
+afterAll(() => redis[Symbol.asyncDispose]())
+beforeEach(() => {
+  now = Date.UTC(2040, 0, 1)
+})
+afterEach(async () => {
+  for (const store of stores) await store.close()
+  stores = []
+})
+
+function openStore(prefix = `${redis.prefix}-${opened++}`): JobStore {
+  const store = openRedisStore({ url: redis.url, prefix }, { now: () => now })
+  stores.push(store)
+  return store
+}
+
+function newJob(more: Partial<NewJob> = {}): NewJob {
+  return { queue: QUEUE, tenantId: 'acme', name: 'send', payload: '{}', priority: 0, ...more }
+}
+
+function claimRequest(more: Partial<ClaimRequest> = {}): ClaimRequest {
+  const request = { queue: QUEUE, slots: 5, prefetch: 0, leaseMs: LEASE_MS, worker: 'w' }
+  return { ...request, suspects: false, ...more }
+}
+
+function called(): readonly string[] {
+  return calls.mock.calls.map(([name]) => name)
+}
+
+/** What a call of both answered, of which neither failed. */
+function answersOf([enqueued, settled]: Outcomes) {
+  if (enqueued.status === 'rejected') throw enqueued.reason
+  if (settled.status === 'rejected') throw settled.reason
+  return { enqueued: enqueued.value, ...settled.value }
+}
+
+/** A queue that was worked off, of the tenants. */
+async function idleQueue(store: JobStore, tenants: readonly (string | null)[] = ['acme']) {
+  for (const tenantId of tenants) {
+    await store.enqueue([newJob({ tenantId })])
+    const { jobs } = await store.claim(claimRequest())
+    await store.settle({ settlements: jobs.map((job) => complete(job)) })
+  }
+  calls.mockClear()
+}
+
+describe('a job and the claim of a worker beside its producer', () => {
+  test('are one call, and the job is leased', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    using worker = new WorkerBeside(store)
+    const outcomes = await worker.enqueue(newJob({ payload: '{"n":1}' }), { claim: claimRequest() })
+    expect(called()).toEqual(['enqueueAndSettle'])
+    const { enqueued, claimed } = answersOf(outcomes)
+    const [job] = claimed!.jobs
+    expect(enqueued).toMatchObject([{ status: 'enqueued', id: job!.id }])
+    expect(claimed).toMatchObject({ nextDueInMs: null, awaitsRelease: false, hasSuspects: false })
+    const [record] = await store.get([job!])
+    expect(job).toEqual({ ...record, token: job!.token })
+    expect(record).toMatchObject({ state: 'running', attempts: 1, worker: 'w', payload: '{"n":1}' })
+    expect((await store.settle({ settlements: [complete(job!)] })).results).toEqual(['settled'])
+  })
+
+  test('are settled along with what has ended', async () => {
+    const store = openStore()
+    await store.enqueue([newJob()])
+    const { jobs } = await store.claim(claimRequest())
+    calls.mockClear()
+    using worker = new WorkerBeside(store)
+    const settlements = jobs.map((job) => complete(job))
+    const outcomes = await worker.enqueue(newJob(), { claim: claimRequest(), settlements })
+    expect(called()).toEqual(['enqueueAndSettle'])
+    const { results, claimed } = answersOf(outcomes)
+    expect(results).toEqual(['settled'])
+    expect(claimed!.jobs).toHaveLength(1)
+    expect(await store.counts({ queue: QUEUE })).toMatchObject({ completed: 1, running: 1 })
+  })
+
+  test('are two calls where the claim is about another queue, and the second is behind the first', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    await store.enqueue([newJob({ queue: 'other' })])
+    calls.mockClear()
+    using worker = new WorkerBeside(store)
+    const outcomes = await worker.enqueue(newJob(), { claim: claimRequest({ queue: 'other' }) })
+    expect(called()).toEqual(['enqueue', 'settle'])
+    expect(answersOf(outcomes).claimed!.jobs).toHaveLength(1)
+  })
+
+  test('are not heard of by others, who are told of what is left', async () => {
+    const prefix = `${redis.prefix}-hints`
+    const store = openStore(prefix)
+    await idleQueue(store)
+    let heard: (string | null)[] = []
+    const isListening = Promise.withResolvers<void>()
+    const stop = openStore(prefix).subscribe!(({ queue }) => {
+      heard.push(queue)
+      if (queue === null) isListening.resolve()
+    })
+    await isListening.promise
+    let marks = 0
+    /** How often the queue was hinted at because of something: hints come in the order in which they were given. */
+    const hintsOf = async (act: () => Promise<unknown>): Promise<number> => {
+      heard = []
+      await act()
+      const mark = `mark-${marks++}`
+      await store.enqueue([newJob({ queue: mark })])
+      await expect.poll(() => heard).toContain(mark)
+      return heard.filter((queue) => queue === QUEUE).length
+    }
+    using worker = new WorkerBeside(store)
+    const claimed: ClaimedJob[] = []
+    const enqueue = (job: NewJob, slots = 5) =>
+      hintsOf(async () => {
+        const outcomes = await worker.enqueue(job, { claim: claimRequest({ slots }) })
+        claimed.push(...answersOf(outcomes).claimed!.jobs)
+      })
+    expect(await enqueue(newJob())).toBe(0)
+    // Claimers know of nothing that is due.
+    const later = newJob({ delayMs: 60_000 })
+    expect(await hintsOf(() => store.enqueue([later]))).toBe(1)
+    // Of a tenant that is new a job goes the long way.
+    expect(await enqueue(newJob({ tenantId: 'globex' }))).toBe(0)
+    const settlements = claimed.map((job) => release(job))
+    expect(await hintsOf(() => store.settle({ settlements }))).toBe(1)
+    expect(await enqueue(newJob(), 1)).toBe(1)
+    expect(claimed).toHaveLength(3)
+    stop()
+  })
+
+  test('of two workers beside the producer are one call and another behind it', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    const answers: Promise<ClaimResult>[] = []
+    const stops = [1, 2].map(() =>
+      store.subscribe!(({ queue }) => {
+        if (queue === QUEUE && answers.length < 2) answers.push(store.claim(claimRequest()))
+      }),
+    )
+    await store.enqueue([newJob()])
+    const claims = await Promise.all(answers)
+    expect(called()).toEqual(['enqueueAndSettle', 'settle'])
+    expect(claims.map(({ jobs }) => jobs.length)).toEqual([1, 0])
+    for (const stop of stops) stop()
+  })
+
+  test('leave the job to others once the worker is lost', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    using worker = new WorkerBeside(store)
+    const { claimed } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
+    now += LEASE_MS
+    expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 1 })
+    const { results } = await store.settle({
+      settlements: claimed!.jobs.map((job) => complete(job)),
+    })
+    expect(results).toEqual(['lost'])
+    const { jobs } = await store.claim(claimRequest({ suspects: true }))
+    expect(jobs).toMatchObject([{ attempts: 1, lostLeases: 1 }])
+  })
+
+  test('are a heartbeat away from another lease, and kept in history', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    using worker = new WorkerBeside(store)
+    const { claimed } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
+    now += LEASE_MS - 1
+    expect(await store.extend({ leases: claimed!.jobs, leaseMs: LEASE_MS })).toEqual(['held'])
+    now += LEASE_MS - 1
+    expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 0 })
+    await store.settle({ settlements: claimed!.jobs.map((job) => complete(job, '1')) })
+    expect(await store.get(claimed!.jobs)).toMatchObject([{ state: 'completed', result: '1' }])
+  })
+})
+
+describe('a job that comes with a claim', () => {
+  test('is leased in a queue of which nothing was known but its name, and of a tenant that is new', async () => {
+    const store = openStore()
+    await store.claim(claimRequest())
+    using worker = new WorkerBeside(store)
+    for (const tenantId of ['acme', 'globex', null]) {
+      const outcomes = await worker.enqueue(newJob({ tenantId }), { claim: claimRequest() })
+      expect(answersOf(outcomes).claimed!.jobs).toMatchObject([{ tenantId, attempts: 1 }])
+    }
+    expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0, running: 3 })
+  })
+
+  test('is left where suspects are asked for, or nothing', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    using worker = new WorkerBeside(store)
+    for (const more of [{ suspects: true }, { slots: 0 }]) {
+      const outcomes = await worker.enqueue(newJob(), { claim: claimRequest(more) })
+      expect(answersOf(outcomes).claimed!.jobs).toEqual([])
+    }
+    const ahead = { slots: 0, prefetch: 3 }
+    const outcomes = await worker.enqueue(newJob(), { claim: claimRequest(ahead) })
+    expect(answersOf(outcomes).claimed!.jobs).toHaveLength(3)
+  })
+
+  test('saves up no turns of a tenant that was idle', async () => {
+    const store = openStore()
+    await idleQueue(store, ['globex', 'acme', 'acme', 'acme', 'acme'])
+    using worker = new WorkerBeside(store)
+    const idle = newJob({ tenantId: 'globex' })
+    const { claimed } = answersOf(await worker.enqueue(idle, { claim: claimRequest() }))
+    await store.settle({ settlements: claimed!.jobs.map((job) => complete(job)) })
+    const busy = newJob()
+    await store.enqueue([busy, busy, busy, idle, idle, idle])
+    const { jobs } = await store.claim(claimRequest({ slots: 6 }))
+    expect(jobs.map(({ tenantId }) => tenantId)).toEqual(
+      Array.from({ length: 3 }, () => ['acme', 'globex']).flat(),
+    )
+  })
+
+  test('has an id of its own where somebody guessed that of the next', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    const [before] = await store.enqueue([newJob()])
+    const id = before!.status === 'enqueued' ? before!.id : ''
+    const next = Number.parseInt(id.slice(-10), 16) + 2
+    const guess = `${id.slice(0, -10)}${next.toString(16).padStart(10, '0')}`
+    await store.enqueue([newJob({ jobId: guess })])
+    await store.claim(claimRequest())
+    using worker = new WorkerBeside(store)
+    const { enqueued } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
+    expect(enqueued).not.toMatchObject([{ id: guess }])
+  })
+
+  test('is behind what a pause of a limiter has kept back until now', async () => {
+    const store = openStore()
+    await idleQueue(store, ['acme', 'globex'])
+    const limited = newJob({ tenantId: 'globex', limiter: 'api' })
+    await store.enqueue([limited])
+    const { jobs } = await store.claim(claimRequest())
+    await store.settle({ settlements: jobs.map((job) => pauseLimiter(job, 1_000)) })
+    // Now neither is ahead of the other.
+    await idleQueue(store)
+    now += 1_000
+    using worker = new WorkerBeside(store)
+    const outcomes = await worker.enqueue(newJob(), { claim: claimRequest({ slots: 1 }) })
+    expect(answersOf(outcomes).claimed).toMatchObject({
+      jobs: [{ tenantId: 'globex' }],
+      nextDueInMs: 0,
+    })
+  })
+
+  test('does not hide that others wait for the end of a lease', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    const scope = { queue: QUEUE, tenantId: 'globex' }
+    await store.setLimits([{ scope, source: 'operator', limits: { concurrency: 1 } }])
+    const limited = newJob({ tenantId: 'globex' })
+    await store.enqueue([limited, limited])
+    expect((await store.claim(claimRequest())).awaitsRelease).toBe(true)
+    using worker = new WorkerBeside(store)
+    const { claimed } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
+    expect(claimed).toMatchObject({ jobs: [{ tenantId: 'acme' }], awaitsRelease: true })
+  })
+
+  test('is refused where the backlog is full, and the claim takes what waits', async () => {
+    const store = openStore()
+    const scope = { queue: QUEUE, tenantId: 'acme' }
+    await store.setLimits([{ scope, source: 'operator', limits: { backlog: 1 } }])
+    await store.enqueue([newJob()])
+    using worker = new WorkerBeside(store)
+    const [enqueued, settled] = await worker.enqueue(newJob(), { claim: claimRequest() })
+    expect(enqueued).toMatchObject({ reason: { code: 'JOBS_BACKLOG_FULL' } })
+    expect(settled).toMatchObject({ value: { claimed: { jobs: [{ tenantId: 'acme' }] } } })
+  })
+})
+
+describe('a worker that lies idle beside its producer', () => {
+  let queue: JobQueue
+  let processor: JobProcessor
+  let store: JobStore
+  const begun = vi.fn<() => void>()
+  beforeEach(async () => {
+    store = createRedisStore({ url: redis.url, prefix: `${redis.prefix}-${opened++}` })
+    stores.push(store)
+    queue = createJobQueue({ name: QUEUE, store, runtime: createRuntime() })
+    const handler = async () => {
+      begun()
+      return { success: true } as const
+    }
+    processor = processJobs({ queue, handlers: new Map([['send', handler]]), pollInterval: 60_000 })
+    await queue.enqueue('send', {})
+    processor.start()
+    await isIdleAfter(1)
+    begun.mockClear()
+    calls.mockClear()
+  })
+  afterEach(() => processor.stop())
+
+  async function isIdleAfter(completed: number): Promise<void> {
+    await expect.poll(() => queue.counts(), { timeout: 20_000 }).toMatchObject({ completed })
+  }
+
+  test('makes two calls for a job', async () => {
+    for (let n = 1; n <= 5; n++) {
+      await queue.enqueue('send', { n })
+      await isIdleAfter(1 + n)
+    }
+    const ofJobs = called().filter((name) => /settle|enqueue/i.test(name))
+    expect(ofJobs).toEqual(Array.from({ length: 5 }, () => ['enqueueAndSettle', 'settle']).flat())
+    expect(begun).toHaveBeenCalledTimes(5)
+  })
+
+  test('and stops before it hears of its job gives that back unbegun', async () => {
+    const enqueued = queue.enqueue('send', {})
+    while (!called().includes('enqueueAndSettle')) await Promise.resolve()
+    await processor.stop()
+    const { id } = await enqueued
+    expect(begun).not.toHaveBeenCalled()
+    expect(await queue.getJob(id)).toMatchObject({ status: 'pending', attempts: 0, releases: 1 })
+  })
+})
+
+/** Throws that are the same for the same seed; Park and Miller, CACM 1988. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed
+  return (sides) => (state = (state * 48_271) % 2_147_483_647) % sides
+}
+
+/** Does the same in two queues: in one a claim comes with the job, in the other after it. */
+class Pair {
+  readonly #throw: (sides: number) => number
+  readonly #stores = [openStore(), openStore()] as const
+  readonly #held: (readonly [ClaimedJob, ClaimedJob])[] = []
+  readonly #refs: (readonly [string, string, NewJob])[] = []
+  #made = 0
+
+  constructor(seed: number) {
+    this.#throw = dice(seed)
+  }
+
+  async run(steps: number): Promise<void> {
+    using worker = new WorkerBeside(this.#stores[0])
+    await this.#both((store) => store.enqueue([newJob()]))
+    for (let step = 0; step < steps; step++) {
+      const kind = this.#throw(12)
+      if (kind < 7) await this.#enqueueAndClaim(worker)
+      else if (kind < 8) await this.#enqueue()
+      else if (kind < 9) now += this.#throw(LEASE_MS)
+      else if (kind < 10) await this.#both((store) => store.maintain({ limit: 10 }))
+      else if (kind < 11) await this.#setLimits()
+      else await this.#workOff()
+    }
+    await this.#compareAll()
+  }
+
+  async #both<T>(act: (store: JobStore) => Promise<T>): Promise<T> {
+    const [one, other] = await Promise.all(this.#stores.map(act))
+    expect(comparable(one)).toEqual(comparable(other))
+    return one!
+  }
+
+  async #enqueueAndClaim(worker: WorkerBeside): Promise<void> {
+    const job = this.#job()
+    const claim = claimRequest({ slots: this.#throw(4), prefetch: this.#throw(3) })
+    const ended = this.#held.splice(0, this.#throw(3))
+    const how = ended.map(() => this.#throw(5))
+    const settlements = ([0, 1] as const).map((at) =>
+      ended.map((leases, index) => endOf(how[index]!, leases[at])),
+    ) as [Settlement[], Settlement[]]
+    const [together, after] = this.#stores
+    const isDueAtOnce = job.delayMs === undefined
+    const outcomes = isDueAtOnce
+      ? await worker.enqueue(job, { claim, settlements: settlements[0] })
+      : ([
+          ...(await Promise.allSettled([together.enqueue([job])])),
+          ...(await Promise.allSettled([together.settle({ settlements: settlements[0], claim })])),
+        ] as const)
+    const [apart] = await Promise.allSettled([after.enqueue([job])])
+    const settled = await after.settle({ settlements: settlements[1], claim })
+    expect(comparable(outcomes[0])).toEqual(comparable(apart))
+    expect(comparable(outcomes[1])).toEqual(comparable({ status: 'fulfilled', value: settled }))
+    this.#note(job, outcomes[0], apart!)
+    if (outcomes[1].status === 'fulfilled') this.#hold(outcomes[1].value.claimed, settled.claimed)
+  }
+
+  async #enqueue(): Promise<void> {
+    const job = this.#job()
+    const results = await Promise.all(
+      this.#stores.map(async (store) => (await Promise.allSettled([store.enqueue([job])]))[0]!),
+    )
+    expect(comparable(results[0])).toEqual(comparable(results[1]))
+    this.#note(job, results[0]!, results[1]!)
+  }
+
+  /** So that the next job comes to an idle queue. */
+  async #workOff(): Promise<void> {
+    for (;;) {
+      for (const suspects of [false, true]) {
+        const claims = await Promise.all(
+          this.#stores.map((store) => store.claim(claimRequest({ suspects }))),
+        )
+        expect(comparable(claims[0])).toEqual(comparable(claims[1]))
+        this.#hold(claims[0]!, claims[1]!)
+      }
+      if (this.#held.length === 0) return
+      const ended = this.#held.splice(0)
+      for (const at of [0, 1] as const) {
+        await this.#stores[at].settle({ settlements: ended.map((both) => complete(both[at])) })
+      }
+    }
+  }
+
+  async #setLimits(): Promise<void> {
+    const limits: Partial<Record<keyof Limits, unknown>>[] = [
+      { paused: true },
+      { concurrency: 1 + this.#throw(3) },
+      { rate: { limit: 2, periodMs: 1_000, burst: 2 } },
+      { weight: 3 },
+      { backlog: 3 },
+    ]
+    const tenantId = ['acme', 'globex', undefined][this.#throw(3)]
+    const scope = { queue: QUEUE, ...(tenantId !== undefined && { tenantId }) }
+    const stated = limits[this.#throw(tenantId === undefined ? 3 : 5)]!
+    const cleared = Object.fromEntries(Object.keys(stated).map((name) => [name, null]))
+    const set = (what: object) =>
+      this.#both((store) => store.setLimits([{ scope, source: 'operator', limits: what } as never]))
+    await set(stated)
+    if (this.#throw(2) === 0) await set(cleared)
+    else this.#clearLater.push(() => set(cleared))
+    if (this.#clearLater.length > 2) await this.#clearLater.shift()!()
+  }
+  readonly #clearLater: (() => Promise<unknown>)[] = []
+
+  #job(): NewJob {
+    const n = this.#made++
+    const kinds: Partial<NewJob>[] = [
+      { delayMs: this.#throw(3_000) },
+      { jobId: `id-${this.#throw(10)}` },
+      { unique: { key: 'k', ifTaken: 'keep' } },
+      { unique: { key: 'r', ifTaken: 'replace' } },
+      { orderingKey: 'o' },
+      { concurrencyKey: 'c', concurrencyLimit: 2 },
+      { limiter: 'l' },
+      { metadata: '{}', priority: 1 },
+    ]
+    const more = kinds[this.#throw(24)] ?? {}
+    const tenantId = ['acme', 'acme', 'globex', null][this.#throw(4)]!
+    return newJob({ tenantId, payload: more.jobId === undefined ? String(n) : '1', ...more })
+  }
+
+  #note(job: NewJob, one: Outcomes[0], other: Outcomes[0]): void {
+    if (one.status === 'rejected' || other.status === 'rejected') return
+    const [first, second] = [one.value[0]!, other.value[0]!]
+    if (first.status === 'enqueued' && second.status === 'enqueued') {
+      this.#refs.push([first.id, second.id, job])
+    }
+  }
+
+  #hold(one: ClaimResult | null, other: ClaimResult | null): void {
+    one!.jobs.forEach((job, at) => this.#held.push([job, other!.jobs[at]!]))
+  }
+
+  async #compareAll(): Promise<void> {
+    const all = await Promise.all(
+      this.#stores.map((store, at) =>
+        store.get(
+          this.#refs.map((ids) => ({
+            queue: QUEUE,
+            tenantId: ids[2].tenantId,
+            id: ids[at as 0 | 1],
+          })),
+        ),
+      ),
+    )
+    expect(comparable(all[0])).toEqual(comparable(all[1]))
+    for (const tenantId of ['acme', 'globex', null]) {
+      await this.#both((store) => store.counts({ queue: QUEUE, tenantId }))
+    }
+    await this.#both((store) => store.counts({ queue: QUEUE }))
+  }
+}
+
+function endOf(how: number, lease: ClaimedJob): Settlement {
+  if (how === 0) return retry(lease, ERROR, 0)
+  if (how === 1) return release(lease)
+  if (how === 2) return fail(lease, ERROR)
+  return complete(lease, '1')
+}
+
+/** Without what is drawn by lot, and is another for each queue. */
+function comparable(value: unknown): unknown {
+  if (value instanceof Error) return value.message
+  const text = JSON.stringify(value, (key, member: unknown) => {
+    if (key === 'reason') return String(member)
+    return key === 'token' ? undefined : member
+  })
+  return text === undefined ? undefined : text.replaceAll(/(job_[0-9a-z]+_)[0-9a-f]{6}/g, '$1')
+}
+
+test.each(Array.from({ length: 12 }, (_, n) => n + 1))(
+  'what comes of both together is what comes of one after the other (seed %d)',
+  async (seed) => {
+    calls.mockClear()
+    await new Pair(seed).run(60)
+    expect(called()).toContain('enqueueAndSettle')
+  },
+)
