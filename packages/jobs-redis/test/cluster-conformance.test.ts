@@ -43,7 +43,10 @@ const WITH_ONE_SHARD: Readonly<Record<string, readonly string[] | 'all'>> = {
   ],
   'schedule overlap': ['only the jobs that were stored are counted'],
   'schedule ticks': ['a tick enqueues its jobs and moves the cursor'],
-  'waiting for limits': ['a claim tells that only a release makes room in a full queue'],
+  'waiting for limits': [
+    'a claim tells that only a release makes room in a full queue',
+    'what was cancelled awaits no release of a full queue',
+  ],
   'what limits count': [
     'an expired lease counts in its queue until it is taken back',
     'a cancelled job counts in its queue as long as a worker holds it',
