@@ -16,33 +16,36 @@ begin
       or not exists (select from bulky b where b.queue = p_queue));
 end $$;
 
--- Claims all that has come to a queue of which no lane is ready, if that is within p_count and nothing is bounded; else
--- is_made is false, and nothing was done. What was taken moves lanes and present as if it had stood in its lanes
+-- Until when a queue is at rest: no lane is ready and nothing is bounded, so that nothing but what comes may be claimed
+-- before the first that was put off is due, or ever. Null where it is not.
+create function rest_of(t tick) returns bigint language plpgsql stable as $$
+begin
+  return (
+    select least(
+      (select min(l.due_at) from lane l where l.queue = t.queue and l.due_at >= t.reached),
+      (select min(l.governed_due_at) from lane l where l.queue = t.queue and l.governed_due_at >= t.reached),
+      never())
+    where t.v <= most_present() and t.upto is null
+      and not exists (select from lane l where l.queue = t.queue and l.ready and (l.vt, l.act) > (t.v, t.act))
+      and not exists (select from lane l where l.queue = t.queue and l.suspect_turn is not null)
+      and not exists (select from gate g where g.queue = t.queue)
+      -- Of a tenant that has no lane yet.
+      and not exists (select from said s where s.queue = t.queue));
+end $$;
+
+-- Claims all that has come to a queue at rest, until p_next_at, if it is within p_count and none of it is governed;
+-- else is_made is false, and nothing was done. What was taken moves lanes and present as if it had stood in its lanes
 -- and been taken from there. p_count is less than most_mail(): then what is within it was read to its end.
 create function claim_arrivals(
-  p_before tick, p_count int, p_lease_ms bigint, p_worker text, p_token uuid, p_now bigint,
+  p_before tick, p_count int, p_lease_ms bigint, p_worker text, p_token uuid, p_now bigint, p_next_at bigint,
   out is_made boolean, out ids text, out turns text, out next_due_in_ms bigint
 ) language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   q int := p_before.queue;
-  is_idle boolean;
-  next_at bigint;
   news record;
 begin
   is_made := false;
-  select
-    not exists (select from lane l where l.queue = q and l.suspect_turn is not null)
-      and not exists (select from gate g where g.queue = q)
-      -- Of a tenant that has no lane yet.
-      and not exists (select from said s where s.queue = q),
-    least(
-      (select min(l.due_at) from lane l where l.queue = q and l.due_at >= p_before.reached),
-      (select min(l.governed_due_at) from lane l where l.queue = q and l.governed_due_at >= p_before.reached))
-  into is_idle, next_at;
-  if not is_idle or next_at <= p_now then
-    return;
-  end if;
   news := read_mail(q, p_before);
   if cardinality(news.mails) > 0 then
     if not may_take_at_once(q, news.mails, p_count, p_now) then
@@ -88,7 +91,7 @@ begin
     into ids, turns from taken t;
   end if;
   is_made := true;
-  if next_at is not null then
+  if p_next_at < never() then
     next_due_in_ms := next_due(q, p_now) - p_now;
   end if;
 end $$;

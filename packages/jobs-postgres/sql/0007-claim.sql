@@ -580,11 +580,12 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   now_at := now_ms();
   before := newest_tick(q);
-  if p_slots > 0 and not p_suspects and before.v <= most_present() and before.upto is null
-    and not exists (select from lane l where l.queue = q and l.ready and (l.vt, l.act) > (before.v, before.act))
-  then
+  if p_slots > 0 and not p_suspects then
+    next_at := rest_of(before);
+  end if;
+  if next_at > now_at then
     arrivals := claim_arrivals(
-      before, least(p_slots + p_prefetch, most_unweighed()), p_lease_ms, p_worker, p_token, now_at);
+      before, least(p_slots + p_prefetch, most_unweighed()), p_lease_ms, p_worker, p_token, now_at, next_at);
     if arrivals.is_made then
       started_at := now_at;
       ids := arrivals.ids;
