@@ -14,6 +14,11 @@ create function lock_queue(p_queue int) returns void language plpgsql volatile a
 begin
   perform pg_advisory_xact_lock('job'::regclass::oid::int, p_queue);
 end $$;
+-- Likewise where nobody holds it; whether that was so.
+create function try_lock_queue(p_queue int) returns boolean language plpgsql volatile as $$
+begin
+  return pg_try_advisory_xact_lock('job'::regclass::oid::int, p_queue);
+end $$;
 
 -- For who holds the lock of a queue and is about to take an id or a unique key: another's transaction, which may
 -- take its time, may have taken the same, and claims do not wait for it. The call fails with 55P03 then, and is

@@ -85,6 +85,16 @@ begin
   end if;
 end $$;
 
+-- Whether there is mail that the tick says is next.
+create function has_mail(t tick) returns boolean language plpgsql stable as $$
+begin
+  return exists (select from mail m where m.queue = t.queue and m.xid >= pg_snapshot_xmax(t.snap))
+    or exists (
+      select from pg_snapshot_xip(t.snap) late (xid) cross join lateral (
+        select from mail m where m.queue = t.queue and m.xid = late.xid limit 1
+      ) m);
+end $$;
+
 -- A number between ids, greater than all there are, and how many that follow it are free too is a block's.
 create function new_places(p_count bigint) returns bigint[] language sql volatile as $$
   select array(

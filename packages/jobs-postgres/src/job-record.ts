@@ -106,7 +106,7 @@ export interface ClaimedRow {
   readonly rest: string | null
 }
 
-interface ClaimedExtras extends StoredExtras {
+export interface ClaimedExtras extends StoredExtras {
   readonly turn?: number
   readonly priority?: number
   /** Before this one. */
@@ -128,13 +128,32 @@ export interface ClaimedWith {
 const PLAIN: ClaimedExtras = {}
 const NOTHING: readonly never[] = Object.freeze([])
 
-/** Written out, because this is on the way of every job. */
-export function toClaimedJob(
-  { queue, worker, token, startedAt }: ClaimedWith,
-  row: ClaimedRow,
-): ClaimedJob {
-  const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as ClaimedExtras)
+/** What a claimed job has, whatever was said about it. */
+export interface ClaimedFacts {
+  /** Of its row, in decimal digits. */
+  readonly id: string
+  readonly name: string
+  readonly payload: string
+  readonly createdAt: number
+  readonly tenantId: string | null
+  readonly runAt: number
+}
+
+/** Reads a row of the SQL function `claimed`. */
+export function toClaimedJob(lease: ClaimedWith, row: ClaimedRow): ClaimedJob {
+  const { id, name, payload, tenant: tenantId } = row
   const createdAt = Number(row.created_at)
+  const runAt = row.run_at === null ? createdAt : Number(row.run_at)
+  const extras = row.rest === null ? PLAIN : (JSON.parse(row.rest) as ClaimedExtras)
+  return makeClaimedJob(lease, { id, name, payload, createdAt, tenantId, runAt }, extras)
+}
+
+/** Written out, because this is on the way of every job. */
+export function makeClaimedJob(
+  { queue, worker, token, startedAt }: ClaimedWith,
+  { id, name, payload, createdAt, tenantId, runAt }: ClaimedFacts,
+  extras: ClaimedExtras,
+): ClaimedJob {
   const turn = extras.turn ?? 0
   const jobId = extras.job_id ?? null
   const keys = keysOf(extras)
@@ -143,16 +162,16 @@ export function toClaimedJob(
   const schedule = extras.schedule ?? null
   const job: ClaimedJob = {
     queue,
-    tenantId: row.tenant,
-    id: jobId ?? makeJobId(row.id, createdAt),
-    name: row.name,
-    payload: row.payload,
+    tenantId,
+    id: jobId ?? makeJobId(id, createdAt),
+    name,
+    payload,
     metadata: extras.metadata ?? null,
     priority: extras.priority ?? 0,
     state: 'running',
     createdAt,
     updatedAt: startedAt,
-    runAt: row.run_at === null ? createdAt : Number(row.run_at),
+    runAt,
     startedAt,
     endedAt: null,
     attempts: (extras.attempts ?? 0) + 1,
@@ -174,14 +193,14 @@ export function toClaimedJob(
     worker,
     failures: NOTHING,
     effects: extras.effects ?? null,
-    token: writeToken({ claim: token, turn, id: row.id }),
+    token: writeToken({ claim: token, turn, id }),
   }
   const isBare =
     jobId === null && keys === null && limiter === null && group === null && schedule === null
   return withFacts(job, {
     claim: token,
     turn,
-    id: row.id,
+    id,
     jobId,
     createdAt: jobId === null ? createdAt : null,
     isBare,

@@ -61,6 +61,7 @@ import { CommitWatch } from './commit-watch.ts'
 import type { StoreContext } from './store-context.ts'
 import { TRANSACTIONS, type TransactionalStore } from './transactional-store.ts'
 import { abortedBefore, storeClosed, toStoreError } from './store-error.ts'
+import { unlessAborted } from './unless-aborted.ts'
 import { WakeUps } from './wake-ups.ts'
 
 const CAPABILITIES: StoreCapabilities = Object.freeze({
@@ -125,7 +126,7 @@ export class PostgresStore implements JobStore {
   }
 
   claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimResult> {
-    return this.#wakeUps.claim(request.queue, (behind) =>
+    return this.#wakeUps.claim(request, options, (behind) =>
       this.#run((...call) => claim(...call, behind), request, options),
     )
   }
@@ -340,16 +341,4 @@ export class PostgresStore implements JobStore {
 
 async function ping({ db }: StoreContext, _: undefined, options?: CallOptions): Promise<void> {
   await db.control.query('select 1', [], options)
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(abortedBefore(signal))
-  signal.addEventListener('abort', onAbort)
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

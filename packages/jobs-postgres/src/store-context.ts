@@ -9,5 +9,5 @@ export interface StoreContext {
   readonly schema: string
   readonly history: HistoryBounds
   /** To be told, once a call is done, what workers may want to look at. */
-  readonly wakeUps: Pick<WakeUps, 'ready' | 'changed' | 'expect' | 'isHeard'>
+  readonly wakeUps: Pick<WakeUps, 'ready' | 'changed' | 'offer' | 'expect' | 'isHeard'>
 }

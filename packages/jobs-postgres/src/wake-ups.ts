@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { ClaimResult, WakeUp } from '@cgk/jobs-core'
+import type { CallOptions, ClaimRequest, ClaimResult, WakeUp } from '@cgk/jobs-core'
 import { isDbError, type Db, type Pipeline } from '@cgk/db'
+import { unlessAborted } from './unless-aborted.ts'
 
 type Reason = WakeUp['reason']
 
@@ -14,6 +15,24 @@ const LISTEN_AGAIN_MS = 1000
 
 /** How long a hint may take, which closing waits for. */
 const ANSWER_MS = 2_000
+
+/**
+ * For how long a queue is offered nothing once a claim waited in vain, twice as long each time in a row: one with limits,
+ * or that others work on too, stays so, and there a claim behind the enqueue is quicker than one after it.
+ */
+const FIRST_REST_MS = 20
+const LONGEST_REST_MS = 1_000
+
+/** A claim that is made when what it waits for turns out to be for others too. */
+export interface WaitingClaim {
+  readonly request: ClaimRequest
+  /**
+   * Answers it, once; with nothing it is to look for itself.
+   *
+   * @returns `false` where nobody waits for the answer any more.
+   */
+  give(result: ClaimResult | undefined): boolean
+}
 
 /** Where hints are sent to and come from. */
 interface Channel {
@@ -37,6 +56,11 @@ export class WakeUps {
   readonly #sending = new Set<Promise<void>>()
   /** Claims that are under way. */
   #claims = 0
+  /** The queue of a job that is about to be sent, while listeners are told of it. */
+  #offered: string | undefined
+  #waiting: WaitingClaim | undefined
+  /** Queues of which the last claim that waited did so in vain. */
+  readonly #resting = new Map<string, { readonly ms: number; readonly until: number }>()
   #behind: { readonly queue: string; readonly pipeline: Pipeline } | undefined
   #stopListening: (() => Promise<void>) | undefined
   #isListening = false
@@ -73,21 +97,42 @@ export class WakeUps {
     return isTaken
   }
 
-  /** Makes a claim; `behind` is where, if whoever makes it was just told to expect a job. */
+  /**
+   * A job of the queue is about to be sent to the server: the claim of a worker that listens here and has room waits for
+   * it, if it may be given to it. It then falls to that claim to tell others, if it leaves them anything.
+   */
+  offer(queue: string): WaitingClaim | undefined {
+    if (this.#listeners.size === 0 || this.#claims > 0) return undefined
+    if (performance.now() < (this.#resting.get(queue)?.until ?? 0)) return undefined
+    this.#offered = queue
+    this.#deliver({ queue, reason: 'ready' })
+    this.#offered = undefined
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    return waiting
+  }
+
+  /**
+   * Makes a claim, unless it is given what it waited for; `behind` is where, if whoever makes it was just told to expect
+   * a job.
+   */
   async claim(
-    queue: string,
+    request: ClaimRequest,
+    options: CallOptions | undefined,
     make: (behind: Pipeline | undefined) => Promise<ClaimResult>,
   ): Promise<ClaimResult> {
+    const { queue } = request
     const behind = this.#takeBehind(queue)
+    const given = this.#takeOffer(request, options?.signal)
     this.#claims += 1
     let isMoreLeft = true
     try {
-      const result = await make(behind)
+      const result = (await given) ?? (await make(behind))
       isMoreLeft = result.nextDueInMs === 0
       return result
     } finally {
       this.#claims -= 1
-      if (behind !== undefined && isMoreLeft) this.#tell('ready', queue)
+      if ((behind ?? given) !== undefined && isMoreLeft) this.#tell('ready', queue)
     }
   }
 
@@ -122,6 +167,35 @@ export class WakeUps {
     this.#recent.clear()
     await Promise.all(this.#sending)
     await this.#stopListening?.().catch(() => {})
+  }
+
+  #takeOffer(
+    request: ClaimRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<ClaimResult | undefined> | undefined {
+    const { queue, slots, suspects } = request
+    if (this.#offered !== queue || slots === 0 || suspects || signal?.aborted === true) {
+      return undefined
+    }
+    this.#offered = undefined
+    const { promise, resolve } = Promise.withResolvers<ClaimResult | undefined>()
+    this.#waiting = {
+      request,
+      give: (result) => {
+        if (result === undefined) this.#rest(queue)
+        else this.#resting.delete(queue)
+        if (signal?.aborted === true) return false
+        resolve(result)
+        return true
+      },
+    }
+    return unlessAborted(promise, signal)
+  }
+
+  #rest(queue: string): void {
+    const last = this.#resting.get(queue)
+    const ms = last === undefined ? FIRST_REST_MS : Math.min(2 * last.ms, LONGEST_REST_MS)
+    this.#resting.set(queue, { ms, until: performance.now() + ms })
   }
 
   #takeBehind(queue: string): Pipeline | undefined {

@@ -37,6 +37,7 @@ describe('jobs that come in', () => {
         changed: () => {},
         isHeard: false,
         expect: () => false,
+        offer: () => undefined,
       },
     }
   })

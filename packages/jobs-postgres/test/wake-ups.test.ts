@@ -1,5 +1,5 @@
 import { connectPostgres } from '@cgk/db'
-import type { WakeUp } from '@cgk/jobs-core'
+import type { ClaimResult, WakeUp } from '@cgk/jobs-core'
 import { createTestDatabase, PostgresProxy } from '@cgk/test-servers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createJobsMigrator } from '../src/index.ts'
@@ -142,6 +142,41 @@ test('once hints are listened to again after a loss, all are told to look anew',
   await vi.waitFor(() => expect(heard).toEqual([LOOK_ANEW]))
   proxy.reset()
   await vi.waitFor(() => expect(heard).toEqual([LOOK_ANEW, LOOK_ANEW]), { timeout: 20_000 })
+})
+
+test('a queue of which claims waited in vain is offered nothing for longer and longer, a second at most', async () => {
+  const wakeUps = new WakeUps(async () => {
+    throw new Error('down')
+  })
+  opened.push(wakeUps)
+  const nothing = { jobs: [], nextDueInMs: null, awaitsRelease: false, hasSuspects: false }
+  const claims: Promise<unknown>[] = []
+  wakeUps.subscribe(({ queue }) => {
+    const request = { queue: queue!, slots: 1, prefetch: 0, leaseMs: 1_000, worker: 'w' }
+    const claim = wakeUps.claim({ ...request, suspects: false }, undefined, async () => nothing)
+    claims.push(claim)
+  })
+  const answers = async (queue: string, result: ClaimResult | undefined): Promise<boolean> => {
+    const isHeard = wakeUps.offer(queue)?.give(result) === true
+    await Promise.all(claims)
+    return isHeard
+  }
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    for (const restMs of [20, 40, 80, 160, 320, 640, 1_000, 1_000]) {
+      expect(await answers('queue', undefined)).toBe(true)
+      expect(await answers('another', nothing)).toBe(true)
+      vi.advanceTimersByTime(restMs - 1)
+      expect(await answers('queue', nothing)).toBe(false)
+      vi.advanceTimersByTime(1)
+    }
+    expect(await answers('queue', nothing)).toBe(true)
+    expect(await answers('queue', undefined)).toBe(true)
+    vi.advanceTimersByTime(20)
+    expect(await answers('queue', nothing)).toBe(true)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('who cannot listen tries again', async () => {

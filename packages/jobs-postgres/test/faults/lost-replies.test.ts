@@ -14,6 +14,7 @@ import { connectPostgres, type Db } from '@cgk/db'
 import { createTestDatabase, PostgresProxy } from '@cgk/test-servers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { commit, createPostgresStore } from '../../src/index.ts'
+import { work } from '../support/idle-worker.ts'
 import { claimRequest, newJobs, PATIENCE, QUEUE, recordsOf } from './support/jobs.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -127,6 +128,20 @@ test.each([
     ])
   },
 )
+
+test('an enqueue that claims, and whose answer is lost, leaves its job to be claimed as if it had only been stored', async () => {
+  const claims = work(cut, QUEUE)
+  await new Promise<void>((resolve) => cut.subscribe!(({ queue }) => queue ?? resolve()))
+  const isCut = proxy.cutAfter('SELECT')
+  const { jobId: _, ...job } = newJobs(1, 'job')[0]!
+  await expect(cut.enqueue([job])).rejects.toMatchObject(LOST)
+  await isCut
+  await vi.waitFor(async () => {
+    const found = (await Promise.all(claims)).flatMap(({ jobs }) => jobs)
+    expect(found.map(({ attempts, lostLeases }) => [attempts, lostLeases])).toEqual([[1, 0]])
+    expect(await store.counts({ queue: QUEUE })).toMatchObject({ pending: 0, running: 1 })
+  }, PATIENCE)
+})
 
 test('a heartbeat whose answer is lost has renewed the lease, and is repeated', async () => {
   await store.enqueue(newJobs(1, 'job'))
