@@ -44,7 +44,7 @@ local function count(number)
 end
 
 local function countAll()
-  local numbers = call('LRANGE', uncountedKey(), 0, -1)
+  local numbers = call('ZRANGE', uncountedKey(), 0, -1)
   if #numbers == 0 then return end
   call('DEL', uncountedKey())
   for _, number in ipairs(numbers) do count(tonumber(number)) end
@@ -52,8 +52,9 @@ end
 
 -- A sheet was made.
 function PlainTally.addSheet(number)
-  if call('RPUSH', uncountedKey(), digits(number)) > MOST_UNCOUNTED then
-    count(tonumber(call('LPOP', uncountedKey())))
+  call('ZADD', uncountedKey(), digits(number), digits(number))
+  if call('ZCARD', uncountedKey()) > MOST_UNCOUNTED then
+    count(tonumber(call('ZPOPMIN', uncountedKey())[1]))
   end
 end
 
@@ -65,7 +66,7 @@ end
 
 -- A sheet is gone.
 function PlainTally.dropSheet(number)
-  if not Claims.isCounted(number) then call('LREM', uncountedKey(), 1, digits(number)) end
+  if not Claims.isCounted(number) then call('ZREM', uncountedKey(), digits(number)) end
 end
 
 -- A job on a sheet is counted elsewhere from now on.
