@@ -215,6 +215,11 @@ describe.each(DATABASES)('on %s', (kind) => {
       expect(told).toEqual([])
     })
     expect(told).toEqual(['committed'])
+    await db.transaction(async (tx) => {
+      if (tx.driver.kind !== 'pglite') return
+      tx.onCommit(() => told.push('rolled back by the driver'))
+      await tx.driver.transaction.rollback()
+    })
     const ends = [
       'select 1/0', // a failed statement
       'insert into "other" values (999)', // a constraint checked at commit

@@ -174,6 +174,8 @@ class EmbeddedTransaction implements Transaction {
 
   end(): void {
     this.hasEnded = true
+    // Whoever had the driver's transaction has rolled it back.
+    if (this.#transaction.closed) this.#onCommit.length = 0
   }
 
   committed(): void {
