@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createPostgresStore } from '../src/index.ts'
 import { jobsSchema } from '../src/schema.ts'
 import { documentedSql } from './support/document.ts'
+import { work } from './support/idle-worker.ts'
 import { testPlace, type PlaceKind } from './support/test-place.ts'
 
 vi.setConfig({ hookTimeout: 120_000, testTimeout: 60_000 })
@@ -277,6 +278,11 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('on %s', (kind) => {
       const { store } = producer
       const claim = { slots: 1, prefetch: 0, leaseMs: 1_000, worker: 'w', suspects: false }
       await expect(store.claim({ queue: producer.name, ...claim })).rejects.toMatchObject(refusal)
+      // Not even beside somebody who tries to claim what comes.
+      const claims = work(store, producer.name)
+      await producer.enqueue('plain', {})
+      await expect(claims[0]).rejects.toMatchObject(refusal)
+      expect(await seen.counts()).toMatchObject({ pending: 5 })
     })
 
     test('as a worker may do all that workers and operators do, and no DDL', async () => {

@@ -1,4 +1,11 @@
-import type { Parameter, Pipeline, Queryable, QueryOptions, Value } from '@cgk/db'
+import {
+  isDbError,
+  type Parameter,
+  type Pipeline,
+  type Queryable,
+  type QueryOptions,
+  type Value,
+} from '@cgk/db'
 import {
   backlogFull,
   idConflict,
@@ -33,7 +40,12 @@ export async function enqueue(
   const mayBeClaimed = db.kind === 'postgres' && jobs.length === 1 && isBare(job!)
   const waiting = mayBeClaimed ? wakeUps.offer(job!.queue) : undefined
   if (waiting !== undefined) {
-    return [readOne(job!, await enqueueClaimed(context, job!, waiting, options))]
+    try {
+      return [readOne(job!, await enqueueClaimed(context, job!, waiting, options))]
+    } catch (error) {
+      // Who may not claim may still enqueue.
+      if (!isDbError(error, '42501')) throw error
+    }
   }
   let isExpected = false
   const onSent = (behind: Pipeline): void => {
