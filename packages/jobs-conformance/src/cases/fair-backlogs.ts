@@ -62,5 +62,20 @@ export const fairBacklogsCases: CaseGroup = {
         expect(next.map(({ id }) => id)).toContain('late')
       },
     ),
+
+    limitsCase(
+      'a claim goes on behind a heavier tenant whose last job it took',
+      async ({ store }) => {
+        await sayLimits(store, ofTenant('heavy'), { weight: 3 })
+        for (const tenantId of ['one', 'two']) {
+          await enqueueAll(store, newJobs(3, tenantId, { tenantId }))
+        }
+        await enqueueAll(store, newJobs(2, 'heavy', { tenantId: 'heavy' }))
+
+        const { jobs } = await store.claim(claimRequest({ slots: 16 }))
+        const turns = ['one', 'two', 'heavy', 'heavy', 'one', 'two', 'one', 'two']
+        expect(jobs.map(({ tenantId }) => tenantId)).toEqual(turns)
+      },
+    ),
   ],
 }

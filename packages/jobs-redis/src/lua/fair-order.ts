@@ -186,7 +186,8 @@ local function takeFirst(order)
   local isRead = entry ~= nil
   if inLine and (not entry or isBefore(inLine, entry)) then entry, isRead = inLine, false end
   if inHeap and (not entry or isBefore(inHeap, entry)) then
-    order.heap[1], order.heap[order.size] = order.heap[order.size], nil
+    order.heap[1] = order.heap[order.size]
+    order.heap[order.size] = nil
     order.size = order.size - 1
     if order.size > 1 then siftDown(order.heap, order.size) end
     return inHeap
