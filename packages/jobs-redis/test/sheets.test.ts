@@ -255,6 +255,32 @@ test('a limit that comes while they run counts those that run', async () => {
   await open.close()
 })
 
+test('who asks again looks through nothing again, and hears what has become of it', async () => {
+  const prefix = `${redis.prefix}-asked`
+  const store = openRedisStore({ url: redis.url, prefix })
+  await fill(store, 2)
+  const jobs = await claim(store)
+  const running = { pending: 1, running: 1, completed: 0 }
+  expect(await countsOf(store, 't7')).toEqual(running)
+  const client = await createClient({ url: redis.url }).connect()
+  expect(await client.exists(`${baseOf(prefix, QUEUE)}sheets`)).toBe(0)
+  expect(await completeAll(store, jobs.slice(5, 9))).toEqual(all(4, 'settled'))
+  await store.settle({ settlements: [retry(jobs[9]!, ERROR, 1_000), release(jobs[10]!, 1_000)] })
+  await store.remove([jobs[5]!])
+  expect(await countsOf(store, 't5')).toEqual({ pending: 1, running: 0, completed: 0 })
+  expect(await countsOf(store, 't7')).toEqual({ pending: 1, running: 0, completed: 1 })
+  expect(await countsOf(store, 't9')).toEqual({ pending: 1, running: 0, completed: 0 })
+  expect(await countsOf(store, 't11')).toEqual(running)
+  const others = await claim(store)
+  expect(others).toHaveLength(TENANTS)
+  expect(await countsOf(store, 't11')).toEqual({ pending: 0, running: 2, completed: 0 })
+  await completeAll(store, [...jobs.slice(11), ...others])
+  expect(await countsOf(store, 't9')).toEqual({ pending: 0, running: 0, completed: 1 })
+  expect(await countsOf(store, 't11')).toEqual({ pending: 0, running: 0, completed: 2 })
+  client.destroy()
+  await store.close()
+})
+
 test('history keeps its bound and counts what it has, and nothing is left of what it forgot', async () => {
   const prefix = `${redis.prefix}-bound`
   const history = { completed: { maxCount: 25, maxAgeMs: Infinity } }

@@ -4,8 +4,9 @@ import { lua } from './lua.ts'
  * The claims that plain jobs were leased by: what the leases of one claim have in common is kept once.
  *
  * Fields: nonce, worker and instant of the claim, expiresAt, how many of its leases are held, how many
- * marks name it, how many jobs are on its sheet if it has one, and whether PlainTally counts these. It is among the leases as long as some are held; which jobs they were of, a text beside
- * it says in ranges.
+ * marks name it, how many jobs are on its sheet if it has one, whether PlainTally counts these, and whether it counts those
+ * that are leased as such. It is among the leases as long as some are held; which jobs they were of, a text beside it says
+ * in ranges.
  */
 export const claims: string = lua`
 local RUN = '>I6I4'
@@ -85,6 +86,14 @@ end
 
 function Claims.noteCounted(number)
   touched(number).isCounted = true
+end
+
+function Claims.isTallied(number)
+  return Claims.find(number).isTallied == true
+end
+
+function Claims.noteTallied(number)
+  touched(number).isTallied = true
 end
 
 function Claims.hasSheet(number)

@@ -177,6 +177,7 @@ function PlainJobs.completeOnSheet(part)
   if not Sheets.areHeld(part.claim, part.from, part.count) then return false end
   Sheets.complete(part.claim, part.from, part.count, C.now)
   Claims.letGo(part.claim, part.count)
+  PlainTally.completeOnSheet(part.claim, part.from, part.count)
   History.shelveSheet(part.claim, part.from, part.count)
   countCompleted(part.count)
   if part.results then

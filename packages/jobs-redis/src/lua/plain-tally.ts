@@ -3,8 +3,8 @@ import { lua } from './lua.ts'
 /**
  * How many plain jobs of each tenant are leased, and how many are completed: one number in a hash, so that neither
  * the end of a job nor its deletion looks at its lane. A lane counts what waits, and what has a state. What is on a sheet
- * counts as completed from the beginning: who asks takes off those that are leased. The last sheets are not counted before
- * somebody asks, and most are gone by then.
+ * counts as completed from the beginning, until somebody asks: then those that are leased count as such. The last sheets
+ * are not counted before somebody asks, and most are gone by then.
  */
 export const plainTally: string = lua`
 -- What one completed job counts; below it are those that are leased.
@@ -22,9 +22,11 @@ function PlainTally.add(tenant, leased, completed)
   if known then lane.allowance.plain = known + leased end
 end
 
--- Counts so many more as completed of each of those tenants.
-local function addEach(tenants, number)
-  local plain, by = C.plain, number * COMPLETED_ONE
+-- What a leased job counts beyond a completed one.
+local LEASED_INSTEAD = 1 - COMPLETED_ONE
+
+local function addEach(tenants, by)
+  local plain = C.plain
   for index = 1, #tenants do
     local tenant = tenants[index]
     plain[tenant] = (plain[tenant] or 0) + by
@@ -40,7 +42,7 @@ end
 
 local function count(number)
   Claims.noteCounted(number)
-  addEach(Sheets.owners(number), 1)
+  addEach(Sheets.owners(number), COMPLETED_ONE)
 end
 
 local function countAll()
@@ -48,6 +50,14 @@ local function countAll()
   if #numbers == 0 then return end
   call('DEL', uncountedKey())
   for _, number in ipairs(numbers) do count(tonumber(number)) end
+end
+
+-- Counts as leased what is leased: who asks again looks through no sheet again.
+local function tallyHeld()
+  for _, number in ipairs(Sheets.takeHeld()) do
+    Claims.noteTallied(number)
+    addEach(Sheets.holders(number), LEASED_INSTEAD)
+  end
 end
 
 -- A sheet was made.
@@ -58,9 +68,15 @@ function PlainTally.addSheet(number)
   end
 end
 
+-- Jobs that follow one another on a sheet were completed.
+function PlainTally.completeOnSheet(number, from, count)
+  if not Claims.isTallied(number) then return end
+  addEach({ unpack(Sheets.tenants(number), from, from + count - 1) }, -LEASED_INSTEAD)
+end
+
 -- Jobs of a sheet were deleted.
 function PlainTally.forgetOnSheet(number, tenants)
-  if Claims.isCounted(number) then addEach(tenants, -1)
+  if Claims.isCounted(number) then addEach(tenants, -COMPLETED_ONE)
   else callWith('SADD', C.base .. 'emptied', tenants) end
 end
 
@@ -74,21 +90,27 @@ function PlainTally.takeFromSheet(job)
   local lane = C.lanes[job.tenant]
   local known = lane and lane.allowance.plain
   if known and job.isHeld then lane.allowance.plain = known - 1 end
-  if Claims.isCounted(job.claim) then addEach({ job.tenant }, -1) end
+  local isLeased = job.isHeld and Claims.isTallied(job.claim)
+  if Claims.isCounted(job.claim) then addEach({ job.tenant }, isLeased and -1 or -COMPLETED_ONE) end
   Sheets.take(job.claim, job.serial)
+end
+
+local function numberOf(tenant)
+  return tonumber(call('HGET', tallyKey(), tenant) or 0) + (C.plain[tenant] or 0)
 end
 
 -- How many are leased, and how many are completed.
 function PlainTally.of(tenant)
   countAll()
-  local number = tonumber(call('HGET', tallyKey(), tenant) or 0) + (C.plain[tenant] or 0)
-  local leased, onSheets = number % COMPLETED_ONE, Sheets.heldOf(tenant)
-  return leased + onSheets, (number - leased) / COMPLETED_ONE - onSheets
+  tallyHeld()
+  local number = numberOf(tenant)
+  local leased = number % COMPLETED_ONE
+  return leased, (number - leased) / COMPLETED_ONE
 end
 
 function PlainTally.isEmpty(tenant)
-  local leased, completed = PlainTally.of(tenant)
-  return leased + completed == 0
+  countAll()
+  return numberOf(tenant) == 0
 end
 
 -- Small counts are most counts: a number costs as much as a command to become a text.

@@ -37,7 +37,7 @@ local function sheetKey(number)
   return C.base .. 'sheet:' .. digits(number)
 end
 
--- Those of which some job is leased.
+-- Those of which some job is leased, and has not been asked for.
 local function heldKey()
   return C.base .. 'sheets'
 end
@@ -64,7 +64,7 @@ end
 
 local function setEnds(number, from, ends)
   call('SETRANGE', sheetKey(number), digits((from - 1) * WIDTH), ends)
-  sheetOf(number).ends, C.heldOf = nil, nil
+  sheetOf(number).ends = nil
 end
 
 function Sheets.serials(number)
@@ -98,7 +98,6 @@ function Sheets.make(number, serials, tenants)
   local text = string.rep(HELD, #serials) .. packed(serials) .. table.concat(tenants, '\n') .. '\n'
   call('SET', sheetKey(number), text)
   call('SADD', heldKey(), digits(number))
-  C.heldOf = nil
 end
 
 -- No job of it is leased any more.
@@ -162,18 +161,18 @@ function Sheets.placesOf(number, from, count, endedAt)
   return places
 end
 
--- How many jobs of a tenant are leased on sheets.
-function Sheets.heldOf(tenant)
-  if not C.heldOf then
-    C.heldOf = {}
-    for _, text in ipairs(call('SMEMBERS', heldKey())) do
-      local number = tonumber(text)
-      for _, place in ipairs(Sheets.placesOf(number, 1, sheetOf(number).size, 0)) do
-        local holder = Sheets.tenants(number)[place]
-        C.heldOf[holder] = (C.heldOf[holder] or 0) + 1
-      end
-    end
-  end
-  return C.heldOf[tenant] or 0
+-- The sheets of which some job is leased that were not taken before.
+function Sheets.takeHeld()
+  local numbers = call('SMEMBERS', heldKey())
+  if #numbers > 0 then call('DEL', heldKey()) end
+  for index, number in ipairs(numbers) do numbers[index] = tonumber(number) end
+  return numbers
+end
+
+-- The tenants of those jobs that are leased.
+function Sheets.holders(number)
+  local holders, tenants = {}, Sheets.tenants(number)
+  for index, place in ipairs(Sheets.placesOf(number, 1, sheetOf(number).size, 0)) do holders[index] = tenants[place] end
+  return holders
 end
 `
