@@ -17,6 +17,7 @@ import {
   type NewJob,
   type Settlement,
 } from '@cgk/jobs-core'
+import { setImmediate } from 'node:timers/promises'
 import { createTestRedis, type TestRedis } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FunctionsCaller } from '../src/functions-caller.ts'
@@ -99,6 +100,26 @@ describe('a job and the claim of a worker beside its producer', () => {
     expect(job).toEqual({ ...record, token: job!.token })
     expect(record).toMatchObject({ state: 'running', attempts: 1, worker: 'w', payload: '{"n":1}' })
     expect((await store.settle({ settlements: [complete(job!)] })).results).toEqual(['settled'])
+  })
+
+  test('lease the job to nobody where the worker gives up before they are sent', async () => {
+    const store = openStore()
+    await idleQueue(store)
+    using worker = new WorkerBeside(store)
+    const givenUp = new AbortController()
+    calls.mockImplementationOnce(async function (this: FunctionsCaller, ...args) {
+      await setImmediate()
+      givenUp.abort()
+      await setImmediate()
+      return this.call(...args)
+    })
+    const asked = { claim: claimRequest(), signal: givenUp.signal }
+    const [enqueued, settled] = await worker.enqueue(newJob(), asked)
+    expect(enqueued).toMatchObject({ value: [{ status: 'enqueued' }] })
+    expect(settled).toMatchObject({ reason: { code: 'JOBS_STORE_TIMEOUT' } })
+    await expect
+      .poll(() => store.counts({ queue: QUEUE }), { timeout: 10_000 })
+      .toMatchObject({ pending: 1, running: 0 })
   })
 
   test('are settled along with what has ended', async () => {

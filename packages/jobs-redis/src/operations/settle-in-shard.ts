@@ -128,7 +128,11 @@ export async function enqueueAndSettle(
   const claiming = { claim, shard, nonce: random.slice(DIGITS_OF_ENQUEUE) }
   const { args, read } = shardSettle(claim.queue, settlements, claiming)
   let isSent = false
-  const onSent = (): void => void (isSent = true)
+  let isGivenUp = false
+  const onSent = (): void => {
+    isSent = true
+    if (isGivenUp) giveBack(tools, claiming)
+  }
   const sent = { ...options, random, onSent }
   const replies = tools.caller
     .call('enqueueAndSettle', [shard], [...jobs, ...args], sent)
@@ -138,6 +142,8 @@ export async function enqueueAndSettle(
     (error: unknown) => {
       // What keeps jobs out keeps nothing from being settled and claimed.
       if (isRefused(error)) return alone()
+      // Jobs that are not sent yet will be, and the claim with them.
+      isGivenUp = true
       if (isSent) giveBack(tools, claiming)
       throw error
     },
