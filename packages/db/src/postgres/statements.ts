@@ -23,9 +23,8 @@ export function startStatement(
   const query = sql.unsafe(text, encodeParameters(params), options).raw()
   const rows = query.then((result) => {
     const columns = columnsOf(result.columns as readonly Described[])
-    const values = result as unknown as readonly (readonly (Buffer | null)[])[]
     const decoded: Row[] = []
-    for (let index = 0; index < values.length; index++) decoded.push(toRow(columns, values[index]!))
+    for (const values of result) decoded.push(toRow(columns, values))
     return decoded
   })
   return { rows, query }
