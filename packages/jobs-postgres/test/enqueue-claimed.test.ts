@@ -47,15 +47,16 @@ async function claim(store: JobStore, queue: string, slots = 1): Promise<readonl
   return (await store.claim(request)).jobs
 }
 
-/** Takes the place of somebody who claims from the queue, until it is called. */
-async function holdQueue(db: Db, queue: string): Promise<() => Promise<void>> {
+/** Holds what a statement locks until it is called. */
+async function hold(
+  db: Db,
+  statement: string,
+  params: readonly string[] = [],
+): Promise<() => Promise<void>> {
   const { promise: end, resolve } = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
   const holding = db.transaction(async (tx) => {
-    await tx.query(
-      `select pg_advisory_xact_lock('${SCHEMA}.job'::regclass::oid::int, id) from ${SCHEMA}.queue where name = $1`,
-      [queue],
-    )
+    await tx.query(statement, params)
     held.resolve()
     await end
   })
@@ -66,20 +67,15 @@ async function holdQueue(db: Db, queue: string): Promise<() => Promise<void>> {
   }
 }
 
+/** Takes the place of somebody who claims from the queue. */
+function holdQueue(db: Db, queue: string): Promise<() => Promise<void>> {
+  const lock = `select pg_advisory_xact_lock('${SCHEMA}.job'::regclass::oid::int, id) from ${SCHEMA}.queue where name = $1`
+  return hold(db, lock, [queue])
+}
+
 /** Nobody stores a job until it is called. */
-async function holdJobs(db: Db): Promise<() => Promise<void>> {
-  const { promise: end, resolve } = Promise.withResolvers<void>()
-  const held = Promise.withResolvers<void>()
-  const holding = db.transaction(async (tx) => {
-    await tx.query(`lock table ${SCHEMA}.job in share mode`)
-    held.resolve()
-    await end
-  })
-  await held.promise
-  return () => {
-    resolve()
-    return holding
-  }
+function holdJobs(db: Db): Promise<() => Promise<void>> {
+  return hold(db, `lock table ${SCHEMA}.job in share mode`)
 }
 
 /** Waits until somebody wants to store a job. */
