@@ -160,7 +160,7 @@ end
 
 -- Of a text of that form, from byte 24 on: how many have their places elsewhere, how many are pending, and behind the rest
 -- of the tally the first range.
-local BEHIND_LEASED, NOT_FAIR = '>I4I4${'x'.repeat(26)}I6I4', '${'\0'.repeat(6)}'
+local BEHIND_LEASED, NOT_FAIR = '>I4I4${'x'.repeat(26)}I6I4', '${'\\0'.repeat(6)}'
 
 local function takeFirstOf(lane, time)
   local serials = {}

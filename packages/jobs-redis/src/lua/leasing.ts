@@ -30,8 +30,8 @@ function Leasing.revoke(nonce)
 end
 
 -- The jobs, when more can be claimed ('' for never), whether a release is awaited, whether suspects wait,
--- the time and the claim of plain jobs, which those on sheets come before: of each sheet its number and how many there are.
--- A plain job is its serial and its body.
+-- the time, the claim of plain jobs, and the sheets, whose jobs come before these: of each its number and how many
+-- there are. A plain job is its serial and its body.
 function Leasing.claim(request)
   if C.isNew or C.queue.allowance.paused then
     Hints.decide()

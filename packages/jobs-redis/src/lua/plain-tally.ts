@@ -68,7 +68,8 @@ function PlainTally.addSheet(number)
   end
 end
 
--- Jobs that follow one another on a sheet were completed.
+-- Jobs that follow one another on a sheet were completed: no more than the lanes of a turn of FairOrder, which unpack
+-- can take.
 function PlainTally.completeOnSheet(number, from, count)
   if not Claims.isTallied(number) then return end
   addEach({ unpack(Sheets.tenants(number), from, from + count - 1) }, -LEASED_INSTEAD)
