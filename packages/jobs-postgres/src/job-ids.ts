@@ -6,8 +6,9 @@ const GREATEST_ID = 2n ** 63n - 1n
 
 /** The id of a job whose producer named none: that of its row, in the form of core's `createJobId`. */
 export function makeJobId(id: bigint | string, createdAt: number): string {
-  // Up to 15 digits a number is exact, and much faster.
-  if (typeof id === 'string' && id.length <= 15) return makeNearJobId(Number(id), createdAt)
+  // A number is much faster, where it is exact.
+  const number = Number(id)
+  if (number <= Number.MAX_SAFE_INTEGER) return makeNearJobId(number, createdAt)
   return prefixOf(createdAt) + BigInt(id).toString(16).padStart(16, '0')
 }
 
