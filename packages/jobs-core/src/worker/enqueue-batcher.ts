@@ -1,5 +1,5 @@
 import type { FullBacklog, JobsError } from '../errors.ts'
-import type { Timers } from '../runtime/ports.ts'
+import type { CancelTimer, Timers } from '../runtime/ports.ts'
 import type { TurnTaker } from './turn-taker.ts'
 import { backlogFull, type EnqueueResult, type NewJob } from '../storage/new-job.ts'
 
@@ -12,7 +12,7 @@ interface Call {
 /** Calls beyond this many jobs wait for the next batch; one call is never split. */
 const BATCH_JOBS = 1_000
 
-/** How long the next batch waits for the one before it. */
+/** How long a call waits for the batch before it. */
 const PATIENCE_MS = 100
 
 const BATCHES_AT_ONCE = 4
@@ -34,6 +34,9 @@ export class EnqueueBatcher {
   #orderIsKept = false
   #waiting: Call[] = []
   #busy = false
+  /** Sends what waits although the batch before it is not answered. */
+  #overtake: (() => void) | null = null
+  #cancelPatience: CancelTimer | null = null
 
   constructor(
     send: (jobs: readonly NewJob[]) => Promise<readonly EnqueueResult[]>,
@@ -49,7 +52,10 @@ export class EnqueueBatcher {
   enqueue(jobs: readonly NewJob[]): Promise<readonly EnqueueResult[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ jobs, resolve, reject })
-      if (this.#busy) return
+      if (this.#busy) {
+        this.#losePatienceLater()
+        return
+      }
       this.#busy = true
       queueMicrotask(() => void this.#run())
     })
@@ -96,12 +102,20 @@ export class EnqueueBatcher {
     this.#underWay.add(answered)
     if (this.#underWay.size === BATCHES_AT_ONCE) return Promise.race(this.#underWay)
     await new Promise<void>((resolve) => {
-      const cancel = this.#timers.after(PATIENCE_MS, resolve, { background: true })
-      void answered.then(() => {
-        cancel()
-        resolve()
-      })
+      this.#overtake = resolve
+      void answered.then(resolve)
+      this.#losePatienceLater()
     })
+    this.#overtake = null
+    this.#cancelPatience?.()
+    this.#cancelPatience = null
+  }
+
+  /** A timer only where somebody waits: most batches are answered before anybody does. */
+  #losePatienceLater(): void {
+    const overtake = this.#overtake
+    if (overtake === null || this.#cancelPatience !== null || this.#waiting.length === 0) return
+    this.#cancelPatience = this.#timers.after(PATIENCE_MS, overtake, { background: true })
   }
 
   async #sendBatch(batch: readonly Call[]): Promise<void> {

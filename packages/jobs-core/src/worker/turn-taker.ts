@@ -3,6 +3,9 @@ import type { Clock, Timers } from '../runtime/ports.ts'
 /** How long work that never waits for anything outside may go on before others get a turn. */
 const LONGEST_TURN_MS = 10
 
+/** So many calls may be made before anybody looks for how long: who waits for answers from outside makes fewer a turn. */
+const UNWATCHED_CALLS = 16
+
 /**
  * Gives the event loop its turn. A store that answers without input or output would otherwise be
  * served in one endless chain of microtasks, in which no timer fires and no socket is read.
@@ -11,6 +14,7 @@ export class TurnTaker {
   readonly #clock: Clock
   readonly #timers: Timers
   #startedAt: number | null = null
+  #calls = 0
   #waiting: (() => void)[] = []
 
   constructor(clock: Clock, timers: Timers) {
@@ -18,13 +22,16 @@ export class TurnTaker {
     this.#timers = timers
   }
 
-  /** Begins a turn if none is under way; tells whether it has gone on for long enough. */
+  /** Counts a call; tells whether the turn in which it is has gone on for long enough. */
   isOver(): boolean {
+    this.#calls += 1
+    if (this.#calls < UNWATCHED_CALLS) return false
     const now = this.#clock.monotonic()
     if (this.#startedAt !== null) return now - this.#startedAt >= LONGEST_TURN_MS
     this.#startedAt = now
     this.#timers.soon(() => {
       this.#startedAt = null
+      this.#calls = 0
       for (const resolve of this.#waiting.splice(0)) resolve()
     })
     return false
