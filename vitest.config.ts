@@ -8,5 +8,7 @@ export default defineConfig({
     globalSetup: 'packages/test-servers/src/global-setup.ts',
     // Most of the time a test file waits for a server.
     maxWorkers: '100%',
+    // For what hangs: a machine that does other things too may take many times as long as a quiet one.
+    testTimeout: 30_000,
   },
 })
