@@ -251,6 +251,10 @@ begin
     limit 1;
     if found then
       if (at.rank, at.admission, at.id) <> (l.head_rank, l.head_admission, l.head_id) then
+        -- Of these some may be leased: should the head move back, they would be claimed once more.
+        delete from span where ctid = any(array(
+          select p.span
+          from passed_spans(l.number, l.head_rank, l.head_admission, array[at.rank, at.admission, at.id - 1]) p));
         update lane set head_rank = at.rank, head_admission = at.admission, head_id = at.id
         where queue = p_queue and tenant = p_tenant and ver = l.ver;
       end if;

@@ -37,6 +37,23 @@ export const cancelCases: CaseGroup = {
       expect(await claimJobs(store)).toEqual([])
     }),
 
+    storeCase(
+      'what is claimed stays so where the job behind it was cancelled',
+      async ({ store }) => {
+        await enqueueAll(store, [
+          newJob({ jobId: 'claimed' }),
+          newJob({ jobId: 'cancelled' }),
+          newJob({ jobId: 'low', priority: -1 }),
+        ])
+        const ref = refOf(await claimOne(store))
+        await store.cancel([{ ...ref, id: 'cancelled' }])
+        expect(await claimJobs(store, { slots: 0 })).toEqual([])
+        await enqueueOne(store, { jobId: 'high', priority: 1 })
+
+        expect(idsOf(await claimJobs(store))).toEqual(['high', 'low'])
+      },
+    ),
+
     storeCase('a cancelled job does not come when its time does', async (open) => {
       const { store } = open
       await enqueueAll(store, [
