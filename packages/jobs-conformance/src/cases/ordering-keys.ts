@@ -94,6 +94,21 @@ export const orderingKeysCases: CaseGroup = {
       expect(order).toEqual(['priority-1', 'priority-5', 'priority-9'])
     }),
 
+    orderingCase('nor does it where the jobs come in one call', async ({ store }) => {
+      const refs = await enqueueAll(
+        store,
+        [1, 9, 1].map((priority) => newJob({ ...LINE, priority })),
+      )
+      const order: string[] = []
+      for (const _ of refs) {
+        const job = only(await claimJobs(store))
+        order.push(job.id)
+        await settleOne(store, complete(job))
+      }
+
+      expect(order).toEqual(idsOf(refs))
+    }),
+
     orderingCase('the head ranks among the others by its own priority', async ({ store }) => {
       const head = await enqueueOne(store, { ...LINE, priority: 1 })
       const behind = await enqueueOne(store, { ...LINE, priority: 9 })

@@ -256,12 +256,14 @@ async function enqueuePlain(
 
 /**
  * The places of the jobs so that those of one tenant and priority, in their order, stand side by side: the dispatcher
- * is told of neighbours together. `null` where all are of one.
+ * is told of neighbours together. Of a tenant all keep their order where there is an ordering key, whose line follows
+ * it whatever their priorities. `null` where all are of one.
  */
 function groupedPlaces(jobs: readonly NewJob[]): readonly number[] | null {
+  const hasLines = jobs.some(({ orderingKey }) => orderingKey !== undefined)
   const groups = new Map<string, number[]>()
   for (const [place, { tenantId, priority }] of jobs.entries()) {
-    const key = `${priority} ${tenantId ?? ''}`
+    const key = hasLines ? (tenantId ?? '') : `${priority} ${tenantId ?? ''}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [place])
     else group.push(place)
