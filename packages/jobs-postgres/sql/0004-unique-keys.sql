@@ -13,7 +13,7 @@ declare
   own_id bigint;
   holder_id bigint;
   holder_ids bigint[];
-  results jsonb := '[]';
+  results jsonb[] := '{}';
 begin
   holder_ids := array(
     select h.holder from given_jobs(p_jobs, p_blocks) g cross join lateral (
@@ -33,20 +33,23 @@ begin
     if given.job_id is not null then
       holder_id := p_holders[given.place];
       if holder_id <> own_id and not is_reserved(holder_id, p_blocks) then
-        results := results || existing_result('existing', holder_id, p_with_records);
+        results := array_append(results, existing_result('existing', holder_id, p_with_records));
         continue;
       end if;
       -- Of several uses of an id in the call it is the first that is stored.
       own_id := holder_id;
     end if;
     if given.job ? 'unique' and p_joins then
-      results := results || keep_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records);
+      results := array_append(
+        results, keep_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records));
     elsif given.job ? 'unique' then
-      results := results || add_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records);
+      results := array_append(
+        results, add_unique(own_id, given.queue, given.tenant, given.job, p_now, p_with_records));
     else
       perform store_job(
         job_of(own_id, given.queue, given.job, run_at_of(given.job, p_now), p_now, null, null), p_now);
-      results := results || enqueued_result(own_id, given.job_id, p_now, run_at_of(given.job, p_now));
+      results := array_append(
+        results, enqueued_result(own_id, given.job_id, p_now, run_at_of(given.job, p_now)));
     end if;
   end loop;
   -- Ids of jobs that were kept out by their unique key.
@@ -55,7 +58,7 @@ begin
     where n.queue = given.queue and n.tenant = given.tenant and n.kind = 1 and n.key = given.job_id
       and is_reserved(n.holder, p_blocks);
   end loop;
-  return results;
+  return to_jsonb(results);
 end $$;
 
 -- Whether an id of the call was taken for a job that is not stored (yet).
