@@ -1,5 +1,6 @@
 import type { ClaimRequest, JobHandler, JobQueue } from '@cgk/jobs-core'
 import { createMemoryStore } from '@cgk/jobs-memory'
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualTime } from './manual-time.ts'
 import { SimulatedProcess } from './simulated-process.ts'
@@ -113,6 +114,38 @@ describe('quick jobs', () => {
     expect(await queue.counts()).toMatchObject({ completed: 10_000 })
     expect(calls() - before).toBeLessThan(60)
     expect(Math.max(...claims().map(({ prefetch }) => prefetch))).toBeLessThanOrEqual(1_000)
+  })
+
+  test('begin when the claim for more has left, for drivers write at the end of a turn', async () => {
+    const inner = createMemoryStore({ clock: time.clock })
+    let begun = 0
+    const begunMeanwhile: number[] = []
+    const leave = async (claim: ClaimRequest): Promise<void> => {
+      const before = begun
+      await Promise.resolve()
+      await setImmediate()
+      if (claim.slots === 0) begunMeanwhile.push(begun - before)
+    }
+    const store = storeWith(inner, {
+      claim: (request) => leave(request).then(() => inner.claim(request)),
+      async settle(request) {
+        if (request.claim !== undefined) await leave(request.claim)
+        return inner.settle(request)
+      },
+    })
+    const other = new SimulatedProcess(time, store)
+    queue = other.queue()
+    await enqueue(5_000, () => 0)
+    const counting: JobHandler = async () => {
+      begun += 1
+      await Promise.resolve()
+      return { success: true }
+    }
+    other.start({ queue, handlers: new Map([['job', counting]]) })
+    await time.advance(1_000)
+    expect(begun).toBe(5_000)
+    expect(begunMeanwhile.length).toBeGreaterThan(5)
+    expect(new Set(begunMeanwhile)).toEqual(new Set([0]))
   })
 
   test('of large payloads are claimed ahead by a few megabytes', async () => {

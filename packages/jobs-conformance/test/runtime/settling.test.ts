@@ -31,6 +31,8 @@ let callMs: number
 let failures: number
 /** How long a claim by itself is under way. */
 let claimMs: number
+/** What the jobs wait for that are held. */
+let gate: PromiseWithResolvers<void>
 
 beforeEach(() => {
   time = new ManualTime()
@@ -38,6 +40,7 @@ beforeEach(() => {
   callMs = 0
   failures = 0
   claimMs = 0
+  gate = Promise.withResolvers()
   const memory = createMemoryStore({ clock: time.clock })
   const store = faultyStore(memory, async (operation, proceed, request) => {
     if (operation === 'claim' && claimMs > 0) await time.sleep(claimMs)
@@ -59,10 +62,11 @@ interface Work {
   readonly ms: number
   readonly fails?: boolean
   readonly isFollowed?: boolean
+  readonly isHeld?: boolean
 }
 
-const handler: JobHandler<Work> = async ({ payload: { ms, fails, isFollowed } }) => {
-  await time.sleep(ms)
+const handler: JobHandler<Work> = async ({ payload: { ms, fails, isFollowed, isHeld } }) => {
+  await (isHeld === true ? gate.promise : time.sleep(ms))
   if (fails === true) throw new Error('no')
   const followUp = { job: 'job', payload: { ms: 1 }, options: { delay: 60_000 } }
   return { success: true, followUps: isFollowed === true ? [followUp] : [] }
@@ -194,6 +198,59 @@ describe('the settlement of a job of 20 ms, while others are in progress,', () =
     await begin({ ms: 12 })
     await time.advance(100)
     expect(calls).toEqual([{ at: 20 + 12 / 4, jobs: 2, withClaim: false }])
+  })
+})
+
+describe('settlements that come while a call of 10 ms is under way', () => {
+  /** Begins jobs of which the first is settled after 2 ms, and so many end together after 5. */
+  async function beginHeld(count: number, ...others: Work[]): Promise<void> {
+    callMs = 10
+    await startBusy({ taken: 1, maxConcurrency: 1_000 })
+    const held = Array.from({ length: count }, () => ({ ms: 0, isHeld: true }))
+    const works: Work[] = [{ ms: 2 }, ...held, ...others]
+    await queue.enqueueMany(works.map((payload) => ({ job: 'job', payload })))
+    await time.advance(5)
+    gate.resolve()
+    await time.settle()
+  }
+
+  const settled = () => calls.map(({ at, jobs }) => [at, jobs])
+
+  test('wait for its answer if they are 100', async () => {
+    await beginHeld(100)
+    await time.advance(100)
+    expect(settled()).toEqual([
+      [2, 1],
+      [12, 100],
+    ])
+  })
+
+  test('go beside it if they are more, as many as there are by the end of the turn', async () => {
+    await beginHeld(300)
+    expect(settled()).toEqual([
+      [2, 1],
+      [5, 300],
+    ])
+  })
+
+  test('wait for one of two answers, however many they are', async () => {
+    const others = Array.from({ length: 300 }, () => ({ ms: 6 }))
+    await beginHeld(300, ...others)
+    await time.advance(100)
+    expect(settled()).toEqual([
+      [2, 1],
+      [5, 300],
+      [12, 300],
+    ])
+    expect(await counts()).toMatchObject({ completed: 601, running: 1 })
+  })
+
+  test('are repeated with those of the other call, should both fail', async () => {
+    failures = 2
+    await beginHeld(300)
+    await time.advance(200)
+    expect(calls.map(({ jobs }) => jobs)).toEqual([1, 300, 301])
+    expect(await counts()).toMatchObject({ completed: 301, running: 1 })
   })
 })
 

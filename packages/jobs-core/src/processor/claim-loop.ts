@@ -19,6 +19,9 @@ const LONGEST_WAIT_MS = 100
  */
 const MOST_UNSETTLED = 2_000
 
+/** So few jobs begin at once: to wait until a claim has left would take them longer than it saves. */
+const MOST_BEFORE_CLAIM = 100
+
 /** What a claim loop is made of. */
 export interface ClaimLoopConfig {
   readonly queue: string
@@ -52,6 +55,8 @@ export class ClaimLoop {
   #active = false
   #pumping = false
   #claiming = false
+  /** The claim that is on its way out, before what waits here. */
+  #leaving: object | null = null
   /** The store had nothing when last asked; a hint or a timer makes us ask again. */
   #dry = false
   #wantsPrefetch = true
@@ -216,7 +221,7 @@ export class ClaimLoop {
 
   #beginWaiting(): void {
     const { slots } = this.#config
-    while (this.#nextWaiting < this.#waiting.length && slots.free > 0) {
+    while (this.#leaving === null && this.#nextWaiting < this.#waiting.length && slots.free > 0) {
       const attempt = this.#waiting[this.#nextWaiting++]!
       if (attempt.waiting) this.#begin(attempt)
     }
@@ -264,7 +269,9 @@ export class ClaimLoop {
     suspects.hold(1)
     if (turns.isOver()) await turns.next()
     const asks = this.#active && suspects.open
+    if (asks && this.prefetched > MOST_BEFORE_CLAIM) this.#letItLeave()
     const found = asks ? await this.#ask(slots, prefetch, false) : null
+    this.#leaving = null
     this.#claiming = false
     this.#config.slots.answered({ failed: asks && found === null })
     suspects.letGo()
@@ -281,6 +288,21 @@ export class ClaimLoop {
     }
     this.#pump()
     this.#tellIfEmptied()
+  }
+
+  // Drivers write when a turn of the event loop ends: what begins before that keeps the store waiting, and is then waited
+  // for itself. The next turn may be about to begin before the driver's own.
+  #letItLeave(): void {
+    const { timers } = this.#config.runtime.ports
+    const leaving = {}
+    this.#leaving = leaving
+    timers.soon(() => {
+      timers.soon(() => {
+        if (this.#leaving !== leaving) return
+        this.#leaving = null
+        this.#pump()
+      })
+    })
   }
 
   async #claimSuspect(pass: SuspectPass): Promise<void> {

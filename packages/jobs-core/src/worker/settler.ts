@@ -29,14 +29,17 @@ const BATCH = 1_000
  */
 const MOST_BEFORE_CLAIM = 100
 
+/** A store that is done with one batch is to have the next at hand, and needs no third. */
+const MOST_UNDER_WAY = 2
+
 /**
  * Natural batching of settlements, repeated until the store has answered each.
  *
- * One batch at a time; what ends meanwhile goes with the next. A settlement may have patience: it waits for so long
- * for one that has none, or for a claim, and goes with that. A batch whose answer did not come is
- * sent again with the same tokens, which a store answers as it did the first time. A settlement that
- * the store refuses outright is tried alone, so that it stops no other, and then given up: its lease
- * ends by itself.
+ * One batch at a time; what ends meanwhile goes with the next, which leaves before the answer if it is large by the
+ * end of a turn. A settlement may have patience: it waits for so long for one that has none, or for a claim, and goes
+ * with that. A batch whose answer did not come is sent again with the same tokens, which a store answers as it did the
+ * first time. A settlement that the store refuses outright is tried alone, so that it stops no other, and then given
+ * up: its lease ends by itself.
  */
 export class Settler {
   readonly #send: Send
@@ -49,7 +52,10 @@ export class Settler {
   #leavesAt = Infinity
   #timer: { readonly at: number; readonly cancel: CancelTimer } | null = null
   #scheduled = false
-  #sending = false
+  /** Looks at the end of the turn whether a batch may go beside the one under way. */
+  #looksBeside = false
+  /** How many batches are under way. */
+  #underWay = 0
 
   constructor(send: Send, clock: Clock, timers: Timers, logger: JobsLogger) {
     this.#send = send
@@ -89,12 +95,17 @@ export class Settler {
    */
   settleAndClaim(claim: ClaimRequest): Promise<ClaimResult> | null {
     const count = this.#waiting.length
-    if (this.#sending || this.#pause.active || count === 0 || count > MOST_BEFORE_CLAIM) return null
+    if (this.#underWay > 0 || this.#pause.active || count === 0 || count > MOST_BEFORE_CLAIM)
+      return null
     return this.#sendWithClaim(this.#takeBatch(), claim)
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#sending || this.#pause.active || this.#waiting.length === 0) return
+    if (this.#scheduled || this.#pause.active || this.#waiting.length === 0) return
+    if (this.#underWay > 0) {
+      this.#lookBeside()
+      return
+    }
     const waitMs = this.#leavesAt - this.#clock.monotonic()
     if (waitMs > 0) {
       this.#scheduleIn(waitMs)
@@ -104,8 +115,21 @@ export class Settler {
     // Attempts that end in the same turn travel together.
     queueMicrotask(() => {
       this.#scheduled = false
-      if (!this.#sending && this.#waiting.length > 0) void this.#run()
+      if (this.#underWay === 0 && this.#waiting.length > 0) void this.#run()
     })
+  }
+
+  #lookBeside(): void {
+    if (this.#looksBeside || !this.#mayGoBeside) return
+    this.#looksBeside = true
+    this.#timers.soon(() => {
+      this.#looksBeside = false
+      if (this.#mayGoBeside && !this.#pause.active) void this.#run()
+    })
+  }
+
+  get #mayGoBeside(): boolean {
+    return this.#underWay < MOST_UNDER_WAY && this.#waiting.length > MOST_BEFORE_CLAIM
   }
 
   // An earlier timer is left to fire, though what it was for may have left: so there is one for many settlements.
@@ -132,7 +156,7 @@ export class Settler {
   }
 
   async #run(): Promise<void> {
-    this.#sending = true
+    this.#underWay += 1
     const batch = this.#takeBatch()
     try {
       const { results } = await this.#send(settlementsOf(batch), undefined)
@@ -140,12 +164,12 @@ export class Settler {
     } catch (error) {
       await this.#failed(batch, error)
     }
-    this.#sending = false
+    this.#underWay -= 1
     this.#schedule()
   }
 
   async #sendWithClaim(batch: readonly Entry[], claim: ClaimRequest): Promise<ClaimResult> {
-    this.#sending = true
+    this.#underWay += 1
     try {
       const { results, claimed } = await this.#send(settlementsOf(batch), claim)
       this.#answered(batch, results)
@@ -157,7 +181,7 @@ export class Settler {
       else this.#repeatLater(batch, error)
       throw error
     } finally {
-      this.#sending = false
+      this.#underWay -= 1
       this.#schedule()
     }
   }
