@@ -53,11 +53,14 @@ export class FunctionsCaller {
   readonly prefix: string
   readonly shards: Shards
   readonly #settings: CallerSettings
+  /** What is said with every call; see `lua/functions.ts`. */
+  readonly #said: string
 
   constructor(settings: CallerSettings) {
     this.prefix = settings.prefix
     this.shards = settings.shards
     this.#settings = settings
+    this.#said = [...settings.maxCounts, hintChannel(settings.prefix)].join(' ')
   }
 
   /** The shards in parts, each of which a call can be about: all of them, but on a cluster each for itself. */
@@ -72,16 +75,15 @@ export class FunctionsCaller {
     args: readonly string[],
     { signal, random = this.#settings.random.hex(16), onSent }: FunctionCallOptions = {},
   ): Promise<unknown> {
-    const { now, maxCounts, confirmations = [] } = this.#settings
+    const { now, confirmations = [] } = this.#settings
     const command = [
       'FCALL',
       functionNamed(name),
       String(shards.length),
       ...shards,
       now === undefined ? '' : String(now()),
-      hintChannel(this.prefix),
+      this.#said,
       random,
-      ...maxCounts,
       ...args,
     ]
     const key = shards[0]!

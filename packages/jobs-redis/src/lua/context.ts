@@ -76,7 +76,9 @@ local Transitions, Enqueuer, LoneJob, Leasing, Limits, Catalog, Reply = {}, {}, 
 function Context.instant(given)
   if given ~= '' then return given end
   local time = call('TIME')
-  return time[1] .. string.sub('00000' .. time[2], -6, -4)
+  local micros = time[2]
+  if #micros < 6 then micros = string.sub('00000' .. micros, -6) end
+  return time[1] .. string.sub(micros, 1, 3)
 end
 
 function Context.now(given)

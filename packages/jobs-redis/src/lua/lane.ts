@@ -160,7 +160,7 @@ end
 
 -- Of a text of that form, from byte 24 on: how many have their places elsewhere, how many are pending, and behind the rest
 -- of the tally the first range.
-local BEHIND_LEASED, NOT_FAIR = '>I4I4${'x'.repeat(26)}I6I4', '${'\\0'.repeat(6)}'
+local BEHIND_LEASED, NOT_FAIR = '>I4I4dddI2I6I4', '${'\\0'.repeat(6)}'
 
 local function takeFirstOf(lane, time)
   local serials = {}
@@ -175,7 +175,7 @@ end
 -- more, and its text if that is all that changes. The lane goes on at that time, which its head says.
 function Lane.takeFirst(tenant, text, time, head)
   if not text or #text == FORM_SIZE then return takeFirstOf(Lane.find(tenant), time) end
-  local spilled, pending, serial, count = struct.unpack(BEHIND_LEASED, text, 24)
+  local spilled, pending, _, _, _, _, serial, count = struct.unpack(BEHIND_LEASED, text, 24)
   -- Where none is pending it is one that is retried.
   if spilled > 0 or pending == 0 then return takeFirstOf(Lane.find(tenant), time) end
   local sub, left = string.sub, countText(pending - 1)

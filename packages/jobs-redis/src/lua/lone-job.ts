@@ -6,27 +6,30 @@ import { lua } from './lua.ts'
  * bytes change, and no record is made of them.
  */
 export const loneJob: string = lua`
+-- The head of a queue from byte 10 up to the number of pending jobs; what is passed over in as few numbers as there can
+-- be, for each costs as much as it had a meaning.
+local HEAD_MIDDLE = '>I6I4dI4I4I4I4I4dI6I4ddc4I4'
+
 -- What enqueue answers: the creation, the series of ids and the serial; nothing, and nothing was done, where the job has
 -- to go another way. Of the head of the queue (see context.ts) change the serial, until when claimers rest, and the
 -- number of pending jobs; the series is its end.
 function LoneJob.enqueue(base, args, tenant, priority, tail)
   local head = call('GET', base .. 'queue')
   if not head or string.byte(head, 9) ~= 102 then return end
-  local serial, guessed = struct.unpack('>I6I4', head, 10)
-  local limits, _, alarms = struct.unpack('>I4I4I4', head, 32)
-  local bucket, delays = struct.unpack('>I6I4', head, 56)
+  local serial, guessed, _, _, limits, _, alarms, _, _, bucket, delays, _, _, leased, pending
+    = struct.unpack(HEAD_MIDDLE, head, 10)
   serial = serial + 1
   local isBound = guessed > 0 or limits > 0 or alarms > 0 or delays > 0
   if isBound or bucket ~= bucketOf(serial) + 1 then return end
   local lane = call('HGET', base .. 'lanes', tenant)
   lane = lane and Lane.appended(lane, priority, serial, 1)
   if not lane then return end
-  local created, leased, pending = Context.instant(args[1]), struct.unpack('>c4I4', head, 82)
+  local created = Context.instant(args[1])
   call('HSET', base .. 'lanes', tenant, lane)
   call('HSET', base .. 'body:' .. digits(bucket - 1), fieldOf(serial), created .. '\n' .. tail)
-  call('PUBLISH', args[2], 'ready ' .. base)
-  call('SET', base .. 'queue', string.sub(head, 1, 9) .. struct.pack('>I6', serial) .. string.sub(head, 16, 73)
-    .. struct.pack('>dc4I4', tonumber(created), leased, pending + 1) .. string.sub(head, 90))
+  call('PUBLISH', settingsIn(args[2]).channel, 'ready ' .. base)
+  call('SETRANGE', base .. 'queue', '9', struct.pack('>I6', serial) .. string.sub(head, 16, 73)
+    .. struct.pack('>dc4I4', tonumber(created), leased, pending + 1))
   return { created, string.sub(head, -6), serial }
 end
 
@@ -58,9 +61,9 @@ function LoneJob.enqueueAndLease(base, args, tenant, tail, request)
   call('HSET', base .. 'claimed', claim, Claims.runOf(serial, 1))
   call('ZADD', base .. 'leases', digits(expiresAt), 'c' .. claim)
   call('HINCRBY', base .. 'plain', tenant, 1)
-  call('SET', base .. 'queue', struct.pack('>dc1I6I4I6I6', time, 'f', serial, 0, activation, epoch)
+  call('SETRANGE', base .. 'queue', '0', struct.pack('>dc1I6I4I6I6', time, 'f', serial, 0, activation, epoch)
     .. string.sub(head, 32, 73) .. struct.pack('>dI4', -1, leased + 1) .. string.sub(head, 86, 97)
-    .. struct.pack('>I4', running + 1) .. string.sub(head, 102))
+    .. struct.pack('>I4', running + 1))
   return { created, series, serial, epoch }
 end
 `
