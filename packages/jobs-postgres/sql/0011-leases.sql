@@ -147,11 +147,14 @@ declare
   queue_number int;
   now_at bigint := now_ms();
 begin
+  -- Whoever settles copies the jobs of a lease before he deletes them, and nothing is to be told of them between.
+  perform 1 from lease l
+  where l.token = any(array(select (e ->> 'token')::uuid from jsonb_array_elements(p_reports) e))
+  order by l.token, l.part for update;
   for told in select e from jsonb_array_elements(p_reports) with ordinality as r (e, place) order by r.place loop
     told_turn := (told ->> 'turn')::int;
     told_id := (told ->> 'id')::bigint;
     queue_number := (select q.id from queue q where q.name = told ->> 'queue');
-    -- The row of a lease need not be locked: a job that still has the turn is still held.
     update job j set
       progress = coalesce(told ->> 'progress', j.progress),
       log = case when told ? 'log' then newest_lines(j.log, told -> 'log') else j.log end,

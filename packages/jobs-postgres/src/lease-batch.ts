@@ -68,7 +68,7 @@ export function leaseColumns(entries: readonly BatchEntry<unknown>[]): readonly 
 }
 
 /** An array of bigint, as its text. */
-export function idsOf(entries: readonly BatchEntry<unknown>[]): string {
+function idsOf(entries: readonly BatchEntry<unknown>[]): string {
   return `{${entries.map(({ facts }) => facts.id).join()}}`
 }
 

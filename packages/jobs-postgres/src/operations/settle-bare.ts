@@ -1,6 +1,7 @@
 import type { Settlement } from '@cgk/jobs-core'
 import type { Statement } from '@cgk/db'
-import { idsOf, oneOrAll, type BatchEntry } from '../lease-batch.ts'
+import { idRanges } from '../id-ranges.ts'
+import { oneOrAll, type BatchEntry } from '../lease-batch.ts'
 
 interface BareRow {
   readonly is_settled: boolean
@@ -18,17 +19,20 @@ export function settleBareStatement(
 ): Statement | null {
   if (!entries.every(isBare)) return null
   const ordered = entries.toSorted(byId)
+  const { firsts, lasts, places } = idRanges(ordered.map(({ facts }) => facts.id))
   const counts = claims.map(() => 0)
   for (const { claim } of entries) counts[claim - 1]! += 1
   return {
-    text: `select is_settled, wakes from ${schema}.settle_bare($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    text: `select is_settled, wakes from ${schema}.settle_bare($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     params: [
       queue,
       claims,
       counts,
+      `{${firsts.join()}}`,
+      `{${lasts.join()}}`,
+      places,
       oneOrAll(ordered.map(({ claim }) => claim)),
       oneOrAll(ordered.map(({ facts }) => facts.turn)),
-      idsOf(ordered),
       oneOrAll(ordered.map(({ tenant }) => tenant)),
       oneOrAll(ordered.map(({ facts }) => facts.createdAt)),
       oneOrAll(ordered.map(resultOf)),
