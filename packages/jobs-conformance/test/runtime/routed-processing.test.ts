@@ -595,22 +595,6 @@ test('stop drains every store and lets no change of the directory begin anything
   expect(() => processor.start()).toThrow('was stopped; make a new one')
 })
 
-test('stop waits for what a store is being told', async () => {
-  const held = Promise.withResolvers<void>()
-  const telling = faultyStore(main, (operation, proceed) =>
-    operation === 'setLimits' ? held.promise.then(proceed) : undefined,
-  )
-  work([{ id: 'small' }], { main: telling })
-  await time.advance(100)
-  const stopped = processor.stop()
-  await time.advance(100)
-  expect(processor.status().state).toBe('stopping')
-  held.resolve()
-  await time.advance(100)
-  await stopped
-  expect(processor.status().state).toBe('stopped')
-})
-
 test('middleware wraps the handlers of every store, also of one that comes later', async () => {
   const passed: string[] = []
   work([{ id: 'small' }])

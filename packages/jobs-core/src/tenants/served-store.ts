@@ -42,8 +42,6 @@ export class ServedStore {
   #reconciler: TenantReconciler | null = null
   #processor: JobProcessor | null = null
   #stopped: Promise<void> | null = null
-  /** The last rounds of the two loops. */
-  #rounds: Promise<unknown> = Promise.resolve()
   /** The tenants for which no schedule is left here that belongs elsewhere. */
   #movedFor: TenantMap | null = null
 
@@ -85,15 +83,9 @@ export class ServedStore {
 
   /** As `JobProcessor.stop`; a further call may hasten it. */
   async stop(options: { readonly gracePeriod?: number } = {}): Promise<void> {
-    await this.#drain(options)
-    await this.#rounds
-  }
-
-  /** Stops everything, and does not wait for the loops, one of which may call this. */
-  async #drain(options: { readonly gracePeriod?: number }): Promise<void> {
     if (this.#stopped === null) {
-      const followed = this.#processor === null ? undefined : this.#following.stop()
-      this.#rounds = Promise.all([this.#telling.stop(), followed])
+      void this.#telling.stop()
+      if (this.#processor !== null) void this.#following.stop()
     }
     const stopping = this.#processor?.stop(options)
     this.#stopped ??= this.#end(stopping)
@@ -176,7 +168,7 @@ export class ServedStore {
   async #leave(place: QueuePlace): Promise<void> {
     const { ref, routes, left } = this.#parts
     left(place)
-    await this.#drain({})
+    await this.stop()
     if (await routes.stores.release(ref)) routes.forget(place.store)
   }
 }
