@@ -1,4 +1,16 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take minutes begin first: whichever is left at the end runs while the other cores rest. */
+const LONG =
+  /pglite\.test|broken-stores\.test|servers\.test|pgbouncer\.test|cluster-conformance\.test/
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.toSorted((a, b) => Number(LONG.test(b.moduleId)) - Number(LONG.test(a.moduleId)))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,5 +22,6 @@ export default defineConfig({
     maxWorkers: '100%',
     // For what hangs: a machine that does other things too may take many times as long as a quiet one.
     testTimeout: 30_000,
+    sequence: { sequencer: LongFirst },
   },
 })
