@@ -13,39 +13,18 @@ import {
   type NewJob,
 } from '@cgk/jobs-core'
 import { setImmediate } from 'node:timers/promises'
-import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FunctionsCaller } from '../src/functions-caller.ts'
 import { createRedisStore } from '../src/index.ts'
-import { openRedisStore } from '../src/redis-store.ts'
+import { ClockedStores } from './clocked-stores.ts'
 import { claimRequest, LEASE_MS, newJob, QUEUE } from './orders.ts'
 import { WorkerBeside, type Outcomes } from './worker-beside.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 120_000 })
 
-let redis: TestRedis
-let now: number
-let opened = 0
-let stores: JobStore[] = []
+const stores = new ClockedStores()
 const calls = vi.spyOn(FunctionsCaller.prototype, 'call')
-beforeAll(async () => {
-  redis = await createTestRedis()
-}, 600_000)
-afterAll(() => redis[Symbol.asyncDispose]())
-beforeEach(() => {
-  now = Date.UTC(2040, 0, 1)
-})
-afterEach(async () => {
-  for (const store of stores) await store.close()
-  stores = []
-})
-
-function openStore(prefix = `${redis.prefix}-${opened++}`): JobStore {
-  const store = openRedisStore({ url: redis.url, prefix }, { now: () => now })
-  stores.push(store)
-  return store
-}
 
 function called(): readonly string[] {
   return calls.mock.calls.map(([name]) => name)
@@ -70,7 +49,7 @@ async function idleQueue(store: JobStore, tenants: readonly (string | null)[] = 
 
 describe('a job and the claim of a worker beside its producer', () => {
   test('are one call, and the job is leased', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     using worker = new WorkerBeside(store)
     const outcomes = await worker.enqueue(newJob({ payload: '{"n":1}' }), { claim: claimRequest() })
@@ -86,7 +65,7 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('lease the job to nobody where the worker gives up before they are sent', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     using worker = new WorkerBeside(store)
     const givenUp = new AbortController()
@@ -106,7 +85,7 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('are settled along with what has ended', async () => {
-    const store = openStore()
+    const store = stores.open()
     await store.enqueue([newJob()])
     const { jobs } = await store.claim(claimRequest())
     calls.mockClear()
@@ -121,7 +100,7 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('are two calls where the claim is about another queue, and the second is behind the first', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     await store.enqueue([newJob({ queue: 'other' })])
     calls.mockClear()
@@ -132,12 +111,12 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('are not heard of by others, who are told of what is left', async () => {
-    const prefix = `${redis.prefix}-hints`
-    const store = openStore(prefix)
+    const prefix = stores.newPrefix()
+    const store = stores.open(prefix)
     await idleQueue(store)
     let heard: (string | null)[] = []
     const isListening = Promise.withResolvers<void>()
-    const stop = openStore(prefix).subscribe!(({ queue }) => {
+    const stop = stores.open(prefix).subscribe!(({ queue }) => {
       heard.push(queue)
       if (queue === null) isListening.resolve()
     })
@@ -173,7 +152,7 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('of two workers beside the producer are one call and another behind it', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     const answers: Promise<ClaimResult>[] = []
     const stops = [1, 2].map(() =>
@@ -189,11 +168,11 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('leave the job to others once the worker is lost', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     using worker = new WorkerBeside(store)
     const { claimed } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
-    now += LEASE_MS
+    stores.now += LEASE_MS
     expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 1 })
     const { results } = await store.settle({
       settlements: claimed!.jobs.map((job) => complete(job)),
@@ -204,13 +183,13 @@ describe('a job and the claim of a worker beside its producer', () => {
   })
 
   test('are a heartbeat away from another lease, and kept in history', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     using worker = new WorkerBeside(store)
     const { claimed } = answersOf(await worker.enqueue(newJob(), { claim: claimRequest() }))
-    now += LEASE_MS - 1
+    stores.now += LEASE_MS - 1
     expect(await store.extend({ leases: claimed!.jobs, leaseMs: LEASE_MS })).toEqual(['held'])
-    now += LEASE_MS - 1
+    stores.now += LEASE_MS - 1
     expect(await store.maintain({ limit: 10 })).toMatchObject({ reclaimed: 0 })
     await store.settle({ settlements: claimed!.jobs.map((job) => complete(job, '1')) })
     expect(await store.get(claimed!.jobs)).toMatchObject([{ state: 'completed', result: '1' }])
@@ -219,7 +198,7 @@ describe('a job and the claim of a worker beside its producer', () => {
 
 describe('a job that comes with a claim', () => {
   test('is leased in a queue of which nothing was known but its name, and of a tenant that is new', async () => {
-    const store = openStore()
+    const store = stores.open()
     await store.claim(claimRequest())
     using worker = new WorkerBeside(store)
     for (const tenantId of ['acme', 'globex', null]) {
@@ -230,7 +209,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('is left where suspects are asked for, or nothing', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     using worker = new WorkerBeside(store)
     for (const more of [{ suspects: true }, { slots: 0 }]) {
@@ -243,7 +222,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('saves up no turns of a tenant that was idle', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store, ['globex', 'acme', 'acme', 'acme', 'acme'])
     using worker = new WorkerBeside(store)
     const idle = newJob({ tenantId: 'globex' })
@@ -258,7 +237,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('has an id of its own where somebody guessed that of the next', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     const [before] = await store.enqueue([newJob()])
     const id = before!.status === 'enqueued' ? before!.id : ''
@@ -272,7 +251,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('is behind what a pause of a limiter has kept back until now', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store, ['acme', 'globex'])
     const limited = newJob({ tenantId: 'globex', limiter: 'api' })
     await store.enqueue([limited])
@@ -280,7 +259,7 @@ describe('a job that comes with a claim', () => {
     await store.settle({ settlements: jobs.map((job) => pauseLimiter(job, 1_000)) })
     // Now neither is ahead of the other.
     await idleQueue(store)
-    now += 1_000
+    stores.now += 1_000
     using worker = new WorkerBeside(store)
     const outcomes = await worker.enqueue(newJob(), { claim: claimRequest({ slots: 1 }) })
     expect(answersOf(outcomes).claimed).toMatchObject({
@@ -290,7 +269,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('does not hide that others wait for the end of a lease', async () => {
-    const store = openStore()
+    const store = stores.open()
     await idleQueue(store)
     const scope = { queue: QUEUE, tenantId: 'globex' }
     await store.setLimits([{ scope, source: 'operator', limits: { concurrency: 1 } }])
@@ -303,7 +282,7 @@ describe('a job that comes with a claim', () => {
   })
 
   test('is refused where the backlog is full, and the claim takes what waits', async () => {
-    const store = openStore()
+    const store = stores.open()
     const scope = { queue: QUEUE, tenantId: 'acme' }
     await store.setLimits([{ scope, source: 'operator', limits: { backlog: 1 } }])
     await store.enqueue([newJob()])
@@ -320,8 +299,7 @@ describe('a worker that lies idle beside its producer', () => {
   let store: JobStore
   const begun = vi.fn<() => void>()
   beforeEach(async () => {
-    store = createRedisStore({ url: redis.url, prefix: `${redis.prefix}-${opened++}` })
-    stores.push(store)
+    store = stores.keep(createRedisStore({ url: stores.url, prefix: stores.newPrefix() }))
     queue = createJobQueue({ name: QUEUE, store, runtime: createRuntime() })
     const handler = async () => {
       begun()

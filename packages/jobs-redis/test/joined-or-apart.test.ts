@@ -10,10 +10,9 @@ import {
   type NewJob,
   type Settlement,
 } from '@cgk/jobs-core'
-import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { FunctionsCaller } from '../src/functions-caller.ts'
-import { openRedisStore } from '../src/redis-store.ts'
+import { ClockedStores } from './clocked-stores.ts'
 import { claimRequest, LEASE_MS, newJob, QUEUE } from './orders.ts'
 import { WorkerBeside, type Outcomes } from './worker-beside.ts'
 
@@ -22,29 +21,8 @@ vi.setConfig({ testTimeout: 120_000 })
 
 const ERROR = { message: 'it failed', retryable: true }
 
-let redis: TestRedis
-let now: number
-let opened = 0
-let stores: JobStore[] = []
+const stores = new ClockedStores()
 const calls = vi.spyOn(FunctionsCaller.prototype, 'call')
-beforeAll(async () => {
-  redis = await createTestRedis()
-}, 600_000)
-afterAll(() => redis[Symbol.asyncDispose]())
-beforeEach(() => {
-  now = Date.UTC(2040, 0, 1)
-})
-afterEach(async () => {
-  for (const store of stores) await store.close()
-  stores = []
-})
-
-function openStore(): JobStore {
-  const prefix = `${redis.prefix}-${opened++}`
-  const store = openRedisStore({ url: redis.url, prefix }, { now: () => now })
-  stores.push(store)
-  return store
-}
 
 /** Throws that are the same for the same seed; Park and Miller, CACM 1988. */
 function dice(seed: number): (sides: number) => number {
@@ -55,7 +33,7 @@ function dice(seed: number): (sides: number) => number {
 /** Does the same in two queues: in one a claim comes with the job, in the other after it. */
 class Pair {
   readonly #throw: (sides: number) => number
-  readonly #stores = [openStore(), openStore()] as const
+  readonly #stores = [stores.open(), stores.open()] as const
   readonly #held: (readonly [ClaimedJob, ClaimedJob])[] = []
   readonly #refs: (readonly [string, string, NewJob])[] = []
   #made = 0
@@ -71,7 +49,7 @@ class Pair {
       const kind = this.#throw(12)
       if (kind < 7) await this.#enqueueAndClaim(worker)
       else if (kind < 8) await this.#enqueue()
-      else if (kind < 9) now += this.#throw(LEASE_MS)
+      else if (kind < 9) stores.now += this.#throw(LEASE_MS)
       else if (kind < 10) await this.#both((store) => store.maintain({ limit: 10 }))
       else if (kind < 11) await this.#setLimits()
       else await this.#workOff()
