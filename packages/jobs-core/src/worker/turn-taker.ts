@@ -3,8 +3,8 @@ import type { Clock, Timers } from '../runtime/ports.ts'
 /** How long work that never waits for anything outside may go on before others get a turn. */
 const LONGEST_TURN_MS = 10
 
-/** So many calls may be made before anybody looks for how long: who waits for answers from outside makes fewer a turn. */
-const UNWATCHED_CALLS = 16
+/** From this call on it is looked at how long a turn takes: to be told of its end costs who makes one call a turn. */
+const UNWATCHED_CALLS = 4
 
 /**
  * Gives the event loop its turn. A store that answers without input or output would otherwise be
