@@ -19,8 +19,8 @@ const LONGEST_WAIT_MS = 100
  */
 const MOST_UNSETTLED = 2_000
 
-/** So few jobs begin at once: to wait until a claim has left would take them longer than it saves. */
-const MOST_BEFORE_CLAIM = 100
+/** So many waiting jobs begin at once: to wait until a claim has left would take longer than they do. */
+const MOST_BEGUN_AT_ONCE = 100
 
 /** What a claim loop is made of. */
 export interface ClaimLoopConfig {
@@ -269,7 +269,7 @@ export class ClaimLoop {
     suspects.hold(1)
     if (turns.isOver()) await turns.next()
     const asks = this.#active && suspects.open
-    if (asks && this.prefetched > MOST_BEFORE_CLAIM) this.#letItLeave()
+    if (asks && this.prefetched > MOST_BEGUN_AT_ONCE) this.#letItLeave()
     const found = asks ? await this.#ask(slots, prefetch, false) : null
     this.#leaving = null
     this.#claiming = false
