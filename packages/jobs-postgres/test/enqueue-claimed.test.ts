@@ -353,11 +353,15 @@ test('a worker that stops meanwhile gives the job back', async () => {
   const queue = createJobQueue({ name: 'stops', store })
   const handler = vi.fn(async () => ({ success: true }) as const)
   const processor = processJobs({ queue, handlers: new Map([['work', handler]]) })
+  const claims = vi.spyOn(store, 'claim')
   const listens = new Promise<void>((resolve) => store.subscribe!(() => resolve()))
   processor.start()
   await listens
-  // It waits, having nothing to do.
-  await vi.waitFor(() => expect(processor.status().lastClaimAgoMs).toBeGreaterThan(100), PATIENCE)
+  // It waits, having nothing to do: a claim under way would not be given the job.
+  await vi.waitFor(() => {
+    expect(claims.mock.settledResults.map(({ type }) => type)).not.toContain('incomplete')
+    expect(processor.status().lastClaimAgoMs).toBeGreaterThan(100)
+  }, PATIENCE)
   const letGo = await holdJobs(db)
   const enqueued = queue.enqueue('work', 1)
   await untilKept(db)
