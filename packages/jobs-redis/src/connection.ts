@@ -3,12 +3,12 @@ import { ErrorReply } from '@redis/client'
 import type { Confirmation } from './durability.ts'
 import {
   closedError,
+  confirmationError,
   connectionError,
   isDemoted,
   notReachedError,
   replyError,
   timeoutError,
-  unableToConfirm,
   unconfirmedError,
 } from './errors.ts'
 import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
@@ -174,7 +174,7 @@ export class Connection implements CommandSender {
 function confirm(client: RedisClient, confirmations: readonly Confirmation[]): Promise<unknown> {
   const asked = confirmations.map(async ({ args, isEnough }) => {
     const reply = await client.sendCommand(args as string[]).catch((error: unknown) => {
-      throw error instanceof ErrorReply ? unableToConfirm(error) : unconfirmedError(error)
+      throw confirmationError(error)
     })
     if (!isEnough(reply)) throw unconfirmedError(undefined)
   })

@@ -58,11 +58,18 @@ export function unconfirmedError(cause: unknown): JobsError {
   )
 }
 
-/** A server that cannot say what a store was told to wait for. */
-export function unableToConfirm(cause: ErrorReply): JobsError {
+/**
+ * What became of a write that the server did not confirm: it cannot, being too old or not set up for it, or it was made a
+ * replica meanwhile.
+ */
+export function confirmationError(cause: unknown): JobsError {
+  const isUnable =
+    cause instanceof ErrorReply &&
+    /unknown command|appendonly is disabled|^NOPERM /.test(cause.message)
+  if (!isUnable) return unconfirmedError(cause)
   return new JobsError(
     'JOBS_INVALID_CONFIG',
-    'the Redis server cannot say what has become of a write: waitAof needs Redis 7.2, and appendonly yes; the call itself was carried out',
+    'the Redis server cannot say what has become of a write: waitAof needs Redis 7.2 and appendonly yes, and the user the right to WAIT and WAITAOF; the call itself was carried out',
     { cause },
   )
 }

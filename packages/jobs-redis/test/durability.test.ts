@@ -81,6 +81,26 @@ test('a job that no replica has is neither acknowledged nor begun, and is given 
     .toMatchObject({ pending: 3, running: 0 })
 })
 
+test('a call that waits on a server that is made a replica is unconfirmed, and the next is taken', async ({
+  skip,
+}) => {
+  await using master = await createTestRedisInstance(skip)
+  const { url } = master
+  const plain = openStore('demoted', {}, url)
+  await plain.enqueue([JOB])
+  const store = openStore('demoted', { waitReplicas: 1, waitTimeoutMs: 5_000 }, url)
+  const refused = expect(store.enqueue([JOB])).rejects.toMatchObject({
+    code: 'JOBS_STORE_UNCONFIRMED',
+    retryable: true,
+  })
+  const info = async () => String(await master.command('INFO', 'clients'))
+  await expect.poll(info).toContain('blocked_clients:1')
+  await master.command('REPLICAOF', '127.0.0.1', '1')
+  await refused
+  await master.command('REPLICAOF', 'NO', 'ONE')
+  expect(await untilDone(() => plain.enqueue([JOB]))).toHaveLength(1)
+})
+
 describe('of a server that can say what is on the disk', () => {
   const VALKEY = 'valkey-server'
   const waitAof = { local: 1, replicas: 0 } as const
