@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
@@ -7,10 +6,14 @@ import { createServer } from 'node:net'
 const FIRST = 20_000
 const LAST = 32_000
 
-/** A port of the loopback interface that nobody listens on. */
+// Processes begin apart from each other: who was given a port may take a while to listen on it.
+let next = FIRST + ((process.pid * 101) % (LAST - FIRST))
+
+/** A port of the loopback interface that nobody listens on, and that was not given out here a moment ago. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(FIRST, LAST)
+    const port = next
+    next = port + 1 < LAST ? port + 1 : FIRST
     const server = createServer()
     try {
       await once(server.listen(port, '127.0.0.1'), 'listening')
