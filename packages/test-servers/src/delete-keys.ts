@@ -1,9 +1,8 @@
-import { createClient } from '@redis/client'
+import { redisClient } from './redis-client.ts'
 
 /** Deletes the keys of a server that begin so: plain text, without what patterns are made of. */
 export async function deleteKeys(url: string, beginning: string): Promise<void> {
-  const client = createClient({ url })
-  client.on('error', () => {})
+  const client = redisClient(url)
   await client.connect()
   try {
     for await (const keys of client.scanIterator({ MATCH: `${beginning}*`, COUNT: 1_000 })) {

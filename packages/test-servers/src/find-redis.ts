@@ -1,8 +1,8 @@
-import { createClient } from '@redis/client'
 import { startWithCompose } from './compose-server.ts'
 import { findRedis } from './find-program.ts'
 import { firstThatStarts } from './first-that-starts.ts'
 import type { FoundServer } from './found-server.ts'
+import { redisClient } from './redis-client.ts'
 import { RedisInstance } from './redis-instance.ts'
 
 const OLDEST_VERSION = 7
@@ -35,8 +35,7 @@ async function startInstalled(): Promise<FoundServer> {
 }
 
 async function isUsable(url: string): Promise<boolean> {
-  const client = createClient({ url, socket: { reconnectStrategy: false, connectTimeout: 2_000 } })
-  client.on('error', () => {})
+  const client = redisClient(url, 2_000)
   try {
     await client.connect()
     const version = /redis_version:(\d+)/.exec(await client.info('server'))

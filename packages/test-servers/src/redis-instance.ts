@@ -1,9 +1,9 @@
-import { createClient } from '@redis/client'
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serverAccount } from './account.ts'
 import { freePort } from './free-port.ts'
+import { redisClient } from './redis-client.ts'
 import { ServerProcess } from './server-process.ts'
 
 /** A Redis server of our own in a temporary folder, which a test may kill, pause and start again. */
@@ -91,8 +91,7 @@ export class RedisInstance implements AsyncDisposable {
 
   /** Runs one command on it, as its operator would. */
   async command(...args: readonly string[]): Promise<unknown> {
-    const client = createClient({ url: this.url, socket: { reconnectStrategy: false } })
-    client.on('error', () => {})
+    const client = redisClient(this.url)
     await client.connect()
     try {
       return await client.sendCommand([...args])
