@@ -140,8 +140,9 @@ set search_path from current
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-  answers boolean[] := '{}';
+  answers boolean[] := array_fill(false, array[jsonb_array_length(p_reports)]);
   told jsonb;
+  told_place int;
   told_turn int;
   told_id bigint;
   queue_number int;
@@ -151,7 +152,11 @@ begin
   perform 1 from lease l
   where l.token = any(array(select (e ->> 'token')::uuid from jsonb_array_elements(p_reports) e))
   order by l.token, l.part for update;
-  for told in select e from jsonb_array_elements(p_reports) with ordinality as r (e, place) order by r.place loop
+  -- By their ids, as whoever acts on several jobs locks them: neither waits for the other.
+  for told, told_place in
+    select e, place from jsonb_array_elements(p_reports) with ordinality as r (e, place)
+    order by (e ->> 'id')::bigint, place
+  loop
     told_turn := (told ->> 'turn')::int;
     told_id := (told ->> 'id')::bigint;
     queue_number := (select q.id from queue q where q.name = told ->> 'queue');
@@ -165,7 +170,7 @@ begin
       and exists (
         select from lease l
         where l.token = (told ->> 'token')::uuid and l.turns[array_position(l.ids, told_id)] = told_turn);
-    answers := answers || found;
+    answers[told_place] := found;
   end loop;
   return answers;
 end $$;

@@ -3,7 +3,8 @@ import { connectPostgres, type Db } from '@cgk/db'
 import { createTestDatabase } from '@cgk/test-servers'
 import { expect, test, vi } from 'vitest'
 import { createPostgresStore } from '../src/index.ts'
-import { claimRequest, PATIENCE, QUEUE } from './faults/support/jobs.ts'
+import { claimRequest, QUEUE } from './faults/support/jobs.ts'
+import { untilWaits } from './support/until-waits.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -15,13 +16,6 @@ async function openStore(stack: AsyncDisposableStack) {
   const store = createPostgresStore({ url })
   stack.defer(() => store.close())
   return { db, store }
-}
-
-/** Waits until a call of that function waits for a lock. */
-async function untilWaits(db: Db, name: string): Promise<void> {
-  const waiting = `select from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock' and query like '%.${name}(%'`
-  await vi.waitFor(async () => expect(await db.query(waiting)).toHaveLength(1), PATIENCE)
 }
 
 /** Completes two jobs, and does something once both are copied and neither is deleted yet. */
@@ -66,4 +60,21 @@ test('what is reported of a job while it is completed is in its record, or refus
   expect(results).toEqual(['settled', 'settled'])
   expect(await reported).toEqual([false])
   expect(await store.get(jobs)).toMatchObject([{ progress: null }, { progress: null }])
+})
+
+test('of several jobs that are reported of, those with the lower ids are held first', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { db, store } = await openStore(stack)
+  await store.enqueue([JOB, JOB])
+  const [first, second] = (await store.claim(claimRequest())).jobs
+  const reports = [second!, first!].map((lease, place) => ({ lease, progress: `${place}` }))
+  const { reported } = await db.transaction(async (tx) => {
+    await tx.query('select from jobs.job order by id limit 1 for update')
+    const reported = store.report(reports)
+    await untilWaits(db, 'report')
+    await tx.query('select from jobs.job order by id desc limit 1 for update nowait')
+    return { reported }
+  })
+  expect(await reported).toEqual([true, true])
+  expect(await store.get([first!, second!])).toMatchObject([{ progress: '1' }, { progress: '0' }])
 })
