@@ -7,8 +7,17 @@ import { openRedisStore } from '../src/redis-store.ts'
 vi.setConfig({ testTimeout: 60_000 })
 
 const QUEUE = 'orders'
+const CLAIM = {
+  queue: QUEUE,
+  slots: 10,
+  prefetch: 0,
+  leaseMs: 30_000,
+  worker: 'w',
+  suspects: false,
+}
 
 let redis: TestRedis
+let prefix: string
 let store: JobStore
 let now: number
 let opened = 0
@@ -18,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]())
 beforeEach(() => {
   now = Date.now()
-  const prefix = `${redis.prefix}-${opened++}`
+  prefix = `${redis.prefix}-${opened++}`
   store = openRedisStore({ url: redis.url, prefix }, { now: () => now })
 })
 afterEach(() => store.close())
@@ -30,8 +39,7 @@ async function enqueue(name: string, more: Partial<NewJob> = {}) {
 }
 
 async function claimedNames(): Promise<string[]> {
-  const request = { queue: QUEUE, slots: 10, prefetch: 0, leaseMs: 30_000, worker: 'w' }
-  const { jobs } = await store.claim({ ...request, suspects: false })
+  const { jobs } = await store.claim(CLAIM)
   return jobs.map(({ name }) => name)
 }
 
@@ -50,4 +58,39 @@ test('a job that comes alone has an id of its own where somebody guessed that of
   expect(parseJobId(next)).not.toBeNull()
   await enqueue('guessed', { jobId: next })
   expect(await enqueue('alone')).not.toMatchObject({ id: next })
+})
+
+test('a job that comes alone is hinted at where somebody was told to rest since the last hint', async () => {
+  const heard: (string | null)[] = []
+  const listener = openRedisStore({ url: redis.url, prefix })
+  listener.subscribe!(({ queue }) => heard.push(queue))
+  await expect.poll(() => heard, { timeout: 10_000 }).toContain(null)
+  let marks = 0
+  /** How often the queue was hinted at because of a job: hints come in the order in which they were given. */
+  const hintsOf = async (name: string): Promise<number> => {
+    heard.splice(0)
+    await enqueue(name)
+    const queue = `mark-${marks++}`
+    await store.enqueue([{ queue, tenantId: 't', name: 'mark', payload: '{}', priority: 0 }])
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain(queue)
+    return heard.filter((of) => of === QUEUE).length
+  }
+  await enqueue('first')
+  await enqueue('second')
+  expect(await claimedNames()).toEqual(['first', 'second'])
+  expect(await hintsOf('third')).toBe(1)
+  expect(await hintsOf('fourth')).toBe(0)
+  const [third] = (await store.claim({ ...CLAIM, slots: 1 })).jobs
+  // More waits, so that it was told to come again at once.
+  expect(await hintsOf('fifth')).toBe(0)
+  expect(third?.name).toBe('third')
+  expect(await claimedNames()).toEqual(['fourth', 'fifth'])
+  expect(await claimedNames()).toEqual([])
+  expect(await hintsOf('sixth')).toBe(1)
+  now += 99
+  expect(await hintsOf('seventh')).toBe(0)
+  // The hint may have been lost.
+  now += 1
+  expect(await hintsOf('eighth')).toBe(1)
+  await listener.close()
 })

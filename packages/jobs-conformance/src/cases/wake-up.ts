@@ -8,12 +8,14 @@ import { storeCase, type CaseGroup } from '../store-case.ts'
 export const wakeUpCases: CaseGroup = {
   operation: 'wake-up',
   cases: [
+    // Each of them is owed to who was told to rest since the last: a claim that finds no more.
     storeCase(
       'an enqueued job is hinted at in every handle',
       async (open) => {
         const other = await open.another()
-        await expectHint(open.store, 'ready', () => open.store.enqueue([newJob()]))
-        await expectHint(other, 'ready', () => open.store.enqueue([newJob()]))
+        const enqueue = () => open.store.enqueue([newJob()])
+        await expectHint(open.store, 'ready', enqueue, () => claimJobs(other))
+        await expectHint(other, 'ready', enqueue, () => claimJobs(other))
       },
       { skip: withoutWakeUps },
     ),
@@ -156,7 +158,12 @@ export const wakeUpCases: CaseGroup = {
         })
         stop?.()
         stop?.()
-        await expectHint(open.store, 'ready', () => open.store.enqueue([newJob()]))
+        await expectHint(
+          open.store,
+          'ready',
+          () => open.store.enqueue([newJob()]),
+          () => claimJobs(open.store),
+        )
 
         expect(calls).toBe(0)
       },
@@ -196,7 +203,12 @@ export const wakeUpCases: CaseGroup = {
         const stop = open.store.subscribe?.(() => {
           throw new Error('a listener failed')
         })
-        await expectHint(open.store, 'ready', () => open.store.enqueue([newJob()]))
+        await expectHint(
+          open.store,
+          'ready',
+          () => open.store.enqueue([newJob()]),
+          () => claimJobs(open.store),
+        )
         stop?.()
 
         expect((await claimOne(open.store)).queue).toBe(QUEUE)

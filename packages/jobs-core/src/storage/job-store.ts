@@ -218,7 +218,10 @@ export interface JobStore
    * then lets a call's deadline begin after it.
    */
   open?(): Promise<void>
-  /** Calls the listener for each hint until the returned function is called. */
+  /**
+   * Calls the listener for each hint until the returned function is called. That jobs became claimable is owed once to who
+   * was told by a claim to rest; until somebody is told so again, more of them need no hint.
+   */
   subscribe?(listener: (wakeUp: WakeUp) => void): () => void
   /** Resolves when the store answers. @throws a `JobsError` with `retryable` when it does not. */
   ping(options?: CallOptions): Promise<void>

@@ -10,13 +10,16 @@ export const loneJob: string = lua`
 -- be, for each costs as much as it had a meaning.
 local HEAD_MIDDLE = '>I6I4dI4I4I4I4I4dI6I4ddc4I4'
 
+-- After so many milliseconds a hint may have been lost on its way between nodes.
+local HINT_AGAIN_AFTER = 100
+
 -- What enqueue answers: the creation, the series of ids and the serial; nothing, and nothing was done, where the job has
 -- to go another way. Of the head of the queue (see context.ts) change the serial, until when claimers rest, and the
 -- number of pending jobs; the series is its end.
 function LoneJob.enqueue(base, args, tenant, priority, tail)
   local head = call('GET', base .. 'queue')
   if not head or string.byte(head, 9) ~= 102 then return end
-  local serial, guessed, _, _, limits, _, alarms, _, _, bucket, delays, _, _, leased, pending
+  local serial, guessed, _, _, limits, _, alarms, _, _, bucket, delays, _, restUntil, leased, pending
     = struct.unpack(HEAD_MIDDLE, head, 10)
   serial = serial + 1
   local isBound = guessed > 0 or limits > 0 or alarms > 0 or delays > 0
@@ -25,11 +28,14 @@ function LoneJob.enqueue(base, args, tenant, priority, tail)
   lane = lane and Lane.appended(lane, priority, serial, 1)
   if not lane then return end
   local created = Context.instant(args[1])
+  local now = tonumber(created)
   call('HSET', base .. 'lanes', tenant, lane)
   call('HSET', base .. 'body:' .. digits(bucket - 1), fieldOf(serial), created .. '\n' .. tail)
-  call('PUBLISH', settingsIn(args[2]).channel, 'ready ' .. base)
+  -- Where claimers were to rest until a moment ago, each has been told since to look, and none again to rest.
+  local isAwaited = restUntil < 0 or restUntil > now or now - restUntil >= HINT_AGAIN_AFTER
+  if isAwaited then call('PUBLISH', settingsIn(args[2]).channel, 'ready ' .. base) end
   call('SETRANGE', base .. 'queue', '9', struct.pack('>I6', serial) .. string.sub(head, 16, 73)
-    .. struct.pack('>dc4I4', tonumber(created), leased, pending + 1))
+    .. struct.pack('>dc4I4', isAwaited and now or restUntil, leased, pending + 1))
   return { created, string.sub(head, -6), serial }
 end
 
