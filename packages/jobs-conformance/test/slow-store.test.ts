@@ -22,9 +22,10 @@ function slowHandle(store: JobStore, delays: Generator<number, never>): JobStore
         return (listener: (wakeUp: WakeUp) => void): (() => void) | undefined => {
           let isListening = true
           const stop = target.subscribe?.((wakeUp) => {
-            void travel().then(() => {
-              if (isListening) listener(wakeUp)
-            })
+            // What a listener throws is nothing to whoever tells it.
+            travel()
+              .then(() => isListening && listener(wakeUp))
+              .catch(() => {})
           })
           return () => {
             isListening = false
