@@ -152,7 +152,7 @@ begin
   perform 1 from lease l
   where l.token = any(array(select (e ->> 'token')::uuid from jsonb_array_elements(p_reports) e))
   order by l.token, l.part for update;
-  -- By their ids, as whoever acts on several jobs locks them: neither waits for the other.
+  -- By their ids, as whoever acts on several jobs locks them: the two never wait for each other.
   for told, told_place in
     select e, place from jsonb_array_elements(p_reports) with ordinality as r (e, place)
     order by (e ->> 'id')::bigint, place

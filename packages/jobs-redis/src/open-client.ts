@@ -1,6 +1,6 @@
 import { type createClient, RedisClient as Client, type RedisClientOptions } from '@redis/client'
 
-/** As `createClient`, which makes a class of all commands anew for each client: that takes 15 ms. */
+/** As `createClient`, which makes a class of all commands anew for each client: that takes 15 ms or more. */
 const newClient = Client.factory() as typeof createClient
 
 /** What the store uses of a client of node-redis. */

@@ -152,6 +152,17 @@ test('a server that cannot say what is on the disk is refused', async ({ skip })
   })
 })
 
+test('a user without the right to wait for replicas is told so, and what was written is there', async () => {
+  await server.command('ACL', 'SETUSER', 'hasty', 'on', 'nopass', '~*', '&*', '+@all', '-wait')
+  const prefix = `wait-${opened++}`
+  const url = server.url.replace('//', '//hasty:any@')
+  await expect(openStore(prefix, { waitReplicas: 1 }, url).enqueue([JOB])).rejects.toMatchObject({
+    code: 'JOBS_INVALID_CONFIG',
+    message: expect.stringContaining('the right to WAIT') as string,
+  })
+  expect((await openStore(prefix).counts({ queue: QUEUE })).pending).toBe(1)
+})
+
 test.each([
   [{ waitReplicas: -1 }, 'waitReplicas must be a whole number from 0, not -1'],
   [{ waitAof: { local: 2 as 1, replicas: 0 } }, 'waitAof.local must be a whole number from 0 to 1'],

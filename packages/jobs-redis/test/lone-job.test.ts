@@ -1,7 +1,6 @@
 import { type JobStore, type NewJob, parseJobId } from '@cgk/jobs-core'
-import { createTestRedis, type TestRedis } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { openRedisStore } from '../src/redis-store.ts'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { ClockedStores } from './clocked-stores.ts'
 
 // Servers and connections take their time where many tests run at once.
 vi.setConfig({ testTimeout: 60_000 })
@@ -16,21 +15,13 @@ const CLAIM = {
   suspects: false,
 }
 
-let redis: TestRedis
+const stores = new ClockedStores()
 let prefix: string
 let store: JobStore
-let now: number
-let opened = 0
-beforeAll(async () => {
-  redis = await createTestRedis()
-}, 600_000)
-afterAll(() => redis[Symbol.asyncDispose]())
 beforeEach(() => {
-  now = Date.now()
-  prefix = `${redis.prefix}-${opened++}`
-  store = openRedisStore({ url: redis.url, prefix }, { now: () => now })
+  prefix = stores.newPrefix()
+  store = stores.open(prefix)
 })
-afterEach(() => store.close())
 
 async function enqueue(name: string, more: Partial<NewJob> = {}) {
   const job = { queue: QUEUE, tenantId: 't', name, payload: '{}', priority: 0, ...more }
@@ -46,7 +37,7 @@ async function claimedNames(): Promise<string[]> {
 test('what came due before a job that comes alone is before it', async () => {
   await enqueue('first')
   await enqueue('delayed', { delayMs: 1_000 })
-  now += 2_000
+  stores.now += 2_000
   await enqueue('alone')
   expect(await claimedNames()).toEqual(['first', 'delayed', 'alone'])
 })
@@ -62,8 +53,7 @@ test('a job that comes alone has an id of its own where somebody guessed that of
 
 test('a job that comes alone is hinted at where somebody was told to rest since the last hint', async () => {
   const heard: (string | null)[] = []
-  const listener = openRedisStore({ url: redis.url, prefix })
-  listener.subscribe!(({ queue }) => heard.push(queue))
+  stores.open(prefix).subscribe!(({ queue }) => heard.push(queue))
   await expect.poll(() => heard, { timeout: 10_000 }).toContain(null)
   let marks = 0
   /** How often the queue was hinted at because of a job: hints come in the order in which they were given. */
@@ -87,10 +77,9 @@ test('a job that comes alone is hinted at where somebody was told to rest since 
   expect(await claimedNames()).toEqual(['fourth', 'fifth'])
   expect(await claimedNames()).toEqual([])
   expect(await hintsOf('sixth')).toBe(1)
-  now += 99
+  stores.now += 99
   expect(await hintsOf('seventh')).toBe(0)
   // The hint may have been lost.
-  now += 1
+  stores.now += 1
   expect(await hintsOf('eighth')).toBe(1)
-  await listener.close()
 })

@@ -8,7 +8,7 @@ import { storeCase, type CaseGroup } from '../store-case.ts'
 export const wakeUpCases: CaseGroup = {
   operation: 'wake-up',
   cases: [
-    // Each of them is owed to who was told to rest since the last: a claim that finds no more.
+    // A hint is owed where a claim was told to rest since the last one, so that each try begins with such a claim.
     storeCase(
       'an enqueued job is hinted at in every handle',
       async (open) => {
