@@ -18,12 +18,14 @@ export function encodeJob(job: NewJob, links?: GroupLinks): EncodedJob {
   return { input: inputOf(job), tail }
 }
 
-/** The arguments of jobs on their way in: three of each. */
+/** The arguments of jobs on their way in: how many there are, and three of each. */
 export function jobArguments(jobs: readonly NewJob[]): string[] {
-  return jobs.flatMap((job) => {
+  const args = [String(jobs.length)]
+  for (const job of jobs) {
     const { input, tail } = encodeJob(job)
-    return [tenantText(job.tenantId), input, tail]
-  })
+    args.push(tenantText(job.tenantId), input, tail)
+  }
+  return args
 }
 
 /** What most jobs have none of, as the body keeps it: one letter where the functions read it. */

@@ -77,7 +77,7 @@ test('a claim that comes with a job and was given up before takes nothing, and t
   await store.settle({ settlements: jobs.map((each) => complete(each)) })
   const nonce = systemPorts.random.hex(16)
   await caller.call('giveBack', [base], [nonce])
-  const args = ['1', ...jobArguments([mail]), ...claimArguments(request), '0', '', '0', '0']
+  const args = [...jobArguments([mail]), ...claimArguments(request), '0', '', '0', '0']
   await caller.call('enqueueAndSettle', [base], args, { random: `abcdef${nonce}` })
   expect(await store.counts({ queue: 'mails' })).toMatchObject({ pending: 1, running: 0 })
   await store.close()

@@ -9,6 +9,7 @@ import {
 import { decodeRecord, type JobReply } from '../decode-record.ts'
 import { jobArguments } from '../encode-job.ts'
 import { halfDoneError } from '../errors.ts'
+import { readLoneReply } from '../lone-reply.ts'
 import { madeId } from '../made-id.ts'
 import type { SettleJoiner } from '../settle-joiner.ts'
 import type { Shards } from '../shards.ts'
@@ -32,10 +33,10 @@ export interface EnqueueTools extends SettleTools {
   readonly wakeUps: WakeUps
 }
 
-/** Of a plain job that came alone; see `lua/lone-job.ts`. */
-type LoneReply = readonly [now: string, series: string, serial: number]
+/** Text is of a plain job that came alone. */
+type Reply = FullReply | string
 
-type Reply =
+type FullReply =
   | readonly ['stored', readonly (readonly [string, string, readonly EnqueueReply[]])[]]
   | readonly ['conflict', readonly (readonly [number, number, string])[]]
   | readonly ['full', readonly (readonly [number, number, number, number, number])[]]
@@ -59,20 +60,17 @@ export async function enqueue(
   const call = async (
     name: 'enqueue' | 'mayEnqueue',
     onSent?: (part: readonly Batch[]) => void,
-  ): Promise<readonly Reply[]> => {
+  ): Promise<readonly FullReply[]> => {
     const calls = parts.map((part) => {
-      const args = part.flatMap(({ places }) => [
-        String(places.length),
-        ...jobArguments(places.map((place) => jobs[place]!)),
-      ])
+      const args = part.flatMap(({ places }) => jobArguments(places.map((place) => jobs[place]!)))
       const shards = part.map(({ shard }) => shard)
       const sent = onSent && { onSent: () => onSent(part) }
       return caller.call(name, shards, args, { ...options, ...sent })
     })
     const replies = await Promise.all(calls)
-    return replies.map((reply) => inFull(reply as Reply | LoneReply))
+    return replies.map((reply) => inFull(reply as Reply))
   }
-  const refuse = (replies: readonly Reply[]): void => {
+  const refuse = (replies: readonly FullReply[]): void => {
     const refusal = refusalOf(jobs, parts, replies)
     if (refusal !== undefined) throw refusal
   }
@@ -112,14 +110,14 @@ async function enqueueOne(
   const { queue } = job
   if (!registry.has(queue)) await registry.add([queue], options)
   const shard = caller.shards.of(queue, job.tenantId)
-  const args = ['1', ...jobArguments([job])]
+  const args = jobArguments([job])
   const isExpected = wakeUps.isHeard && isDueAtOnce(job)
   const joined = isExpected ? joiner.gather(queue, () => wakeUps.expect(queue)) : null
   const reply = (await (joined === null
     ? caller.call('enqueue', [shard], args, options)
-    : enqueueAndSettle(tools, shard, args, joined, options))) as Reply | LoneReply
-  if (reply.length === 3) {
-    const [now, series, serial] = reply
+    : enqueueAndSettle(tools, shard, args, joined, options))) as Reply
+  if (typeof reply === 'string') {
+    const { now, series, serial } = readLoneReply(reply)
     return toEnqueueResult({ queue, now, series }, job, serial)
   }
   if (reply[0] !== 'stored') throw refusalOf([job], [[{ queue, shard, places: [0] }]], [reply])
@@ -127,9 +125,9 @@ async function enqueueOne(
   return toEnqueueResult({ queue, now, series }, job, answer!)
 }
 
-function inFull(reply: Reply | LoneReply): Reply {
-  if (reply.length === 2) return reply
-  const [now, series, serial] = reply
+function inFull(reply: Reply): FullReply {
+  if (typeof reply !== 'string') return reply
+  const { now, series, serial } = readLoneReply(reply)
   return ['stored', [[now, series, [serial]]]]
 }
 
@@ -180,7 +178,7 @@ function batchesOf(shards: Shards, jobs: readonly NewJob[]): readonly Batch[] {
 function refusalOf(
   jobs: readonly NewJob[],
   parts: readonly (readonly Batch[])[],
-  replies: readonly Reply[],
+  replies: readonly FullReply[],
 ): JobsError | undefined {
   const conflicts = replies.flatMap((reply, part) =>
     reply[0] === 'conflict'

@@ -242,11 +242,7 @@ function advanceArguments(advance: ScheduleAdvance): string[] {
     JSON.stringify(seenOf(expected)),
     instantText(nextAt) ?? '',
     String(ticks.length),
-    ...ticks.flatMap(({ tickAt, jobs }) => [
-      String(tickAt),
-      String(jobs.length),
-      ...jobArguments(jobs),
-    ]),
+    ...ticks.flatMap(({ tickAt, jobs }) => [String(tickAt), ...jobArguments(jobs)]),
   ]
 }
 

@@ -6,6 +6,7 @@ import type { FunctionsCaller } from '../functions-caller.ts'
 import type { GiveBack } from '../give-back.ts'
 import { runArguments, splitSettlements } from '../plain-runs.ts'
 import { partArguments } from '../sheet-parts.ts'
+import { readLoneReply } from '../lone-reply.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
 import type { JoinedSettle, SettleAnswer } from '../settle-joiner.ts'
 import { claimArguments, toClaimResult, type ClaimReply } from './claim.ts'
@@ -153,19 +154,14 @@ export async function enqueueAndSettle(
   return reply
 }
 
-/** What enqueue and settle answer, or what `lua/lone-job.ts` does. */
-type JoinedReply =
-  | readonly [unknown, unknown]
-  | readonly [now: string, series: string, serial: number, claim: number]
+/** What enqueue and settle answer; text is of a plain job that came alone, and was claimed. */
+type JoinedReply = readonly [unknown, unknown] | string
 
 function inFull(reply: JoinedReply, [, , , tail]: readonly string[]): readonly [unknown, unknown] {
-  if (reply.length === 2) return reply
-  const [now, series, serial, claim] = reply
+  if (typeof reply !== 'string') return reply
+  const { now, series, serial, claim } = readLoneReply(reply)
   const claimed = [[serial, `${now}\n${tail}`], '', 0, 0, now, claim, []]
-  return [
-    [now, series, serial],
-    [[], [], series, claimed, []],
-  ]
+  return [reply, [[], [], series, claimed, []]]
 }
 
 const LETTERS = { complete: 'c', retry: 'r', release: 'l', fail: 'f' } as const
@@ -188,7 +184,7 @@ function settlementArguments(settlement: Settlement): string[] {
     add('p', String(outcome.pauseLimiterMs))
   }
   if (headers !== undefined) add('h', headers)
-  if (followUps.length > 0) add('f', String(followUps.length), ...jobArguments(followUps))
+  if (followUps.length > 0) add('f', ...jobArguments(followUps))
   return [tenantText(lease.tenantId), lease.id, lease.token, code, ...values]
 }
 
