@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DbError } from '../db-error.ts'
+import { DbError, isDbError } from '../db-error.ts'
 import type { Listener } from '../db.ts'
 import { checkChannel } from '../names.ts'
 import { PostgresConnection } from './postgres-connection.ts'
@@ -91,8 +91,15 @@ export class PostgresListener {
       onLost: (error) => this.#lost(connection, error),
       onNotify: (channel, payload) => this.#notify(channel, payload),
     })
-    for (const channel of this.#channels.keys()) {
-      await connection.query({ text: `listen "${channel}"` })
+    try {
+      for (const channel of this.#channels.keys()) {
+        await connection.query({ text: `listen "${channel}"` })
+      }
+    } catch (error) {
+      // A standby lets nobody listen, and keeps the connection.
+      if (isDbError(error, '25006')) connection.leaveHost()
+      await connection.close()
+      throw error
     }
     this.#connection = connection
     connection.unref()

@@ -124,3 +124,18 @@ test('at a standby every call that writes says so until it is promoted, and then
   await untilIdle(store)
   expect(worker.begun.toSorted()).toEqual(['first-0', 'second-0'])
 })
+
+test('who listens at a standby goes on to the primary, and leaves no connection behind', async () => {
+  await using db = connectPostgres({ url: hosts(pair.standby.url, pair.primary.url) })
+  const onNotify = vi.fn()
+  await expect(db.listen('news', { onNotify })).rejects.toMatchObject({ code: '25006' })
+  await db.listen('news', { onNotify })
+  await using primary = connectPostgres({ url: pair.primary.url })
+  await primary.query(`select pg_notify('news', 'told')`)
+  await vi.waitFor(() => expect(onNotify).toHaveBeenCalledWith('told'), PATIENCE)
+  await using standby = connectPostgres({ url: pair.standby.url })
+  await vi.waitFor(async () => {
+    const left = `select query from pg_stat_activity where query ilike 'listen%'`
+    expect(await standby.query(left)).toEqual([])
+  }, PATIENCE)
+})
