@@ -253,6 +253,20 @@ describe.each(DATABASES)('on %s', (kind) => {
     expect(await database.db.query('select id from item where id = 321')).toEqual([])
   })
 
+  test('a call whose time was up while the one before it kept all timers waiting does not begin', async () => {
+    // On a server it is cancelled, or begins nothing; embedded, the one before it computes on this thread.
+    const before = database.db.query(
+      'select count(*) from generate_series(1, 300000) a where a % 7 = 3',
+    )
+    const signal = AbortSignal.timeout(1)
+    const insert = database.db.query('insert into item (id) select 341 from pg_sleep(0.05)', [], {
+      signal,
+    })
+    expect(await errorOf(insert)).toMatchObject({ code: 'DB_ABORTED' })
+    await before
+    expect(await database.db.query('select id from item where id = 341')).toEqual([])
+  })
+
   test('a transaction whose signal aborts is rolled back, whatever it is waiting for', async () => {
     const controller = new AbortController()
     const { promise: never } = Promise.withResolvers<void>()

@@ -45,7 +45,9 @@ export class PgliteDb implements Db {
     options?: CallOptions,
   ): Promise<readonly R[]> {
     return this.#take(options, async () => {
-      return (await runOnPglite(this.#pglite, { text, params })) as readonly R[]
+      const rows = await runOnPglite(this.#pglite, { text, params })
+      options?.signal?.throwIfAborted()
+      return rows as readonly R[]
     })
   }
 
@@ -56,6 +58,7 @@ export class PgliteDb implements Db {
     return this.#take(options, async () => {
       const running = statements.map((statement) => runOnPglite(this.#pglite, statement))
       const results = await Promise.allSettled(running)
+      options?.signal?.throwIfAborted()
       return results.map((result) => {
         if (result.status === 'rejected') throw result.reason
         return result.value
@@ -133,6 +136,8 @@ export class PgliteDb implements Db {
         // PGlite computes on this thread, so that calls that wait for each other would run without a pause: for
         // seconds no timer would fire and no socket be read.
         await nextTurn()
+        // Its time may have come while the call before it kept all timers waiting.
+        signal?.throwIfAborted()
         return fn()
       }, signal)
     } catch (error) {
