@@ -1,7 +1,7 @@
 import { DbError, type DbErrorCode } from './db-error.ts'
 
-/** Classes of SQLSTATE whose errors may pass: lost connections, rollbacks, missing resources. */
-const RETRYABLE_CLASSES: ReadonlySet<string> = new Set(['08', '40', '53'])
+/** Classes of SQLSTATE whose errors may pass: lost connections, rollbacks, missing resources, the server's system. */
+const RETRYABLE_CLASSES: ReadonlySet<string> = new Set(['08', '40', '53', '58'])
 
 /** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const RETRYABLE_STATES: ReadonlySet<string> = new Set([
@@ -24,6 +24,9 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'ENOENT', // the socket file of a server that is down
+  'EADDRNOTAVAIL', // no port is left on this side
+  'EMFILE', // no descriptor is left in this process
+  'ENFILE', // nor on this machine
   'CONNECT_TIMEOUT',
 ])
 
@@ -32,6 +35,9 @@ const LOST: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'ENOBUFS',
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
