@@ -44,7 +44,7 @@ create function hint_channel() returns text language sql stable
 begin atomic
   select 'jobs_' || 'job'::regclass::oid::text;
 end;
-create function hint(p_hint text) returns void language sql volatile
+create function hint(p_hint text) returns void language sql volatile set search_path from current
 begin atomic
   select pg_notify(hint_channel(), p_hint);
 end;

@@ -285,6 +285,17 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('on %s', (kind) => {
       expect(await seen.counts()).toMatchObject({ pending: 5 })
     })
 
+    test('as a producer wakes those who listen elsewhere', async () => {
+      const producer = await login('jobs_producer')
+      const heard: (string | null)[] = []
+      stack.defer(queue.store.subscribe!((wakeUp) => heard.push(wakeUp.queue)))
+      await vi.waitFor(async () => {
+        await producer.enqueue('plain', {}, { delay: 3_600_000 })
+        await producer.enqueue('plain', {})
+        expect(heard).toContain(producer.name)
+      })
+    })
+
     test('as a worker may do all that workers and operators do, and no DDL', async () => {
       const worker = await login('jobs_worker')
       const processor = processJobs({ queue: worker, logger: SILENT as never })
