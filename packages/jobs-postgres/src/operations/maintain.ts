@@ -14,13 +14,14 @@ export async function maintain(
   }>(`select reclaimed, queues from ${schema}.reclaim($1)`, [limit], options)
   const { reclaimed, queues } = taken!
   for (const queue of queues) wakeUps.ready(queue)
-  const [answers] = await db.pipeline(
+  const [, answers] = await db.pipeline(
     [
+      { text: `select ${schema}.sweep()` },
+      // Last: of a long history it may take longer than there is time.
       {
         text: `select pruned, next_in_ms from ${schema}.prune($1, $2, $3)`,
         params: [limit - reclaimed, ...boundColumns(history)],
       },
-      { text: `select ${schema}.sweep()` },
     ],
     options,
   )
