@@ -502,10 +502,13 @@ begin
   return null;
 end $$;
 
--- When the first job comes due of which claimers are told; null for never.
+-- When the first job comes due of which claimers are told, or, where many that were put off are gone, a time before
+-- that; null for never.
 create function next_due(p_queue int, p_now bigint) returns bigint language plpgsql volatile as $$
 #variable_conflict use_column
 declare
+  most_gone constant int := 1000;
+  gone int := 0;
   told bigint;
   l lane;
   d record;
@@ -526,6 +529,11 @@ begin
         exit;
       end if;
       delete from delayed where ctid = d.row;
+      gone := gone + 1;
+      if gone = most_gone then
+        told := d.due;
+        exit;
+      end if;
     end loop;
     update lane set due_at = f.due, ver = ver + 1
     from (
@@ -534,6 +542,7 @@ begin
       ) as due
     ) f
     where queue = p_queue and tenant = l.tenant and ver = l.ver and due_at is distinct from f.due;
+    exit when gone = most_gone;
   end loop;
   return told;
 end $$;

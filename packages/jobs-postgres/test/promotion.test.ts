@@ -59,6 +59,36 @@ test.each([
   },
 )
 
+test('of many that were put off and are gone a claim passes over a part, and then says when to look again', async () => {
+  const { db, options } = await openPlace()
+  const schema = await TestSchema.create(db, 'promotion_gone')
+  const store = createPostgresStore({ ...options, schema: schema.name, migrate: 'manual' })
+  onTestFinished(() => store.close())
+  const job = { queue: QUEUE, tenantId: 'many', name: 'work', payload: '1', priority: 0 }
+  const count = 2_500
+  const enqueued = await store.enqueue(
+    // No two of which neighbours are due together.
+    Array.from({ length: count }, (_, n) => ({ ...job, delayMs: 1_000 + ((n * 7_919) % count) })),
+  )
+  while ((await claim(store, 10)).nextDueInMs === 0); // News is taken in by parts as well.
+  const last = schema.now + 1_000 + count - 1
+  const gone = enqueued.flatMap((each) =>
+    each.status === 'enqueued' && each.runAt !== last ? [each.id] : [],
+  )
+  for (let from = 0; from < gone.length; from += 1_000) {
+    const ids = gone.slice(from, from + 1_000)
+    await store.cancel(ids.map((id) => ({ queue: QUEUE, tenantId: 'many', id })))
+  }
+
+  const seen: (number | null)[] = []
+  for (let claims = 0; claims < 4; claims++) seen.push((await claim(store, 10)).nextDueInMs)
+  const [row] = await db.query<{ left: bigint }>(
+    `select count(*) as left from ${schema.name}.delayed`,
+  )
+  expect(row!.left).toBe(1n)
+  expect(seen).toEqual([1_999, 2_999, 3_499, 3_499])
+})
+
 function runAts(jobs: readonly ClaimedJob[]): number[] {
   return jobs.map(({ runAt }) => runAt)
 }
