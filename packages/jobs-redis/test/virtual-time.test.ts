@@ -76,6 +76,8 @@ test('turns go on as before when virtual times have become too large', async () 
     expect(await serve(aged, slots)).toEqual(await serve(young, slots))
   }
   const slow = { queue: QUEUE, tenantId: 'slow', name: 'send', payload: '{}', priority: 0 }
+  const named = { ...slow, jobId: 'named', delayMs: 3_600_000 }
+  for (const store of stores) await store.enqueue([named])
   for (let round = 0; round < 3; round++) {
     // A lane that is ahead as it becomes idle, and is so still when it comes back.
     for (const store of stores) {
@@ -83,6 +85,11 @@ test('turns go on as before when virtual times have become too large', async () 
       while (!(await serve(store, 1)).includes('slow'));
     }
     await age(prefixes[0]!)
+    // What is refused writes nothing but the times.
+    for (const store of stores) {
+      const refused = store.enqueue([{ ...named, name: 'other' }])
+      await expect(refused).rejects.toMatchObject({ code: 'JOBS_ID_CONFLICT' })
+    }
     for (const store of stores) await store.enqueue([slow])
     // Reading must not have to write.
     await aged.get([{ queue: QUEUE, tenantId: 'one', id: 'none' }])

@@ -68,6 +68,8 @@ function FairOrder.rebase()
     local time = math.max(0, tonumber(members[index + 1]) - present)
     call('ZADD', fairKey(), digits(time), members[index])
   end
+  -- At once: a call that refuses what it was asked for writes no head.
+  Context.close()
 end
 
 function FairOrder.isEmpty()
