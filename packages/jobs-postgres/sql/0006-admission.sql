@@ -6,6 +6,26 @@ create function most_promoted() returns int language sql immutable parallel safe
 create function most_governed_promoted() returns int language sql immutable parallel safe return 1000;
 create function most_woken() returns int language sql immutable parallel safe return 1000;
 
+-- The tick of a database that is a copy, made by a dump or by logical replication, and whose server numbers its
+-- transactions anew: none that is to come would be new to it. What it says was read is deleted, all else is read.
+-- What was written on this server before may have a number that was once read: it is taken for new.
+create function moved_here(t tick) returns tick language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  here constant xid8 := pg_snapshot_xmax(pg_current_snapshot());
+begin
+  delete from mail m
+  where m.queue = t.queue and m.xid >= here and (
+    pg_visible_in_snapshot(m.xid, t.snap)
+    or pg_visible_in_snapshot(m.xid, t.upto) and (m.xid, m.seq) <= (t.at_xid, t.at_seq));
+  update mail set xid = pg_current_xact_id() where queue = t.queue and xid >= here;
+  t.snap := '1:1:';
+  t.upto := null;
+  t.at_xid := null;
+  t.at_seq := null;
+  return t;
+end $$;
+
 create function newest_tick(p_queue int) returns tick language plpgsql stable as $$
 declare
   t tick;
@@ -18,6 +38,9 @@ begin
     t.act := 0;
     t.snap := '1:1:';
     t.reached := 0;
+  end if;
+  if pg_snapshot_xmax(t.snap) > pg_snapshot_xmax(pg_current_snapshot()) then
+    return moved_here(t);
   end if;
   return t;
 end $$;
