@@ -170,7 +170,8 @@ export class ClusterConnection implements CommandSender {
   }
 
   #opener(address: string): OpenClient {
-    return openerOf(() => makeClient(optionsOfNode(this.#options, address)), this.#look)
+    const options = optionsOfNode(this.#options, address)
+    return openerOf((ending) => makeClient(options, ending), this.#look)
   }
 }
 

@@ -11,7 +11,7 @@ import {
   timeoutError,
   unconfirmedError,
 } from './errors.ts'
-import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
+import type { OpenClient, RedisClient } from './open-client.ts'
 
 /** What may be said of a command that is sent. */
 export interface SendOptions {
@@ -112,7 +112,7 @@ export class Connection implements CommandSender {
   async #openSession(): Promise<Session> {
     try {
       const client = await this.#open((lost) => this.#forget(lost), this.#closing.signal)
-      if (this.#isClosed) destroy(client)
+      if (this.#isClosed) client.destroy()
       else client.unref()
       const alarm = setTimeout(() => {
         if (session.owed > 0) this.#drop(session)
@@ -162,7 +162,7 @@ export class Connection implements CommandSender {
   #drop({ client, alarm }: Session): void {
     clearTimeout(alarm)
     this.#forget(client)
-    destroy(client)
+    client.destroy()
   }
 
   #forget(client: RedisClient): void {

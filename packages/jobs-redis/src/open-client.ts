@@ -1,4 +1,5 @@
 import { type createClient, RedisClient as Client, type RedisClientOptions } from '@redis/client'
+import { within } from './deadline.ts'
 
 /** As `createClient`, which makes a class of all commands anew for each client: that takes 15 ms or more. */
 const newClient = Client.factory() as typeof createClient
@@ -23,6 +24,9 @@ export type OpenClient = (
   signal: AbortSignal,
 ) => Promise<RedisClient>
 
+/** Makes a client whose socket the signal destroys, be it connecting or connected. */
+export type MakeClient = (ending: AbortSignal) => RedisClient
+
 /** Looks at the server of a connection that was just made. @throws where a store cannot work on it. */
 export type Look = (client: RedisClient) => Promise<void>
 
@@ -37,37 +41,50 @@ const OPTIONS = {
 } as const
 
 /** How to open connections with the clients that the function makes. */
-export function openerOf(make: () => RedisClient, look: Look): OpenClient {
-  return async (onLost, signal) => {
-    const client = make()
-    const lost = (): void => onLost(client)
-    client.on('error', lost)
-    client.on('end', lost)
+export function openerOf(make: MakeClient, look: Look): OpenClient {
+  return (onLost, signal) =>
     // A server may take the connection and then say nothing.
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
-    const giveUp = (): void => destroy(client)
-    limit.addEventListener('abort', giveUp)
-    try {
-      await client.connect()
+    connect(make, within(CONNECT_TIMEOUT_MS, signal), async (client) => {
+      const lost = (): void => onLost(client)
+      client.on('error', lost)
+      client.on('end', lost)
       await look(client)
-      limit.throwIfAborted()
       return client
-    } catch (error) {
-      destroy(client)
-      throw error
-    } finally {
-      limit.removeEventListener('abort', giveUp)
-    }
+    })
+}
+
+/** Connects a client and uses it. Nothing is left of one that fails, or is not done when the signal aborts. */
+export async function connect<T>(
+  make: MakeClient,
+  limit: AbortSignal,
+  use: (client: RedisClient) => Promise<T>,
+): Promise<T> {
+  limit.throwIfAborted()
+  // `destroy` of node-redis does not reach a socket that is connecting: it would open later, and stay.
+  const ending = new AbortController()
+  const client = make(ending.signal)
+  client.on('error', () => {}) // What waits for it fails.
+  const giveUp = (): void => ending.abort()
+  limit.addEventListener('abort', giveUp)
+  try {
+    await client.connect()
+    const result = await use(client)
+    limit.throwIfAborted()
+    return result
+  } catch (error) {
+    client.destroy()
+    limit.throwIfAborted()
+    throw error
+  } finally {
+    limit.removeEventListener('abort', giveUp)
   }
 }
 
-/** Ends a connection, whatever it still owes. */
-export function destroy(client: RedisClient): void {
-  if (client.isOpen) client.destroy()
-}
-
 /** What the store makes of the options for a client of node-redis. */
-export function makeClient({ socket, ...options }: RedisClientOptions): RedisClient {
+export function makeClient(
+  { socket, ...options }: RedisClientOptions,
+  ending?: AbortSignal,
+): RedisClient {
   return newClient({
     ...options,
     ...OPTIONS,
@@ -75,6 +92,7 @@ export function makeClient({ socket, ...options }: RedisClientOptions): RedisCli
       connectTimeout: CONNECT_TIMEOUT_MS,
       ...socket,
       reconnectStrategy: false,
+      ...(ending && { signal: ending }),
     } as RedisClientOptions['socket'] & {},
   })
 }
@@ -83,10 +101,10 @@ export function makeClient({ socket, ...options }: RedisClientOptions): RedisCli
 export function openerOfClient(client: ClientSource, look: Look): OpenClient {
   const { options } = client as { options?: RedisClientOptions }
   return openerOf(
-    () =>
+    (signal) =>
       client.duplicate({
         ...OPTIONS,
-        socket: { ...options?.socket, reconnectStrategy: false },
+        socket: { ...options?.socket, reconnectStrategy: false, signal },
       }) as RedisClient,
     look,
   )

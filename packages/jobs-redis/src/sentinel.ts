@@ -1,7 +1,8 @@
 import { JobsError } from '@cgk/jobs-core'
 import type { RedisClientOptions } from '@redis/client'
+import { within } from './deadline.ts'
 import { connectionError } from './errors.ts'
-import { destroy, makeClient, openerOf, type Look, type OpenClient } from './open-client.ts'
+import { connect, makeClient, openerOf, type Look, type OpenClient } from './open-client.ts'
 
 /** What the store uses of what `createSentinel` of node-redis takes. */
 export interface SentinelOptions {
@@ -33,13 +34,13 @@ export interface Master {
 export function openerBySentinels(options: SentinelOptions, look: Look): OpenClient {
   const { nodeClientOptions } = options
   return async (onLost, signal) => {
-    const { ip: host, port } = masterOf(options, await askSentinels(options))
+    const { ip: host, port } = masterOf(options, await askSentinels(options, signal))
     const socket = { ...nodeClientOptions?.socket, host, port: Number(port) }
-    const open = openerOf(() => makeClient({ ...nodeClientOptions, socket }), look)
+    const open = openerOf((ending) => makeClient({ ...nodeClientOptions, socket }, ending), look)
     const client = await open(onLost, signal)
     const [role] = await client.sendCommand<[string]>(['ROLE'])
     if (role === 'master') return client
-    destroy(client)
+    client.destroy()
     throw connectionError(new Error('the server is not the master yet'))
   }
 }
@@ -47,10 +48,11 @@ export function openerBySentinels(options: SentinelOptions, look: Look): OpenCli
 /** Asks all Sentinels which server is the master, in the order of the options. */
 export function askSentinels(
   options: SentinelOptions,
+  signal?: AbortSignal,
 ): Promise<readonly PromiseSettledResult<Master>[]> {
   const command = ['SENTINEL', 'MASTER', options.name]
   return Promise.allSettled(
-    options.sentinelRootNodes.map((node) => askSentinel<Master>(options, node, command)),
+    options.sentinelRootNodes.map((node) => askSentinel<Master>(options, node, command, signal)),
   )
 }
 
@@ -78,22 +80,20 @@ function epochOf(master: Master): number {
 }
 
 /** Asks one Sentinel. */
-export async function askSentinel<Reply>(
+export function askSentinel<Reply>(
   { sentinelClientOptions }: SentinelOptions,
   node: SentinelOptions['sentinelRootNodes'][number],
   command: readonly string[],
+  signal?: AbortSignal,
 ): Promise<Reply> {
   const socket = { ...sentinelClientOptions?.socket, ...node }
-  const client = makeClient({ ...sentinelClientOptions, socket })
-  client.on('error', () => {})
-  const limit = AbortSignal.timeout(ANSWER_MS)
-  const giveUp = (): void => destroy(client)
-  limit.addEventListener('abort', giveUp)
-  try {
-    await client.connect()
-    return await client.sendCommand<Reply>(command)
-  } finally {
-    limit.removeEventListener('abort', giveUp)
-    destroy(client)
-  }
+  return connect(
+    (ending) => makeClient({ ...sentinelClientOptions, socket }, ending),
+    within(ANSWER_MS, signal),
+    async (client) => {
+      const reply = await client.sendCommand<Reply>(command)
+      client.destroy()
+      return reply
+    },
+  )
 }

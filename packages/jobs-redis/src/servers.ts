@@ -46,7 +46,7 @@ export function serversOf(source: ServerSource, durability: DurabilityOptions = 
   const look = lookOf(durability)
   if (client !== undefined) return single(openerOfClient(client, look))
   const named = url === undefined ? { cluster, sentinel } : parseUrl(url)
-  if ('server' in named) return single(openerOf(() => makeClient(named.server), look))
+  if ('server' in named) return single(openerOf((ending) => makeClient(named.server, ending), look))
   if ('sentinel' in named && named.sentinel !== undefined) {
     return single(openerBySentinels(named.sentinel, look))
   }

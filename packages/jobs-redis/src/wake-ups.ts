@@ -1,6 +1,6 @@
 import type { WakeUp } from '@cgk/jobs-core'
 import { hintChannel, queueOfBase } from './keys.ts'
-import { destroy, type OpenClient, type RedisClient } from './open-client.ts'
+import type { OpenClient, RedisClient } from './open-client.ts'
 
 /** How often a listening connection is asked whether it is still there, and how long it may take. */
 const HEARTBEAT_MS = 5_000
@@ -111,7 +111,7 @@ export class WakeUps {
     clearTimeout(this.#timer)
     const client = this.#client
     this.#client = undefined
-    if (client !== undefined) destroy(client)
+    client?.destroy()
   }
 
   #schedule(act: () => Promise<void>, ms: number): void {

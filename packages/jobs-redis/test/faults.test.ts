@@ -1,6 +1,8 @@
 import { complete, type JobStore, type NewJob, type WakeUp } from '@cgk/jobs-core'
 import { createTestRedisInstance, type RedisInstance } from '@cgk/test-servers'
 import { createClient } from '@redis/client'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { Load } from './load.ts'
@@ -309,6 +311,25 @@ describe('a server of the usual settings', () => {
     expect(told).not.toContain('guessed')
   })
 
+  test('that is found after the store was closed has no connection of it', async () => {
+    const lookup = vi.fn<LookupFunction>()
+    const socket = { host: 'redis.test', port: instance.port, lookup }
+    const store = createRedisStore({ client: createClient({ socket }), prefix: 'faults' })
+    const refused = expect(store.ping()).rejects.toMatchObject({ code: 'JOBS_STORE_CLOSED' })
+    await expect.poll(() => lookup.mock.calls).toHaveLength(1)
+    await store.close()
+    const [, , found] = lookup.mock.calls[0]!
+    found(null, [{ address: '127.0.0.1', family: 4 }])
+    await refused
+
+    // The one that asks.
+    expect(
+      String(await command('CLIENT', 'LIST'))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1)
+  })
+
   test('lends itself by a client, which stays as it is', async () => {
     const client = createClient({ url: instance.url })
     const store = createRedisStore({ client, prefix: 'faults' })
@@ -335,6 +356,25 @@ describe('a server that is not there', () => {
     expect(refusal).toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE', retryable: true })
     expect(`${refusal?.message} ${String(refusal?.cause)}`).not.toMatch(/secret|127\.0\.0\.1/)
   })
+})
+
+describe('a server that takes connections and never answers', () => {
+  test.each(['redis', 'rediss'])(
+    'is hung up on when the store is closed (%s)',
+    async (protocol) => {
+      await using server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const store = createRedisStore({ url: `${protocol}://127.0.0.1:${port}`, prefix: 'faults' })
+      const refused = expect(store.ping()).rejects.toMatchObject({ code: 'JOBS_STORE_CLOSED' })
+      const [socket] = (await once(server, 'connection')) as [Socket]
+      let isOpen = true
+      socket.on('close', () => (isOpen = false)).resume()
+      await store.close()
+      await expect.poll(() => isOpen, { timeout: 3_000 }).toBe(false)
+      await refused
+    },
+  )
 })
 
 describe('a server that writes down what it does', () => {

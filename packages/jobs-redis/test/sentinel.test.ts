@@ -110,6 +110,21 @@ test('a user with the rights that are documented is all that a store needs', asy
   expect((await store.claim(CLAIM)).jobs).toHaveLength(1)
 })
 
+test('a Sentinel whose machine is gone is waited for a second', async () => {
+  const gone = { host: 'sentinel.test', port: 26_379 }
+  const there = servers.sentinels.map(({ port }) => ({ host: '127.0.0.1', port }))
+  const store = createRedisStore({
+    sentinel: {
+      name: servers.name,
+      sentinelRootNodes: [gone, ...there],
+      sentinelClientOptions: { socket: { lookup: () => {} } },
+    },
+    prefix: 'faults',
+  })
+  stores.push(store)
+  await store.ping({ signal: AbortSignal.timeout(4_000) })
+})
+
 test('a URL without the name of the server, or Sentinels that do not know it, are refused', async () => {
   const { url } = servers
   expect(() => createRedisStore({ url: url.replace(/name=\w+/, '') })).toThrow('redis-sentinel:')

@@ -27,7 +27,7 @@ export async function withServer<T>(
 ): Promise<T> {
   const connection = new Connection(
     openerOf(
-      () => makeClient(options),
+      (ending) => makeClient(options, ending),
       async () => {},
     ),
   )
