@@ -2,7 +2,14 @@ import { JobsError } from '@cgk/jobs-core'
 import type { RedisClientOptions } from '@redis/client'
 import { within } from './deadline.ts'
 import { connectionError } from './errors.ts'
-import { connect, makeClient, openerOf, type Look, type OpenClient } from './open-client.ts'
+import {
+  connect,
+  makeClient,
+  openerOf,
+  type Look,
+  type MakeClient,
+  type OpenClient,
+} from './open-client.ts'
 
 /** What the store uses of what `createSentinel` of node-redis takes. */
 export interface SentinelOptions {
@@ -33,15 +40,16 @@ export interface Master {
  */
 export function openerBySentinels(options: SentinelOptions, look: Look): OpenClient {
   const { nodeClientOptions } = options
+  const lookAtMaster: Look = async (client) => {
+    await look(client)
+    const [role] = await client.sendCommand<[string]>(['ROLE'])
+    if (role !== 'master') throw connectionError(new Error('the server is not the master yet'))
+  }
   return async (onLost, signal) => {
     const { ip: host, port } = masterOf(options, await askSentinels(options, signal))
     const socket = { ...nodeClientOptions?.socket, host, port: Number(port) }
-    const open = openerOf((ending) => makeClient({ ...nodeClientOptions, socket }, ending), look)
-    const client = await open(onLost, signal)
-    const [role] = await client.sendCommand<[string]>(['ROLE'])
-    if (role === 'master') return client
-    client.destroy()
-    throw connectionError(new Error('the server is not the master yet'))
+    const make: MakeClient = (ending) => makeClient({ ...nodeClientOptions, socket }, ending)
+    return openerOf(make, lookAtMaster)(onLost, signal)
   }
 }
 

@@ -68,7 +68,8 @@ export class WakeUps {
       const client = await this.#open((lost) => this.#lose(lost), this.#closing.signal)
       client.unref()
       this.#client = client
-      await client.subscribe(hintChannel(this.#prefix), (message) => this.#hear(message))
+      const hear = (message: string): void => this.#hear(message)
+      await this.#answered(client, client.subscribe(hintChannel(this.#prefix), hear))
       this.#pauseMs = FIRST_PAUSE_MS
       this.#deliver({ queue: null, reason: 'ready' })
       if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS)
@@ -83,13 +84,19 @@ export class WakeUps {
 
   /** A connection that the other side has forgotten says nothing: it must be asked. */
   async #beat(client: RedisClient): Promise<void> {
-    const silence = setTimeout(() => this.#lose(client), HEARTBEAT_MS)
-    silence.unref()
     try {
-      await client.sendCommand(['PING'])
+      await this.#answered(client, client.sendCommand(['PING']))
       if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS)
     } catch {
       this.#lose(client)
+    }
+  }
+
+  /** Waits for an answer, and loses a connection that does not give it. */
+  async #answered(client: RedisClient, answer: Promise<unknown>): Promise<void> {
+    const silence = setTimeout(() => this.#lose(client), HEARTBEAT_MS).unref()
+    try {
+      await answer
     } finally {
       clearTimeout(silence)
     }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
+import { hintChannel } from '../src/keys.ts'
 import { Load } from './load.ts'
 import { SilentProxy } from './silent-proxy.ts'
 import { untilDone } from './until-done.ts'
@@ -291,6 +292,17 @@ describe('a server of the usual settings', () => {
     proxy.silence()
     await expect.poll(isHeard, { timeout: 20_000 }).toBe(false)
     await expect.poll(isHeard, { timeout: 40_000, interval: 200 }).toBe(true)
+    stop()
+    await listening.close()
+  })
+
+  test('is listened to on another connection when one falls silent before it listens', async () => {
+    await using proxy = await SilentProxy.start(instance.url)
+    proxy.silenceAt(hintChannel('faults'))
+    const listening = openStore(proxy.url)
+    const heard: WakeUp[] = []
+    const stop = listening.subscribe!((wakeUp) => heard.push(wakeUp))
+    await expect.poll(() => heard, { timeout: 20_000 }).toEqual([{ queue: null, reason: 'ready' }])
     stop()
     await listening.close()
   })

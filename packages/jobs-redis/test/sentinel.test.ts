@@ -6,6 +6,7 @@ import { createRedisStore, type DurabilityOptions } from '../src/index.ts'
 import { claimAgain } from './claim-again.ts'
 import { documentedUser } from './documented-rights.ts'
 import { Load } from './load.ts'
+import { SilentProxy } from './silent-proxy.ts'
 import { untilDone } from './until-done.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -108,6 +109,30 @@ test('a user with the rights that are documented is all that a store needs', asy
   stores.push(store)
   await store.enqueue([JOB])
   expect((await store.claim(CLAIM)).jobs).toHaveLength(1)
+})
+
+test('a user who may not ask for the role is told so, and leaves no connection behind', async () => {
+  await servers.first.command(...(await documentedUser('faults', 'server')))
+  await expect(openStore({}, 'jobs:secret@').ping()).rejects.toMatchObject({
+    code: 'JOBS_STORE_UNAVAILABLE',
+    retryable: false,
+  })
+  await expect.poll(() => servers.first.command('CLIENT', 'LIST')).not.toContain('user=jobs')
+})
+
+test('a server that falls silent when it is asked for its role is given up', async () => {
+  await using proxy = await SilentProxy.start(servers.first.url)
+  const { hostname: host, port } = new URL(proxy.url)
+  const [sentinel] = servers.sentinels
+  await sentinel!.command('SENTINEL', 'MONITOR', 'proxied', host, port, '2')
+  const sentinelRootNodes = [{ host, port: sentinel!.port }]
+  const store = createRedisStore({ sentinel: { name: 'proxied', sentinelRootNodes } })
+  stores.push(store)
+  proxy.silenceAt('ROLE')
+  const signal = AbortSignal.timeout(15_000)
+  await expect(store.ping({ signal })).rejects.toMatchObject({ code: 'JOBS_STORE_UNAVAILABLE' })
+  await store.ping({ signal })
+  await store.close()
 })
 
 test('a Sentinel whose machine is gone is waited for a second', async () => {

@@ -7,6 +7,7 @@ export class SilentProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #silent = new Set<Socket>()
+  #lastWord: string | undefined
 
   private constructor(server: Server, target: string) {
     this.#server = server
@@ -26,6 +27,11 @@ export class SilentProxy implements AsyncDisposable {
     for (const socket of this.#sockets) this.#silent.add(socket)
   }
 
+  /** The next connection whose client says this does so as well, from then on. */
+  silenceAt(word: string): void {
+    this.#lastWord = word
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
@@ -33,6 +39,11 @@ export class SilentProxy implements AsyncDisposable {
   }
 
   #join(client: Socket, upstream: Socket): void {
+    client.on('data', (data) => {
+      if (this.#lastWord === undefined || !data.includes(this.#lastWord)) return
+      this.#lastWord = undefined
+      this.#silent.add(client).add(upstream)
+    })
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
