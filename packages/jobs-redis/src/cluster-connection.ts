@@ -69,6 +69,8 @@ export class ClusterConnection implements CommandSender {
     let pauseMs = 0
     for (;;) {
       if (this.#isClosed) throw closedError()
+      // What was not sent says nothing of the node.
+      if (signal?.aborted === true) throw timeoutError(signal)
       const address = await this.#ownerOf(slot, signal)
       try {
         return await this.#node(address).send(args, options)

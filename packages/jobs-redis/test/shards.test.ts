@@ -182,6 +182,21 @@ test('a user with the rights that are documented is all that a store needs', asy
   await telling.close()
 })
 
+test('a call that was given up before it was sent says nothing of the node it was for', async () => {
+  const asked = async (): Promise<readonly (string | undefined)[]> => {
+    const stats = cluster.nodes.map((node) => node.command('INFO', 'commandstats'))
+    return (await Promise.all(stats)).map(
+      (each) => /cluster\|slots:calls=\d+/.exec(String(each))?.[0],
+    )
+  }
+  await store.counts({ queue: QUEUE })
+  const before = await asked()
+  const call = store.counts({ queue: QUEUE }, { signal: AbortSignal.abort() })
+  await expect(call).rejects.toMatchObject({ code: 'JOBS_STORE_TIMEOUT' })
+  await store.counts({ queue: QUEUE })
+  expect(await asked()).toEqual(before)
+})
+
 test('while the master of one shard is stopped the jobs of the others are claimed', async () => {
   await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
   const shards = new Shards(prefix, SHARDS)
