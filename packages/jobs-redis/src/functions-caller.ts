@@ -63,9 +63,14 @@ export class FunctionsCaller {
     this.#said = [...settings.maxCounts, hintChannel(settings.prefix)].join(' ')
   }
 
+  /** Whether each shard may be on a server of its own. */
+  get isCluster(): boolean {
+    return this.#settings.sender.isCluster
+  }
+
   /** The shards in parts, each of which a call can be about: all of them, but on a cluster each for itself. */
   partsOf<Item>(shards: readonly Item[]): readonly (readonly Item[])[] {
-    return this.#settings.sender.isCluster ? shards.map((shard) => [shard]) : [shards]
+    return this.isCluster ? shards.map((shard) => [shard]) : [shards]
   }
 
   /** Calls a function on some shards of queues, one as a rule. */

@@ -28,9 +28,14 @@ export class QueueRegistry {
     return this.#known.has(queue)
   }
 
+  /** Those that were named here. */
+  get known(): readonly string[] {
+    return [...this.#known]
+  }
+
   /** All there are. Those known here are named again, lest a server that lost its data miss them. */
   async all(options?: CallOptions): Promise<readonly string[]> {
-    if (this.#known.size > 0) await this.#name([...this.#known], options)
+    if (this.#known.size > 0) await this.#name(this.known, options)
     const reply = await this.#caller.command(['SMEMBERS', queuesKey(this.#caller.prefix)], options)
     return [...(reply as Iterable<string>)]
   }

@@ -2,8 +2,10 @@ import { complete, EACH_TENANT, type JobStore, type NewJob, type WakeUp } from '
 import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
+import { queuesKey } from '../src/keys.ts'
 import { Shards } from '../src/shards.ts'
 import { documentedUser } from './documented-rights.ts'
+import { untilDone } from './until-done.ts'
 import { WorkerBeside } from './worker-beside.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -22,7 +24,10 @@ beforeAll(async () => {
     throw new Error(reason)
   }
   // Else all masters refuse calls while one is down and not replaced yet.
-  cluster = await createTestRedisCluster(skip, { 'cluster-require-full-coverage': 'no' })
+  cluster = await createTestRedisCluster(skip, {
+    'cluster-require-full-coverage': 'no',
+    'cluster-replica-no-failover': 'yes',
+  })
 }, 600_000)
 afterAll(() => cluster[Symbol.asyncDispose]())
 beforeEach(() => {
@@ -215,4 +220,37 @@ test('while the master of one shard is stopped the jobs of the others are claime
   } finally {
     master.resume()
   }
+})
+
+test.each([
+  ['that knows all queues', () => queuesKey(prefix)],
+  ['of the first shard', () => new Shards(prefix, SHARDS).all(QUEUE)[0]!],
+])('while the master %s is stopped the leases of the others are ended', async (_, keyOf) => {
+  const jobs = TENANTS.map((tenantId) => newJob(tenantId, { jobId: tenantId }))
+  await untilDone(() => store.enqueue(jobs))
+  for (let claimed = 0; claimed < jobs.length;) {
+    claimed += (await untilDone(() => store.claim({ ...CLAIM, slots: 100, leaseMs: 1 }))).jobs
+      .length
+  }
+  const stopped = await cluster.masterOf(keyOf())
+  const shards = new Shards(prefix, SHARDS)
+  const refs = TENANTS.map((tenantId) => ({ queue: QUEUE, tenantId, id: tenantId }))
+  const masters = await Promise.all(
+    refs.map(({ tenantId }) => cluster.masterOf(shards.of(QUEUE, tenantId))),
+  )
+  const others = refs.filter((_, index) => masters[index] !== stopped)
+  // Upkeep begins at the first shard.
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0)
+  stopped.pause()
+  try {
+    const signal = AbortSignal.timeout(5_000)
+    await expect(store.maintain({ limit: 100 }, { signal })).rejects.toMatchObject({
+      retryable: true,
+    })
+  } finally {
+    stopped.resume()
+    random.mockRestore()
+  }
+  const records = await untilDone(() => store.get(others))
+  expect(records.map((job) => job?.lostLeases)).toEqual(others.map(() => 1))
 })

@@ -1,11 +1,9 @@
 import { isJobsError, type CallOptions, type ClaimedJob, type ClaimResult } from '@cgk/jobs-core'
 import { giveBack, settleInShard, type Claiming, type SettleTools } from './settle-in-shard.ts'
+import { soon } from './soon.ts'
 
 /** What a shard answers to a claim, or why it does not. */
 export type Visit = ClaimResult | { readonly failure: unknown }
-
-/** How long a shard may take to answer a claim, where there are others to ask. */
-const VISIT_MS = 1_000
 
 /** Claims from one shard. Where there are others, one that does not answer soon is no reason to give up. */
 export async function visit(
@@ -24,13 +22,6 @@ export async function visit(
     const isRetryable = isJobsError(error) && error.retryable
     if (!hasOthers || !isRetryable || options.signal?.aborted === true) throw error
     return { failure: error }
-  }
-}
-
-function soon(options: CallOptions): CallOptions {
-  const limit = AbortSignal.timeout(VISIT_MS)
-  return {
-    signal: options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]),
   }
 }
 
