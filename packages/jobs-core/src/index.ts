@@ -193,6 +193,7 @@ export {
   type StoredLimits,
   type TenantStanding,
 } from './storage/limits.ts'
+export type { Answered } from './storage/answered.ts'
 export { backlogFull, type EnqueueResult, idConflict, type NewJob } from './storage/new-job.ts'
 export type {
   AdvanceResult,

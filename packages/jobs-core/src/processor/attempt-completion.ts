@@ -1,5 +1,6 @@
 import { JobsError } from '../errors.ts'
 import type { JobStore } from '../storage/job-store.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
 import type { Settlement, SettleResult } from '../storage/settlement.ts'
 import type { AttemptContext } from './job-handler.ts'
@@ -30,7 +31,7 @@ export interface AttemptCompletion {
    */
   completionOf(result: unknown): Promise<Completion | null>
   /** What the handler is told when the store did not take its completion. */
-  refusalOf(answer: Exclude<SettleResult, 'settled'>): JobsError
+  refusalOf(answer: Exclude<Answered<SettleResult>, 'settled'>): JobsError
   /** The store has recorded it: whatever the handler returns or throws is not looked at any more. */
   recorded(completion: Completion): void
 }

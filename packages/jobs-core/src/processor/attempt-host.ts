@@ -3,6 +3,7 @@ import type { SizeLimits } from '../size-limits.ts'
 import type { HandlerMiddleware } from '../middleware/handler-middleware.ts'
 import type { NewJobFactory } from '../queue/new-job-factory.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { FollowUpConflict, SettleResult } from '../storage/settlement.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 import type { Attempt } from './attempt.ts'
@@ -44,4 +45,4 @@ export type Ending =
     }
 
 /** A store's answer that ends an attempt. */
-export type SettleAnswer = Exclude<SettleResult, FollowUpConflict>
+export type SettleAnswer = Exclude<Answered<SettleResult>, FollowUpConflict>

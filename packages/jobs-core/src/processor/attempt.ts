@@ -4,6 +4,7 @@ import type { Job } from '../job/job.ts'
 import { jobFromRecord, readableJob } from '../job/job-from-record.ts'
 import { retryFor } from '../job/job-retry.ts'
 import type { CancelTimer } from '../runtime/ports.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
 import type { JobStore } from '../storage/job-store.ts'
 import type { NewJob } from '../storage/new-job.ts'
@@ -161,7 +162,7 @@ export class Attempt
     this.#context?.abort(reason)
   }
 
-  leaseChanged(state: Exclude<LeaseState, 'held'>): void {
+  leaseChanged(state: Exclude<Answered<LeaseState>, 'held'>): void {
     if (state === 'lost' && this.#state === 'running') this.host.session.keeper.letGo(this)
     // Heartbeats say the same thing again; and a timed-out attempt ends as it would have anyway.
     if (this.#state === 'settling' || this.#abortReason !== null) return
@@ -179,7 +180,7 @@ export class Attempt
     this.#abandonAfterGrace()
   }
 
-  settled(result: SettleResult): void {
+  settled(result: Answered<SettleResult>): void {
     if (typeof result === 'object') {
       this.#fail(followUpConflict(result), false)
       return
@@ -233,7 +234,7 @@ export class Attempt
     return { settlement, data: reading.data }
   }
 
-  refusalOf(answer: Exclude<SettleResult, 'settled'>): JobsError {
+  refusalOf(answer: Exclude<Answered<SettleResult>, 'settled'>): JobsError {
     if (typeof answer === 'object') return followUpConflict(answer)
     return answer === 'lost' ? leaseLost(this.lease) : this.#cancelled()
   }

@@ -1,4 +1,5 @@
 import type { JobsError } from '../errors.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
 import type { AttemptCompletion } from './attempt-completion.ts'
 import type { AttemptHost } from './attempt-host.ts'
@@ -17,5 +18,5 @@ export interface ContextOwner {
   /** Something of the attempt is with the reporter: its outcome has to wait for that. */
   reported: boolean
   /** The store said so. */
-  leaseChanged(state: Exclude<LeaseState, 'held'>): void
+  leaseChanged(state: Exclude<Answered<LeaseState>, 'held'>): void
 }

@@ -2,6 +2,7 @@ import { JobsError } from '../errors.ts'
 import { checkDuration, wholeMs } from '../job/check-job-options.ts'
 import { serialize } from '../job/serialize.ts'
 import type { Job } from '../job/job.ts'
+import { unansweredError } from '../worker/store-calls.ts'
 import { type AttemptCompletion, COMPLETION } from './attempt-completion.ts'
 import { AttemptHeaders } from './attempt-headers.ts'
 import type { ContextOwner } from './context-owner.ts'
@@ -124,6 +125,7 @@ export class RunningContext implements AttemptContext {
       this.#owner.leaseChanged(state)
       throw this.#owner.abortReason ?? leaseLost(lease)
     }
+    if (state === 'unanswered') throw unansweredError(host.session.store, 'extend')
     this.#owner.expiresAt = Math.max(this.#owner.expiresAt, askedAt + ms)
   }
 }

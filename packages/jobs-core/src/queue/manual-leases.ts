@@ -11,8 +11,10 @@ import { releasedJob } from '../processor/callbacks.ts'
 import { releaseDetails, settleFailure } from '../processor/outcome.ts'
 import { asError, toStoredError } from '../processor/stored-error.ts'
 import type { RuntimePorts } from '../runtime/ports.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { ClaimedJob } from '../storage/lease.ts'
 import { complete, fail, type Settlement, type SettleResult } from '../storage/settlement.ts'
+import { unansweredError } from '../worker/store-calls.ts'
 import type { StoreSession } from '../worker/store-session.ts'
 
 interface HeldJob {
@@ -100,7 +102,7 @@ export class ManualLeases {
       : complete(lease)
     // Given up first: a second call must not settle the same attempt another way.
     this.#held.delete(held)
-    const [result] = await this.#settle([settlement]).catch((unanswered: unknown) => {
+    const result = await this.#settleOne(settlement).catch((unanswered: unknown) => {
       this.#held.add(held)
       throw unanswered
     })
@@ -129,6 +131,12 @@ export class ManualLeases {
       throw leaseLost(id, 'several tenants have a job of this id; pass the job itself')
     }
     return held
+  }
+
+  async #settleOne(settlement: Settlement): Promise<Answered<SettleResult>> {
+    const [result] = await this.#settle([settlement])
+    if (result === 'unanswered') throw unansweredError(this.#session.store, 'settle')
+    return result!
   }
 
   // Not through the settler, which repeats until answered: here the caller decides about that.

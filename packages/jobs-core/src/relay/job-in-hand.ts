@@ -1,4 +1,4 @@
-import type { ClaimedJob, LeaseState } from '../storage/lease.ts'
+import type { ClaimedJob } from '../storage/lease.ts'
 import type { HeldLease } from '../worker/lease-keeper.ts'
 
 /** How long a job of a vanished relay stays hidden. */
@@ -18,7 +18,7 @@ export class JobInHand implements HeldLease {
     this.expiresAt = expiresAt
   }
 
-  leaseChanged(_state: Exclude<LeaseState, 'held'>): void {
+  leaseChanged(): void {
     this.isHeld = false
   }
 }

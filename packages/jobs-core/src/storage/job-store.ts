@@ -67,6 +67,9 @@ export interface LeaseStore {
    * Heartbeat. Renews exactly the leases listed, to at least `leaseMs` from the store's now and never
    * to less than they had, and answers in the order of the input. An expired lease that nobody has
    * taken back yet is renewed.
+   *
+   * A store of several servers answers for those that do in good time, before the caller gives up, and rejects only
+   * where none does. So does {@link LeaseStore.settle}.
    */
   extend(
     request: { readonly leases: readonly Lease[]; readonly leaseMs: number },
@@ -80,7 +83,8 @@ export interface LeaseStore {
    *
    * A `retry` or `fail` adds to the job's `failures`.
    *
-   * With `claim`, claims in the same round trip, after the settlements.
+   * With `claim`, claims in the same round trip, after the settlements. `claimed` is `null` without, and where what it
+   * is about did not answer, and settlements were answered.
    */
   settle(
     request: { readonly settlements: readonly Settlement[]; readonly claim?: ClaimRequest },

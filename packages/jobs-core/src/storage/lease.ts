@@ -57,8 +57,10 @@ export interface ClaimResult {
  * - `paused`: extended, but one of its scopes is paused: a job that has not begun goes back.
  * - `cancelled`: the job was cancelled while it ran; abort it and settle, which frees its slot.
  * - `lost`: the lease is no longer this worker's; abort at once.
+ * - `unanswered`: the part of the store that has it did not answer, and others did; whether it was extended is
+ *   unknown. Ask again.
  */
-export type LeaseState = 'held' | 'paused' | 'cancelled' | 'lost'
+export type LeaseState = 'held' | 'paused' | 'cancelled' | 'lost' | 'unanswered'
 
 /** What a running attempt tells the world. */
 export interface AttemptReport {

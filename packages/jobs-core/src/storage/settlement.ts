@@ -34,8 +34,10 @@ export interface Settlement {
  * - `cancelled`: the job had been cancelled; nothing was recorded, and its slot is free now.
  * - `lost`: the lease was no longer current; nothing was changed.
  * - {@link FollowUpConflict}: a follow-up was refused; nothing was changed, and the lease is still held.
+ * - `unanswered`: the part of the store that has the job did not answer, and others did; whether it was recorded
+ *   is unknown. Ask again.
  */
-export type SettleResult = 'settled' | 'cancelled' | 'lost' | FollowUpConflict
+export type SettleResult = 'settled' | 'cancelled' | 'lost' | FollowUpConflict | 'unanswered'
 
 /** A follow-up's `jobId` belongs to a job of another name or payload. */
 export interface FollowUpConflict {

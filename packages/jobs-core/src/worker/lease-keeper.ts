@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock, JobsLogger, Timers } from '../runtime/ports.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { Lease, LeaseState } from '../storage/lease.ts'
 import { Bag } from './bag.ts'
 import { CALL_DEADLINE_MS } from './store-calls.ts'
@@ -12,7 +13,7 @@ export interface HeldLease {
   /** Its place among the keeper's leases; -1 outside. For the keeper alone. */
   keeperPlace: number
   /** What a heartbeat learned; `held` is not told. May be told more than once. */
-  leaseChanged(state: Exclude<LeaseState, 'held'>): void
+  leaseChanged(state: Exclude<Answered<LeaseState>, 'held'>): void
 }
 
 /** What the keeper needs of its surroundings. */
@@ -137,7 +138,7 @@ export class LeaseKeeper {
   }
 
   async #renew(batch: readonly HeldLease[], leaseMs: number): Promise<void> {
-    const { clock, logger, extend } = this.#ports
+    const { clock, extend } = this.#ports
     const askedAt = clock.monotonic()
     try {
       const states = await extend(
@@ -145,19 +146,31 @@ export class LeaseKeeper {
         leaseMs,
         Math.min(leaseMs * HEARTBEAT_DEADLINE, CALL_DEADLINE_MS),
       )
+      const unanswered: HeldLease[] = []
       for (let index = 0; index < batch.length; index++) {
         const held = batch[index]!
         const state = states[index]!
+        if (state === 'unanswered') {
+          unanswered.push(held)
+          continue
+        }
         if (state !== 'lost') held.expiresAt = Math.max(held.expiresAt, askedAt + leaseMs)
         if (state !== 'held' && this.#held.has(held)) held.leaseChanged(state)
       }
+      if (unanswered.length > 0) this.#repeat(unanswered, {})
     } catch (error) {
-      logger.warn('a heartbeat was not answered; it is repeated', { leases: batch.length, error })
-      const now = clock.monotonic()
-      for (const held of batch) {
-        if (held.expiresAt <= now && this.#held.has(held)) held.leaseChanged('lost')
-      }
-      this.#wakeIn(REPEAT_AFTER_MS)
+      this.#repeat(batch, { error })
     }
+  }
+
+  #repeat(unanswered: readonly HeldLease[], reason: { readonly error?: unknown }): void {
+    const { clock, logger } = this.#ports
+    const leases = unanswered.length
+    logger.warn('a heartbeat was not answered; it is repeated', { leases, ...reason })
+    const now = clock.monotonic()
+    for (const held of unanswered) {
+      if (held.expiresAt <= now && this.#held.has(held)) held.leaseChanged('lost')
+    }
+    this.#wakeIn(REPEAT_AFTER_MS)
   }
 }

@@ -1,13 +1,15 @@
-import { isJobsError } from '../errors.ts'
+import { isJobsError, JobsError } from '../errors.ts'
 import type { CancelTimer, Clock, JobsLogger, Timers } from '../runtime/ports.ts'
+import type { Answered } from '../storage/answered.ts'
 import type { ClaimRequest, ClaimResult } from '../storage/lease.ts'
 import type { Settlement, SettleResult } from '../storage/settlement.ts'
+import { RepeatQueue } from './repeat-queue.ts'
 import { RetryPause } from './retry-pause.ts'
 
 /** Who waits for a settlement's answer. */
 export interface SettlementOwner {
   /** Called once, when the store has answered. */
-  settled(result: SettleResult): void
+  settled(result: Answered<SettleResult>): void
 }
 
 interface Entry {
@@ -38,7 +40,8 @@ const MOST_UNDER_WAY = 2
  * One batch at a time; what ends meanwhile goes with the next, which leaves before the answer if it is large by the
  * end of a turn. A settlement may have patience: it waits for so long for one that has none, or for a claim, and goes
  * with that. A batch whose answer did not come is sent again with the same tokens, which a store answers as it did the
- * first time. A settlement that the store refuses outright is tried alone, so that it stops no other, and then given
+ * first time. Settlements that a part of the store did not answer are from then on sent by themselves, and keep no
+ * others waiting. A settlement that the store refuses outright is tried alone, so that it stops no other, and then given
  * up: its lease ends by itself.
  */
 export class Settler {
@@ -47,6 +50,8 @@ export class Settler {
   readonly #timers: Timers
   readonly #logger: JobsLogger
   readonly #pause: RetryPause
+  /** What a part of the store did not answer. */
+  readonly #unanswered: RepeatQueue<Entry>
   #waiting: Entry[] = []
   /** When what waits has lost patience, on the monotonic clock. */
   #leavesAt = Infinity
@@ -65,6 +70,7 @@ export class Settler {
     // In the background: when everybody has stopped waiting, an unanswered batch must not keep the
     // process.
     this.#pause = new RetryPause(timers, { background: true })
+    this.#unanswered = new RepeatQueue(timers, (batch) => this.#askAgain(batch))
   }
 
   /**
@@ -173,7 +179,7 @@ export class Settler {
     try {
       const { results, claimed } = await this.#send(settlementsOf(batch), claim)
       this.#answered(batch, results)
-      return claimed as ClaimResult
+      if (claimed !== null) return claimed
     } catch (error) {
       // A refusal may be about the claim: the settlements are tried by themselves before any is given
       // up.
@@ -184,13 +190,32 @@ export class Settler {
       this.#underWay -= 1
       this.#schedule()
     }
+    throw new JobsError(
+      'JOBS_STORE_UNAVAILABLE',
+      'the part of the store that was to be claimed from did not answer',
+      { retryable: true },
+    )
+  }
+
+  async #askAgain(batch: readonly Entry[]): Promise<void> {
+    try {
+      const { results } = await this.#send(settlementsOf(batch), undefined)
+      this.#answered(batch, results)
+    } catch (error) {
+      if (isRefusal(error)) await this.#failed(batch, error)
+      else this.#repeatApart(batch, { error })
+    }
   }
 
   #answered(batch: readonly Entry[], results: readonly SettleResult[]): void {
     this.#pause.reset()
+    const unanswered: Entry[] = []
     for (let index = 0; index < batch.length; index++) {
-      this.#tell(batch[index]!, results[index]!)
+      const result = results[index]!
+      if (result === 'unanswered') unanswered.push(batch[index]!)
+      else this.#tell(batch[index]!, result)
     }
+    if (unanswered.length > 0) this.#repeatApart(unanswered, {})
   }
 
   async #failed(batch: readonly Entry[], error: unknown): Promise<void> {
@@ -217,17 +242,24 @@ export class Settler {
   }
 
   #repeatLater(batch: readonly Entry[], error: unknown): void {
-    this.#logger.warn('settling was not answered; it is repeated until it is', {
-      jobs: batch.length,
-      error,
-    })
+    this.#warn(batch, { error })
     this.#takeBack(batch)
     this.#pause.before(() => {
       this.#schedule()
     })
   }
 
-  #tell({ settlement, owner }: Entry, result: SettleResult): void {
+  #repeatApart(batch: readonly Entry[], reason: { readonly error?: unknown }): void {
+    this.#warn(batch, reason)
+    this.#unanswered.add(batch)
+  }
+
+  #warn(batch: readonly Entry[], reason: { readonly error?: unknown }): void {
+    const jobs = batch.length
+    this.#logger.warn('settling was not answered; it is repeated until it is', { jobs, ...reason })
+  }
+
+  #tell({ settlement, owner }: Entry, result: Answered<SettleResult>): void {
     try {
       owner.settled(result)
     } catch (error) {

@@ -41,6 +41,15 @@ export async function callStore<T>(
   }
 }
 
+/** What callers are told that asked for one thing, of which the store left it open what became of it. */
+export function unansweredError(store: JobStore, operation: string): JobsError {
+  return new JobsError(
+    'JOBS_STORE_UNAVAILABLE',
+    `a part of the ${store.name} store did not answer ${operation}; whether it took effect is unknown`,
+    { retryable: true },
+  )
+}
+
 /** What callers are told of whatever a store threw. */
 export function asJobsError(error: unknown, store: JobStore, operation: string): JobsError {
   if (isJobsError(error)) return error

@@ -1,28 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type PooledSlots, PROMPT_MS, SlotPool } from '../../src/processor/slot-pool.ts'
-import type { Clock, Timers } from '../../src/runtime/ports.ts'
-
-/** Time that passes when it is told to. */
-class HandTime {
-  readonly clock: Clock = { now: () => this.#now, monotonic: () => this.#now }
-  readonly timers: Timers = {
-    after: (ms, fn) => {
-      const timer = { fn, at: this.#now + ms }
-      this.#pending.add(timer)
-      return () => this.#pending.delete(timer)
-    },
-    soon() {},
-  }
-  readonly #pending = new Set<{ readonly fn: () => void; readonly at: number }>()
-  #now = 0
-
-  pass(ms: number): void {
-    this.#now += ms
-    for (const timer of Array.from(this.#pending)) {
-      if (timer.at <= this.#now && this.#pending.delete(timer)) timer.fn()
-    }
-  }
-}
+import { HandTime } from '../hand-time.ts'
 
 /** A loop that takes whatever it may, as long as it has jobs. */
 class Loop {

@@ -1,4 +1,4 @@
-import type { Settlement, SettleResult } from '@cgk/jobs-core'
+import type { Answered, Settlement, SettleResult } from '@cgk/jobs-core'
 import type { Parameter, Queryable } from '@cgk/db'
 import { batchLeases } from '../lease-batch.ts'
 import { type Answer, readAnswer, toJsonSettlement } from './settle.ts'
@@ -14,7 +14,7 @@ export async function completeAttempt(
   schema: string,
   tx: Queryable,
   settlement: Settlement,
-): Promise<{ readonly result: SettleResult; readonly wakes: boolean }> {
+): Promise<{ readonly result: Answered<SettleResult>; readonly wakes: boolean }> {
   const said = argumentsOf(settlement)
   if (said === null) return { result: 'lost', wakes: false }
   const [row] = await tx.query<CompletedRow>(

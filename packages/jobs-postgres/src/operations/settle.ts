@@ -1,4 +1,5 @@
 import type {
+  Answered,
   CallOptions,
   ClaimRequest,
   ClaimResult,
@@ -190,6 +191,6 @@ function readAnswers(
   if (wakes) wakeUps.ready(batch.queue)
 }
 
-export function readAnswer(answer: Answer): Exclude<SettleResult, 'settled'> {
+export function readAnswer(answer: Answer): Exclude<Answered<SettleResult>, 'settled'> {
   return typeof answer === 'string' ? answer : { status: 'conflict', ...answer }
 }

@@ -1,0 +1,2 @@
+/** What a store says that has answered. */
+export type Answered<State> = Exclude<State, 'unanswered'>
