@@ -1,6 +1,15 @@
-import { complete, EACH_TENANT, type JobStore, type NewJob, type WakeUp } from '@cgk/jobs-core'
-import { createTestRedisCluster, type RedisCluster } from '@cgk/test-servers'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import {
+  complete,
+  createJobQueue,
+  createRuntime,
+  EACH_TENANT,
+  processJobs,
+  type JobStore,
+  type NewJob,
+  type WakeUp,
+} from '@cgk/jobs-core'
+import { createTestRedisCluster, type RedisCluster, type RedisInstance } from '@cgk/test-servers'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRedisStore } from '../src/index.ts'
 import { queuesKey } from '../src/keys.ts'
 import { Shards } from '../src/shards.ts'
@@ -13,6 +22,9 @@ vi.setConfig({ testTimeout: 60_000 })
 const QUEUE = 'orders'
 const SHARDS = 3
 const TENANTS = Array.from({ length: 30 }, (_, n) => `tenant-${n}`)
+/** How long core waits for a call. */
+const CALL_MS = 5_000
+const PATIENCE = { timeout: 30_000 }
 const CLAIM = { queue: QUEUE, prefetch: 0, leaseMs: 60_000, worker: 'w', suspects: false }
 
 let cluster: RedisCluster
@@ -23,9 +35,10 @@ beforeAll(async () => {
   const skip = (reason: string): never => {
     throw new Error(reason)
   }
-  // Else all masters refuse calls while one is down and not replaced yet.
   cluster = await createTestRedisCluster(skip, {
+    // Else all masters refuse calls while one is down and not replaced yet.
     'cluster-require-full-coverage': 'no',
+    // One that is away stays away.
     'cluster-replica-no-failover': 'yes',
   })
 }, 600_000)
@@ -202,24 +215,113 @@ test('a call that was given up before it was sent says nothing of the node it wa
   expect(await asked()).toEqual(before)
 })
 
-test('while the master of one shard is stopped the jobs of the others are claimed', async () => {
-  await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
-  const shards = new Shards(prefix, SHARDS)
-  const silent = shards.all(QUEUE)[1]!
-  const master = await cluster.masterOf(silent)
-  const others = TENANTS.filter((tenantId) => shards.of(QUEUE, tenantId) !== silent)
-  master.pause()
-  try {
+/** Ways in which a master can be away, and how it comes back. One that was killed comes back without its jobs. */
+const WAYS = {
+  stopped: [(master) => master.pause(), (master) => master.resume()],
+  killed: [(master) => master.kill(), (master) => master.start()],
+} as const satisfies Record<string, readonly ((master: RedisInstance) => unknown)[]>
+
+describe.each(['stopped', 'killed'] as const)('while the master of one shard is %s', (way) => {
+  const [leave, comeBack] = WAYS[way]
+  let shards: Shards
+  let master: RedisInstance
+  let ofIt: string[]
+  let ofOthers: string[]
+  beforeEach(async () => {
+    shards = new Shards(prefix, SHARDS)
+    const away = shards.all(QUEUE)[1]!
+    master = await cluster.masterOf(away)
+    ofIt = TENANTS.filter((tenantId) => shards.of(QUEUE, tenantId) === away)
+    ofOthers = TENANTS.filter((tenantId) => !ofIt.includes(tenantId))
+    await untilDone(() => store.counts({ queue: QUEUE }))
+    await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+  })
+  afterEach(async () => {
+    if (!master.isRunning) await comeBack(master)
+  })
+
+  const inTime = () => ({ signal: AbortSignal.timeout(CALL_MS) })
+  const claim = { ...CLAIM, slots: 100 }
+
+  test('the jobs of the others are claimed', async () => {
+    await leave(master)
     const claimed: (string | null)[] = []
     for (let call = 0; call < SHARDS; call++) {
-      const signal = AbortSignal.timeout(5_000)
-      const { jobs } = await store.claim({ ...CLAIM, slots: 100 }, { signal })
+      const { jobs } = await store.claim(claim, inTime())
       claimed.push(...jobs.map(({ tenantId }) => tenantId))
     }
-    expect(claimed).toEqual(expect.arrayContaining(others))
-  } finally {
-    master.resume()
-  }
+    expect(claimed).toEqual(expect.arrayContaining(ofOthers))
+  })
+
+  test('leases on the others are extended, and settlements of theirs and claims answered', async () => {
+    const { jobs } = await store.claim(claim)
+    expect(jobs).toHaveLength(TENANTS.length)
+    await store.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+    await leave(master)
+    const told = (answer: string) =>
+      jobs.map(({ tenantId }) => (ofIt.includes(tenantId!) ? 'unanswered' : answer))
+    const lease = { leases: jobs, leaseMs: CLAIM.leaseMs }
+    expect(await store.extend(lease, inTime())).toEqual(told('held'))
+    const settlements = jobs.map((job) => complete(job))
+    const claimed: (string | null)[] = []
+    // Each begins to claim from another shard.
+    for (let call = 0; call < SHARDS; call++) {
+      const answer = await store.settle({ settlements, claim }, inTime())
+      expect(answer.results).toEqual(told('settled'))
+      claimed.push(...(answer.claimed?.jobs ?? []).map(({ tenantId }) => tenantId))
+    }
+    expect(claimed).toHaveLength(ofOthers.length)
+    expect(new Set(claimed)).toEqual(new Set(ofOthers))
+    const alone = settlements.filter(({ lease: { tenantId } }) => ofIt.includes(tenantId!))
+    await expect(store.settle({ settlements: alone }, inTime())).rejects.toMatchObject({
+      retryable: true,
+    })
+  })
+
+  test('settlements are answered in time, however many shards it has', async () => {
+    const many = createRedisStore({ url: cluster.url, prefix: `${prefix}-many`, shards: 18 })
+    await many.enqueue(TENANTS.map((tenantId) => newJob(tenantId)))
+    const { jobs } = await many.claim({ ...CLAIM, slots: TENANTS.length })
+    await leave(master)
+    const settlements = jobs.map((job) => complete(job))
+    const { results } = await many.settle({ settlements, claim }, inTime())
+    expect(new Set(results)).toEqual(new Set(['settled', 'unanswered']))
+    await many.close()
+  })
+
+  test('a worker loses its jobs alone, and completes the others', async () => {
+    const begun: { readonly tenantId: string | undefined; readonly signal: AbortSignal }[] = []
+    const completed = new Set<string | undefined>()
+    const gate = Promise.withResolvers<void>()
+    const logger = { warn() {}, error() {} }
+    const runtime = createRuntime(undefined, logger)
+    const worker = processJobs({
+      queue: createJobQueue({ name: QUEUE, store, runtime }),
+      logger,
+      maxConcurrency: 100,
+      handlers: new Map([
+        [
+          'send',
+          async ({ tenantId }, { signal }) => {
+            begun.push({ tenantId, signal })
+            await gate.promise
+            return { success: true }
+          },
+        ],
+      ]),
+      onComplete: ({ tenantId }) => void completed.add(tenantId),
+    })
+    worker.start()
+    await expect.poll(() => begun.length, PATIENCE).toBe(TENANTS.length)
+    await leave(master)
+    const lost = () => begun.filter(({ signal }) => signal.aborted).map(({ tenantId }) => tenantId)
+    await expect.poll(() => new Set(lost()), PATIENCE).toEqual(new Set(ofIt))
+    gate.resolve()
+    await expect.poll(() => completed, PATIENCE).toEqual(new Set(ofOthers))
+    expect(lost()).toHaveLength(ofIt.length)
+    expect(begun).toHaveLength(TENANTS.length)
+    await worker.stop({ gracePeriod: 0 })
+  })
 })
 
 test.each([

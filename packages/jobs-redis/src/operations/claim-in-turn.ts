@@ -1,33 +1,38 @@
-import { isJobsError, type CallOptions, type ClaimedJob, type ClaimResult } from '@cgk/jobs-core'
+import type { CallOptions, ClaimedJob, ClaimResult } from '@cgk/jobs-core'
+import { costsNoOther, givenUpAfter } from './part-failures.ts'
 import { giveBack, settleInShard, type Claiming, type SettleTools } from './settle-in-shard.ts'
-import { soon } from './soon.ts'
 
 /** What a shard answers to a claim, or why it does not. */
 export type Visit = ClaimResult | { readonly failure: unknown }
+
+/** How long a shard may take to answer a claim, where there are others to ask. */
+const VISIT_MS = 1_000
+
+/** After so long no more shards are asked, should some not have answered: the call is to end before its caller gives up. */
+const VISITS_MS = 2_000
 
 /** Claims from one shard. Where there are others, one that does not answer soon is no reason to give up. */
 export async function visit(
   tools: SettleTools,
   claiming: Claiming,
   hasOthers: boolean,
-  options: CallOptions = {},
+  options: CallOptions | undefined,
 ): Promise<Visit> {
   const { queue } = claiming.claim
-  const within = hasOthers ? soon(options) : options
+  const within = hasOthers ? givenUpAfter(VISIT_MS, options) : options
   try {
     const shard = { shard: claiming.shard, queue }
     const { claimed } = await settleInShard(tools, shard, [], claiming, within)
     return claimed!
   } catch (error) {
-    const isRetryable = isJobsError(error) && error.retryable
-    if (!hasOthers || !isRetryable || options.signal?.aborted === true) throw error
+    if (!hasOthers || !costsNoOther(error, options)) throw error
     return { failure: error }
   }
 }
 
 /**
  * Fills what slots are left from the other shards of the queue. Should that fail, what the first has given is
- * given back as well.
+ * given back as well. Where none answers, it is told why.
  */
 export async function visitOthers(
   tools: SettleTools,
@@ -35,11 +40,13 @@ export async function visitOthers(
   found: Visit,
   others: readonly string[],
   options: CallOptions | undefined,
-): Promise<ClaimResult> {
+): Promise<Visit> {
   const { claim } = first
   const claimings = [first]
   const visits = [found]
+  const until = performance.now() + VISITS_MS
   for (const shard of others) {
+    if (performance.now() > until && visits.some((each) => 'failure' in each)) break
     const count = visits.flatMap(jobsOf).length
     const slots = claim.suspects && count > 0 ? 0 : claim.slots - count
     if (slots <= 0 && count > 0) return { ...together(visits), nextDueInMs: 0 }
@@ -54,7 +61,7 @@ export async function visitOthers(
     }
     claimings.push(claiming)
   }
-  return together(visits)
+  return visits.some((each) => 'jobs' in each) ? together(visits) : found
 }
 
 function jobsOf(visit: Visit): readonly ClaimedJob[] {
@@ -66,10 +73,11 @@ const FAILURE_PAUSE_MS = 1_000
 
 function together(visits: readonly Visit[]): ClaimResult {
   const answers = visits.flatMap((each) => ('jobs' in each ? each : []))
-  const failures = visits.flatMap((each) => ('failure' in each ? [each.failure] : []))
-  if (answers.length === 0) throw failures[0]
   const dueInMs = answers.flatMap(({ nextDueInMs }) => nextDueInMs ?? [])
-  const nextDueInMs = Math.min(...dueInMs, failures.length > 0 ? FAILURE_PAUSE_MS : Infinity)
+  const nextDueInMs = Math.min(
+    ...dueInMs,
+    answers.length < visits.length ? FAILURE_PAUSE_MS : Infinity,
+  )
   return {
     jobs: answers.flatMap(({ jobs }) => jobs),
     nextDueInMs: nextDueInMs === Infinity ? null : nextDueInMs,

@@ -1,7 +1,10 @@
 import { isJobsError, type CallOptions, type LeaseStore } from '@cgk/jobs-core'
 import type { FunctionsCaller } from '../functions-caller.ts'
 import type { QueueRegistry } from '../queue-registry.ts'
-import { soon } from './soon.ts'
+import { givenUpAfter } from './part-failures.ts'
+
+/** How long a shard may take to answer, where there are others to look after. */
+const SHARD_MS = 1_000
 
 /**
  * Upkeep of all shards of all queues, one after the other, until the limit is reached. Where one node of a
@@ -25,7 +28,7 @@ export async function maintain(
     if (left <= 0) return { reclaimed, pruned, nextInMs: 0 }
     let reply: unknown
     try {
-      const within = hasOthers ? soon(options) : options
+      const within = hasOthers ? givenUpAfter(SHARD_MS, options) : options
       reply = await caller.call('maintain', [shard], [String(left), ...maxAges], within)
     } catch (error) {
       failures.push(error)
@@ -49,7 +52,7 @@ async function queuesOf(
   const { known } = registry
   const hasOthers = caller.isCluster && known.length > 0
   try {
-    return { queues: await registry.all(hasOthers ? soon(options) : options), failures: [] }
+    return { queues: await registry.all(hasOthers ? givenUpAfter(SHARD_MS, options) : options), failures: [] }
   } catch (error) {
     if (!hasOthers || !isJobsError(error) || !error.retryable) throw error
     return { queues: known, failures: [error] }

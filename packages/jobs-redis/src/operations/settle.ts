@@ -1,16 +1,13 @@
-import type { CallOptions, ClaimRequest, Settlement, SettleResult } from '@cgk/jobs-core'
+import type { CallOptions, Settlement, SettleResult } from '@cgk/jobs-core'
 import type { SettleAnswer, SettleRequest } from '../settle-joiner.ts'
 import type { Shards } from '../shards.ts'
 import { visit, visitOthers, type Visit } from './claim-in-turn.ts'
-import { giveBack, settleInShard, type SettleTools } from './settle-in-shard.ts'
+import { costsNoOther, failuresOf, givenUpAfter } from './part-failures.ts'
+import { giveBack, settleInShard, type Claiming, type SettleTools } from './settle-in-shard.ts'
+import { partsOf, type ShardPart } from './shard-parts.ts'
 
-interface Part {
-  readonly shard: string
-  readonly queue: string
-  readonly settlements: Settlement[]
-  /** Where they are in the call. */
-  readonly places: number[]
-}
+/** How long a shard of a cluster may take, so that what the others answered is heard before the caller gives up. */
+const PART_MS = 1_500
 
 /** Ends attempts and claims, in one call a shard. */
 export async function settle(
@@ -23,57 +20,51 @@ export async function settle(
   if (claim !== undefined) await registry.add([claim.queue], options)
   const [first, ...others] = claim === undefined ? [] : caller.shards.inTurn(claim.queue)
   const claiming = claim && { claim, shard: first!, nonce: random.hex(16) }
-  const results = settlements.map((): SettleResult => 'lost')
-  let claimed: Visit | undefined
-  // On one connection the claim is behind all settlements.
-  const outcomes = await Promise.allSettled(
-    partsOf(caller.shards, settlements, claim, first).map(async (part) => {
+  const results = settlements.map((): SettleResult => 'unanswered')
+  const isClaimAlone = settlements.length === 0
+  const within = caller.isCluster && !isClaimAlone ? givenUpAfter(PART_MS, options) : options
+  let found: Visit | undefined
+  const failures = await failuresOf(
+    // On one connection the claim is behind all settlements.
+    claimedLast(caller.shards, settlements, claiming).map(async (part) => {
       const claimingHere = claiming?.shard === part.shard ? claiming : undefined
-      if (claimingHere !== undefined && part.settlements.length === 0) {
-        claimed = await visit(tools, claimingHere, others.length > 0, options)
+      if (claimingHere !== undefined && part.items.length === 0) {
+        found = await visit(tools, claimingHere, others.length > 0, within)
         return
       }
-      const answer = await settleInShard(tools, part, part.settlements, claimingHere, options)
+      const answer = await settleInShard(tools, part, part.items, claimingHere, within)
       part.places.forEach((place, at) => (results[place] = answer.results[at]!))
-      claimed = answer.claimed ?? claimed
+      found = answer.claimed ?? found
     }),
   )
-  const failure = outcomes.find(({ status }) => status === 'rejected')
-  if (failure?.status === 'rejected') {
+  const [failure] = failures
+  const fatal = failures.find((each) => !costsNoOther(each, options))
+  if (fatal !== undefined) {
     // Nobody hears of what was claimed beside it.
-    if (claimed !== undefined && 'jobs' in claimed) giveBack(tools, claiming!)
-    throw failure.reason
+    if (found !== undefined && 'jobs' in found) giveBack(tools, claiming!)
+    throw fatal
   }
-  if (claiming === undefined) return { results, claimed: null }
-  return { results, claimed: await visitOthers(tools, claiming, claimed!, others, options) }
+  const isUnanswered = results.every((result) => result === 'unanswered')
+  if (claiming === undefined) {
+    if (isUnanswered && failure !== undefined) throw failure
+    return { results, claimed: null }
+  }
+  const claimed = await visitOthers(tools, claiming, found ?? { failure }, others, options)
+  if ('jobs' in claimed) return { results, claimed }
+  if (isUnanswered) throw claimed.failure
+  return { results, claimed: null }
 }
 
-/** @param last - the shard that is claimed from: it has a part, and comes last. */
-function partsOf(
+/** The parts of a call; that which is claimed from is there, and last. */
+function claimedLast(
   shards: Shards,
   settlements: readonly Settlement[],
-  claim: ClaimRequest | undefined,
-  last: string | undefined,
-): readonly Part[] {
-  const parts = new Map<string, Part>()
-  settlements.forEach((settlement, place) => {
-    const { queue, tenantId } = settlement.lease
-    const shard = shards.of(queue, tenantId)
-    let part = parts.get(shard)
-    if (part === undefined) {
-      part = { shard, queue, settlements: [], places: [] }
-      parts.set(shard, part)
-    }
-    part.settlements.push(settlement)
-    part.places.push(place)
-  })
-  if (claim === undefined || last === undefined) return [...parts.values()]
-  const lastPart = parts.get(last) ?? {
-    shard: last,
-    queue: claim.queue,
-    settlements: [],
-    places: [],
-  }
-  parts.delete(last)
-  return [...parts.values(), lastPart]
+  claiming: Claiming | undefined,
+): readonly ShardPart<Settlement>[] {
+  const parts = partsOf(shards, settlements, ({ lease }) => lease)
+  if (claiming === undefined) return [...parts.values()]
+  const { shard, claim } = claiming
+  const last = parts.get(shard) ?? { shard, queue: claim.queue, items: [], places: [] }
+  parts.delete(shard)
+  return [...parts.values(), last]
 }
