@@ -1,4 +1,12 @@
-import { complete, type JobRef, type JobStore, type NewJob } from '@cgk/jobs-core'
+import {
+  complete,
+  JobsError,
+  type JobRef,
+  type JobStore,
+  type NewJob,
+  type Settlement,
+  type SettleResult,
+} from '@cgk/jobs-core'
 import { expect } from 'vitest'
 import { untilDone } from './until-done.ts'
 
@@ -93,13 +101,18 @@ export class Load {
         this.#store.claim(claim, { signal: AbortSignal.timeout(CALL_MS) }),
       )
       const settlements = jobs.map((job) => complete(job))
-      const { results } = await untilDone(() =>
-        this.#store.settle({ settlements }, { signal: AbortSignal.timeout(CALL_MS) }),
-      )
+      const results = await untilDone(() => this.#settle(settlements))
       for (const [index, result] of results.entries()) {
         if (result === 'settled') this.#settled.set(nameOf(jobs[index]!), performance.now())
       }
     }
+  }
+
+  async #settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    const signal = AbortSignal.timeout(CALL_MS)
+    const { results } = await this.#store.settle({ settlements }, { signal })
+    if (!results.includes('unanswered')) return results
+    throw new JobsError('JOBS_STORE_UNAVAILABLE', 'a shard did not answer', { retryable: true })
   }
 
   #progressOf(queue: string): { readonly stored: number; readonly settled: number } {

@@ -170,12 +170,18 @@ describe('acknowledge', () => {
     expect(await queue.getJob(id)).toMatchObject({ status: 'completed' })
   })
 
-  test('can be repeated after a lost reply, with the same outcome', async () => {
+  test.each<{ what: string; answer: () => unknown }>([
+    { what: 'a lost reply', answer: () => Promise.reject(new Error('connection reset')) },
+    {
+      what: 'an answer of other parts',
+      answer: () => ({ results: ['unanswered'], claimed: null }),
+    },
+  ])('can be repeated after $what, with the same outcome', async ({ answer }) => {
     let losses = 1
     const lossy = faultyStore(store, (operation, proceed, request) => {
       const { settlements = [] } = request as { settlements?: readonly Settlement[] }
       if (operation !== 'settle' || settlements.length === 0 || losses-- <= 0) return undefined
-      return proceed().then(() => Promise.reject(new Error('connection reset')))
+      return proceed().then(answer)
     })
     queue = new SimulatedProcess(time, lossy).queue()
     const { id } = await queue.enqueue('job', 1)

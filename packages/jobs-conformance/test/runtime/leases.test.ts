@@ -356,6 +356,22 @@ describe('extendLease', () => {
     expect(context.signal.reason).toMatchObject({ code: 'JOBS_LEASE_LOST' })
   })
 
+  test('throws a retryable error where the part of the store did not answer, and keeps the job', async () => {
+    process = new SimulatedProcess(
+      time,
+      faultyStore(inner, (operation) =>
+        operation === 'extend' ? Promise.resolve(['unanswered']) : undefined,
+      ),
+    )
+    queue = process.queue()
+    const { context } = await hold()
+    expect(await refusal(() => context.extendLease(60_000))).toMatchObject({
+      code: 'JOBS_STORE_UNAVAILABLE',
+      retryable: true,
+    })
+    expect(context.signal.aborted).toBe(false)
+  })
+
   test.each([0, -1, Number.NaN, Infinity, '5'])('refuses %s', async (ms) => {
     const { context } = await hold()
     expect(await refusal(() => context.extendLease(ms as number))).toMatchObject({
