@@ -52,7 +52,10 @@ async function queuesOf(
   const { known } = registry
   const hasOthers = caller.isCluster && known.length > 0
   try {
-    return { queues: await registry.all(hasOthers ? givenUpAfter(SHARD_MS, options) : options), failures: [] }
+    return {
+      queues: await registry.all(hasOthers ? givenUpAfter(SHARD_MS, options) : options),
+      failures: [],
+    }
   } catch (error) {
     if (!hasOthers || !isJobsError(error) || !error.retryable) throw error
     return { queues: known, failures: [error] }
