@@ -6,10 +6,10 @@ import { lua } from '../lua/lua.ts'
  * Answers `['stored', …]` with the results of each queue, or, having stored nothing, with the conflicts
  * (`['conflict', [queue, index, holderName]…]`) or full backlogs (`['full', [queue, index, quota, waiting,
  * more]…]`) of the queues. 'mayEnqueue' takes the same, stores nothing, and answers `['stored']` where enqueue
- * would store. Of a plain job that came alone the answer may be a text: its creation, the series of ids, and its serial.
+ * would store. Of a plain job that came alone the answer may be a text; see `lua/lone-job.ts`.
  *
  * 'enqueueAndSettle' takes jobs of one queue, and then what 'settle' takes. It does as enqueue and then as settle, and
- * answers as both, or, short, as enqueue does and with the claim. Its 22 random digits are those of both.
+ * answers as both, or with such a text. Its 22 random digits are those of both.
  */
 export const enqueue: string = lua`
 local function readBatches(keys, args, start)

@@ -13,8 +13,8 @@ local HEAD_MIDDLE = '>I6I4dI4I4I4I4I4dI6I4ddc4I4'
 -- After so many milliseconds a hint may have been lost on its way between nodes.
 local HINT_AGAIN_AFTER = 100
 
--- What is answered of a job: its creation, the series of ids, its bucket and its field, in one text, for a list costs four
--- times as much.
+-- What is answered of a job: its creation, the series of ids, its bucket and its field. In one text, which costs server
+-- and client less than a list of them.
 local function answerOf(created, head, bucket, field)
   return created .. ' ' .. string.sub(head, -6) .. bucket .. ' ' .. field
 end
