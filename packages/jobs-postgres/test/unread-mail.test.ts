@@ -46,6 +46,31 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('on %s', (kind) => {
     expect(mail).toEqual({ left: 0n })
   })
 
+  // PGlite sleeps on this thread.
+  test.skipIf(kind === 'pglite')(
+    'what was read is deleted, also where pruning takes too long',
+    async () => {
+      const { db, schema, store } = await open('swept')
+      await claimAll(store, await enqueue(store, 'a', 'b'))
+      await db.query(
+        `create or replace function ${schema.name}.prune(p_limit int, p_max_ages bigint[], p_max_counts bigint[])
+         returns table (pruned int, next_in_ms bigint) language plpgsql as
+         $$ begin perform pg_sleep(600); end $$`,
+      )
+      const giveUp = new AbortController()
+      const upkeep = store.maintain({ limit: 100 }, { signal: giveUp.signal })
+      await vi.waitFor(async () => {
+        const asleep = `select from pg_stat_activity
+        where datname = current_database() and wait_event = 'PgSleep' and query like '%.prune(%'`
+        expect(await db.query(asleep)).toHaveLength(1)
+      })
+      giveUp.abort()
+      await expect(upkeep).rejects.toMatchObject({ retryable: true })
+      const [mail] = await db.query(`select count(*) as left from ${schema.name}.mail`)
+      expect(mail).toEqual({ left: 0n })
+    },
+  )
+
   test('a limit counts what is leased, however much was let go that nobody has read of', async () => {
     const { db, schema, store } = await open('let_go')
     await db.query(
