@@ -10,7 +10,8 @@ return array(
 
 create table queue (
   id int generated always as identity primary key,
-  name text collate "C" not null unique
+  name text collate "C" not null unique,
+  has_quotas boolean not null default false   -- something that was said of it (see said) is a quota
 );
 
 -- A block of ids for each enqueue call: id = block * 4096 + place. Blocks are taken in the order of the calls,
@@ -68,10 +69,9 @@ create table job (
 );
 -- Of the id plus nothing: a planner that was told of an empty table by a vacuum thinks as little of reading all of
 -- an index as of a look into another, and would search an index that has the id itself, but not first, for each id.
-create index job_tenant on job (queue, tenant, (id + 0));
--- Tells which mail is of jobs that are governed.
-create index job_governed on job (id)
-  where limiter is not null or ordering_key is not null or concurrency_key is not null;
+-- Jobs without a tenant are found among all: where there are such they are all, or most, and a third of what it takes
+-- to store them in bulk would be this index.
+create index job_tenant on job (queue, tenant, (id + 0)) where tenant <> '';
 
 -- Jobs that have ended, and that no worker holds. The columns of job, and these.
 create table ended (
@@ -86,7 +86,6 @@ create table ended (
   primary key (id)
 );
 alter table ended alter column ended_at set not null;
--- Jobs without a tenant are found among all: where there are such they are all, or most.
 create index ended_tenant on ended (queue, tenant, (id + 0)) where tenant <> '';
 create index ended_age on ended (queue, state, ended_at, id) where not pinned;
 
@@ -112,18 +111,18 @@ create table mail (
   seq bigint generated always as identity,
   queue int not null,
   tenant text collate "C" not null,
-  -- 1: jobs first..last, all of priority, and all or none of them with a limiter or a key, wait from due
-  -- on, which is not before they came; never for one that only has its place in the line of its ordering
-  -- key, until another such row tells when it is due. 2: so many (last - first + 1) leased jobs that
-  -- nothing governs were let go. 3: job first, which has a row in governed, was let go, and waits
-  -- from due on, or has ended (due null).
+  -- 1: jobs first..last, all of priority and none of them with a limiter or a key, wait from due on, which
+  -- is not before they came. 2: so many (last - first + 1) leased jobs that nothing governs were let go.
+  -- 3: job first, which has a row in governed, was let go, and waits from due on, or has ended (due null).
+  -- 4: as 1, of jobs that all have a limiter or a key; due never for one that only has its place in the
+  -- line of its ordering key, until another such row tells when it is due.
   kind smallint not null,
   priority int not null default 0,
   turn int not null default 0,
   first bigint not null,
   last bigint not null,
   due bigint,
-  -- Of kind 1, where the job has one.
+  -- Of kind 1 or 4, where the job has one.
   place bigint,
   -- Of kind 3: when the attempt ended, if it tells something.
   ended_at bigint,
@@ -260,8 +259,6 @@ create table said (
   directory jsonb not null default '{}',
   primary key (queue, level, tenant, limiter, key)
 );
--- Every call that enqueues asks whether there is one.
-create index said_quota on said (queue) where operator ? 'backlog' or directory ? 'backlog';
 
 -- The limits of one scope and what of them is used; scopes are named as in said. There is a row for what
 -- something applies to that was said, and for each limiter that has been used.

@@ -194,8 +194,7 @@ create function announce_successor(p_job job) returns void language plpgsql vola
 begin
   if p_job.ordering_key is not null then
     insert into mail (queue, tenant, kind, priority, turn, first, last, due, place)
-    values (p_job.queue, p_job.tenant, 1, p_job.priority, p_job.turn, p_job.id, p_job.id, never(),
-      p_job.place);
+    values (p_job.queue, p_job.tenant, 4, p_job.priority, p_job.turn, p_job.id, p_job.id, never(), p_job.place);
   end if;
 end $$;
 

@@ -127,7 +127,7 @@ create function new_places(p_count bigint) returns bigint[] language sql volatil
     order by 1 limit p_count)
 $$;
 
--- Takes up jobs that are governed from their start on: p_mails are of kind 1.
+-- Takes up jobs that are governed from their start on: p_mails are of kind 4.
 create function take_up_governed(p_queue int, p_mails mail[], p_v bigint, p_now bigint) returns void
 language plpgsql volatile as $$
 #variable_conflict use_column
@@ -140,10 +140,7 @@ begin
   from (
     select j.tenant, j.id, row_number() over (order by m.ordinality, j.id) as place
     from unnest(p_mails) with ordinality m cross join lateral (
-      select id, tenant from job
-      where id >= m.first and id <= m.last and turn = m.turn
-        and (limiter is not null or ordering_key is not null or concurrency_key is not null)
-      offset 0
+      select id, tenant from job where id >= m.first and id <= m.last and turn = m.turn offset 0
     ) j
   ) found;
   if ids is null then
@@ -163,10 +160,7 @@ begin
     coalesce(j.place, j.id), m.due, coalesce(j.limiter, ''),
     coalesce('o' || j.ordering_key, 'c' || j.concurrency_key, ''), j.concurrency_limit
   from unnest(p_mails) m cross join lateral (
-    select * from job
-    where id >= m.first and id <= m.last and turn = m.turn
-      and (limiter is not null or ordering_key is not null or concurrency_key is not null)
-    offset 0
+    select * from job where id >= m.first and id <= m.last and turn = m.turn offset 0
   ) j;
   update lane set
     has_governed = true, ver = ver + 1,
@@ -494,15 +488,6 @@ begin
     or exists (select from gate g where g.queue = p_queue and g.wake_at >= p_from and g.wake_at <= p_now);
 end $$;
 
--- Whether jobs of a range are governed: an index that holds no others tells. Of one mail all are, or none.
-create function is_governed(p_first bigint, p_last bigint) returns boolean language plpgsql stable as $$
-begin
-  return exists (
-    select from job j
-    where j.id >= p_first and j.id <= p_last
-      and (j.limiter is not null or j.ordering_key is not null or j.concurrency_key is not null));
-end $$;
-
 -- Brings the dispatcher's tables up to date; the tick as it is then, which the caller is to write.
 create function take_in(p_tick tick, p_now bigint) returns tick language plpgsql volatile as $$
 #variable_conflict use_column
@@ -514,7 +499,7 @@ declare
   behind boolean;
   mails mail[];
   come mail[];
-  governed_come mail[];
+  governed_come mail[] := '{}';
 begin
   behind := is_behind(q, reached, p_now);
   if behind then
@@ -537,15 +522,16 @@ begin
     return t;
   end if;
   come := array(select m from unnest(mails) m where kind = 1);
-  if cardinality(come) > 0 then
-    if is_governed((select min(first) from unnest(come)), (select max(last) from unnest(come))) then
-      governed_come := array(select m from unnest(come) m where is_governed(first, last));
-      come := array(select m from unnest(come) m where not is_governed(first, last));
+  if cardinality(come) < cardinality(mails) then
+    governed_come := array(select m from unnest(mails) m where kind = 4);
+    if cardinality(governed_come) > 0 then
       perform take_up_governed(q, governed_come, t.v, p_now);
     end if;
+  end if;
+  if cardinality(come) > 0 then
     perform take_up_plain(q, come, t.v, p_now);
   end if;
-  if cardinality(come) < cardinality(mails) then
+  if cardinality(come) + cardinality(governed_come) < cardinality(mails) then
     perform take_back(q, mails, t.v, p_now);
   end if;
   return t;

@@ -8,7 +8,7 @@ language plpgsql stable as $$
 begin
   return cardinality(p_mails) <= p_count
     and (
-      select bool_and(m.kind = 1 and m.due <= p_now and not is_governed(m.first, m.last))
+      select bool_and(m.kind = 1 and m.due <= p_now)
         and sum(m.last - m.first + 1) <= p_count
       from unnest(p_mails) m)
     -- One job is never too much.

@@ -48,7 +48,7 @@ returns table (
   ) e
 $$;
 
--- Takes note of what a source says of a scope: what is absent stays, null takes back.
+-- Takes note of what a source says of a scope: what is absent stays, null takes back. Under the queue's lock.
 create function say_limits(
   p_queue int, p_level int, p_tenant text, p_limiter text, p_key text, p_source text, p_limits jsonb
 ) returns void language plpgsql volatile as $$
@@ -64,6 +64,12 @@ begin
   delete from said s
   where s.queue = p_queue and s.level = p_level and s.tenant = p_tenant and s.limiter = p_limiter and s.key = p_key
     and s.operator = '{}' and s.directory = '{}';
+  update queue q set has_quotas = n.has_quotas
+  from (
+    select exists (
+      select from said s where s.queue = p_queue and (s.operator ? 'backlog' or s.directory ? 'backlog')) as has_quotas
+  ) n
+  where q.id = p_queue and q.has_quotas <> n.has_quotas;
 end $$;
 
 -- The tenants in whose lanes something is to keep to what was said of a scope; the queue as a whole is ''.
@@ -323,6 +329,15 @@ begin
   order by s.level, s.tenant, s.limiter, s.key limit p_limit;
 end $$;
 
+-- Whether jobs without a tenant live in a queue; where there never was one they are not looked for among all.
+create function has_untenanted(p_queue int) returns boolean language plpgsql stable as $$
+begin
+  return (
+      exists (select from lane l where l.queue = p_queue and l.tenant = '')
+      or exists (select from mail m where m.queue = p_queue and m.tenant = ''))
+    and exists (select from job j where j.queue = p_queue and j.tenant = '');
+end $$;
+
 -- One page of the tenants that have a job which waits or is leased; p_tenant is null for all, p_after for the first.
 create function list_tenants(p_queue text, p_tenant text, p_limit int, p_after text)
 returns table (tenant text, leased bigint, waiting bigint, oldest_due_at bigint, paused boolean)
@@ -335,12 +350,19 @@ declare
 begin
   return query
   with recursive seen (tenant, place) as (
-    (select j.tenant, 1 from job j
-    where j.queue = queue_number and (p_after is null or j.tenant > p_after) and (p_tenant is null or j.tenant = p_tenant)
-    order by j.tenant limit 1)
+    (select first.tenant, 1 from (
+      (select '' collate "C" as tenant where p_after is null and (p_tenant is null or p_tenant = '')
+        and has_untenanted(queue_number))
+      union all
+      (select j.tenant from job j
+      where j.queue = queue_number and j.tenant <> '' and j.tenant > coalesce(p_after, '')
+        and (p_tenant is null or j.tenant = p_tenant)
+      order by j.tenant limit 1)
+    ) first limit 1)
     union all
     select (select j.tenant from job j
-      where j.queue = queue_number and j.tenant > seen.tenant and p_tenant is null order by j.tenant limit 1),
+      where j.queue = queue_number and j.tenant <> '' and j.tenant > seen.tenant and p_tenant is null
+      order by j.tenant limit 1),
       seen.place + 1
     from seen where seen.tenant is not null and seen.place < p_limit
   ), held as materialized (
@@ -351,8 +373,12 @@ begin
   cross join lateral (
     select count(h.id) as leased, count(*) filter (where h.id is null) as waiting,
       min(j.run_at) filter (where h.id is null and j.run_at <= now_at) as oldest_due_at
-    from job j left join held h on h.id = j.id and h.turn = j.turn
-    where j.queue = queue_number and j.tenant = seen.tenant
+    from (
+      select x.id, x.turn, x.run_at from job x
+      where x.queue = queue_number and x.tenant = seen.tenant and x.tenant <> ''
+      union all
+      select x.id, x.turn, x.run_at from job x where seen.tenant = '' and x.queue = queue_number and x.tenant = ''
+    ) j left join held h on h.id = j.id and h.turn = j.turn
   ) n
   cross join lateral effective_limits(queue_number, 1, seen.tenant, '', '') e
   where seen.tenant is not null
@@ -363,8 +389,7 @@ end $$;
 
 create function has_quotas(p_queue int) returns boolean language plpgsql stable as $$
 begin
-  return exists (
-    select from said s where s.queue = p_queue and (s.operator ? 'backlog' or s.directory ? 'backlog'));
+  return (select q.has_quotas from queue q where q.id = p_queue);
 end $$;
 
 create function quota_of(p_queue int, p_tenant text) returns bigint language plpgsql stable as $$
@@ -374,9 +399,15 @@ end $$;
 
 -- Every job that lives waits or is leased.
 create function waiting_of(p_queue int, p_tenant text) returns bigint language plpgsql stable as $$
+declare
+  live bigint;
 begin
-  return (select count(*) from job j where j.queue = p_queue and j.tenant = p_tenant)
-    - coalesce((select n.jobs from leased_of(p_queue, 1, array[p_tenant], '', '') n), 0);
+  if p_tenant = '' then
+    select count(*) into live from job j where j.queue = p_queue and j.tenant = '';
+  else
+    select count(*) into live from job j where j.queue = p_queue and j.tenant = p_tenant and j.tenant <> '';
+  end if;
+  return live - coalesce((select n.jobs from leased_of(p_queue, 1, array[p_tenant], '', '') n), 0);
 end $$;
 
 -- Until the transaction ends nobody else adds to the backlogs of these tenants that have a quota.

@@ -129,8 +129,8 @@ begin
   perform forget_lanes();
 end $$;
 
--- Looks at some of the lanes, others each time, and lets go of those that may as well be made anew: no job of the
--- tenant lives, nothing that limits remember would be lost, and it is not ahead of the others.
+-- Looks at some of the lanes of tenants, others each time, and lets go of those that may as well be made anew: no job
+-- of the tenant lives, nothing that limits remember would be lost, and it is not ahead of the others.
 create function forget_lanes() returns void language plpgsql volatile as $$
 declare
   looked_at constant int := 32;
@@ -144,8 +144,8 @@ begin
   for idle in
     select distinct l.queue, l.tenant from lane l
     where l.ctid >= format('(%s,0)', first_block)::tid and l.ctid < format('(%s,0)', first_block + looked_at)::tid
-      and not l.ready and not l.has_gate
-      and not exists (select from job j where j.queue = l.queue and j.tenant = l.tenant)
+      and l.tenant <> '' and not l.ready and not l.has_gate
+      and not exists (select from job j where j.queue = l.queue and j.tenant = l.tenant and j.tenant <> '')
     order by l.queue, l.tenant
   loop
     if locked is distinct from idle.queue then
@@ -154,7 +154,8 @@ begin
       now_at := now_ms();
       present := (select t.v from tick t where t.queue = locked order by t.seq desc limit 1);
     end if;
-    continue when exists (select from job j where j.queue = locked and j.tenant = idle.tenant)
+    continue when exists (
+        select from job j where j.queue = locked and j.tenant = idle.tenant and j.tenant <> '')
       or exists (select from governed r where r.queue = locked and r.tenant = idle.tenant)
       or exists (
         select from lane l where l.queue = locked and l.tenant = idle.tenant and (l.has_gate or l.vt > present))

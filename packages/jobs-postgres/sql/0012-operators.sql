@@ -185,6 +185,8 @@ begin
   delete from ended e where e.id = j.id;
   perform insert_job(j);
   insert into mail (queue, tenant, kind, priority, turn, first, last, due, place)
-  values (j.queue, j.tenant, 1, j.priority, j.turn, j.id, j.id, p_now, j.place);
+  values (
+    j.queue, j.tenant, arrival_kind(j.limiter, j.ordering_key, j.concurrency_key), j.priority, j.turn, j.id, j.id, p_now,
+    j.place);
   return null;
 end $$;

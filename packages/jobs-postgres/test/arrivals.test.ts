@@ -28,6 +28,7 @@ describe('jobs that come in', () => {
   beforeEach(async () => {
     const { db } = await openPlace()
     await db.query(`truncate ${SCHEMA}.job, ${SCHEMA}.mail, ${SCHEMA}.named, ${SCHEMA}.said`)
+    await db.query(`update ${SCHEMA}.queue set has_quotas = false`)
     context = {
       db,
       schema: quoteSchema(SCHEMA),
