@@ -4,6 +4,9 @@
  */
 const LONGEST_MS = 20
 
+/** One that is in progress may be for as long as it likes. */
+const LEAST_EXPECTED = 2
+
 /** Timers know nothing shorter. */
 const SHORTEST_MS = 1
 
@@ -17,5 +20,5 @@ const SHORTEST_MS = 1
 export function patience(tookMs: number, others: number): number {
   const ms = Math.min(LONGEST_MS, tookMs)
   const expected = others * (ms / tookMs)
-  return ms >= SHORTEST_MS && expected >= 1 ? ms : 0
+  return ms >= SHORTEST_MS && expected >= LEAST_EXPECTED ? ms : 0
 }
