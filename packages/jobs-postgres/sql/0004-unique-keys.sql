@@ -233,6 +233,8 @@ begin
 
   if was_governed or succeeds or new_job.priority <> old_job.priority
     or coalesce(new_job.limiter, new_job.ordering_key, new_job.concurrency_key) is not null
+    -- The mail that says so may not have been read.
+    or coalesce(old_job.limiter, old_job.ordering_key, old_job.concurrency_key) is not null
     or old_job.run_at > p_now or new_job.run_at > p_now
   then
     -- What says anything of the turn before means nothing from here on.
