@@ -69,9 +69,10 @@ create table job (
 );
 -- Of the id plus nothing: a planner that was told of an empty table by a vacuum thinks as little of reading all of
 -- an index as of a look into another, and would search an index that has the id itself, but not first, for each id.
--- Jobs without a tenant are found among all: where there are such they are all, or most, and a third of what it takes
--- to store them in bulk would be this index.
 create index job_tenant on job (queue, tenant, (id + 0)) where tenant <> '';
+-- Jobs without a tenant are listed among all: where there are such they are all, or most. To be counted they are known
+-- by a number alone, for this takes half the time.
+create index job_untenanted on job (queue) where tenant = '';
 
 -- Jobs that have ended, and that no worker holds. The columns of job, and these.
 create table ended (
@@ -86,6 +87,7 @@ create table ended (
   primary key (id)
 );
 alter table ended alter column ended_at set not null;
+-- Jobs without a tenant are found among all.
 create index ended_tenant on ended (queue, tenant, (id + 0)) where tenant <> '';
 create index ended_age on ended (queue, state, ended_at, id) where not pinned;
 

@@ -94,13 +94,14 @@ end $$;
 
 -- The way of most others: of one queue, none with an id of its own or a unique key. An array has one element for
 -- each job, or one for all, or is null; p_payloads says how many jobs there are. Job n of the call, from 0, has the
--- id blocks[1 + n / 4096] + n % 4096. refused and p_joins are those of enqueue_one.
+-- id blocks[1 + n / 4096] + n % 4096. p_may_be_bulky is false where the caller knows that none is (see is_bulky).
+-- refused and p_joins are those of enqueue_one.
 create function enqueue_plain(
   p_queue text, p_tenants text[], p_names text[], p_payloads text[], p_priorities int[],
   p_delays bigint[], p_run_at bigint[], p_metadata text[], p_headers text[],
   p_max_attempts bigint[], p_retry_delays bigint[], p_timeouts bigint[],
   p_ordering_keys text[], p_concurrency_keys text[], p_concurrency_limits bigint[], p_limiters text[],
-  p_joins boolean default false,
+  p_joins boolean, p_may_be_bulky boolean,
   out blocks bigint[], out created_at bigint, out refused jsonb
 ) language plpgsql volatile
 set search_path from current
@@ -110,6 +111,7 @@ set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   queue_number int := queue_id(p_queue);
   total int := cardinality(p_payloads);
+  are_alike boolean;
   block bigint;
 begin
   if has_quotas(queue_number) then
@@ -121,35 +123,45 @@ begin
   end if;
   created_at := now_ms();
   blocks := array(select new_block() from generate_series(1, total, 4096));
-  insert into job (
-    id, queue, tenant, name, payload, priority, created_at, updated_at, run_at, metadata, headers,
-    max_attempts, retry_delay_ms, timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter)
-  select
-    blocks[1 + (g.place - 1) / 4096] + (g.place - 1) % 4096,
-    queue_number,
-    coalesce(g.tenant, p_tenants[1]),
-    coalesce(g.name, p_names[1]),
-    g.payload,
-    coalesce(g.priority, p_priorities[1]),
-    enqueue_plain.created_at,
-    enqueue_plain.created_at,
-    coalesce(g.run_at, enqueue_plain.created_at + coalesce(g.delay, 0)),
-    g.metadata, g.headers, g.max_attempts, g.retry_delay, g.timeout,
-    g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter
-  from unnest(
-    p_tenants, p_names, p_payloads, p_priorities, p_delays, p_run_at, p_metadata, p_headers,
-    p_max_attempts, p_retry_delays, p_timeouts, p_ordering_keys, p_concurrency_keys, p_concurrency_limits, p_limiters
-  ) with ordinality as g (
-    tenant, name, payload, priority, delay, run_at, metadata, headers,
-    max_attempts, retry_delay, timeout, ordering_key, concurrency_key, concurrency_limit, limiter, place);
-  if exists (select from unnest(p_payloads, p_metadata) as g (payload, metadata) where is_bulky(g.payload, g.metadata))
+  -- Most are alike but for their payloads: what is the same need not be unpacked for each.
+  are_alike := cardinality(p_tenants) = 1 and cardinality(p_names) = 1 and cardinality(p_priorities) = 1
+    and coalesce(p_delays, p_run_at, p_max_attempts, p_retry_delays, p_timeouts, p_concurrency_limits) is null
+    and coalesce(p_metadata, p_headers, p_ordering_keys, p_concurrency_keys, p_limiters) is null;
+  if are_alike then
+    insert into job (id, queue, tenant, name, payload, priority, created_at, updated_at, run_at)
+    select
+      blocks[1 + (g.place - 1) / 4096] + (g.place - 1) % 4096, queue_number, p_tenants[1], p_names[1], g.payload,
+      p_priorities[1], enqueue_plain.created_at, enqueue_plain.created_at, enqueue_plain.created_at
+    from (select unnest(p_payloads) as payload, generate_subscripts(p_payloads, 1) as place) g;
+  else
+    insert into job (
+      id, queue, tenant, name, payload, priority, created_at, updated_at, run_at, metadata, headers,
+      max_attempts, retry_delay_ms, timeout_ms, ordering_key, concurrency_key, concurrency_limit, limiter)
+    select
+      blocks[1 + (g.place - 1) / 4096] + (g.place - 1) % 4096,
+      queue_number,
+      coalesce(g.tenant, p_tenants[1]),
+      coalesce(g.name, p_names[1]),
+      g.payload,
+      coalesce(g.priority, p_priorities[1]),
+      enqueue_plain.created_at,
+      enqueue_plain.created_at,
+      coalesce(g.run_at, enqueue_plain.created_at + coalesce(g.delay, 0)),
+      g.metadata, g.headers, g.max_attempts, g.retry_delay, g.timeout,
+      g.ordering_key, g.concurrency_key, g.concurrency_limit, g.limiter
+    from unnest(
+      p_tenants, p_names, p_payloads, p_priorities, p_delays, p_run_at, p_metadata, p_headers,
+      p_max_attempts, p_retry_delays, p_timeouts, p_ordering_keys, p_concurrency_keys, p_concurrency_limits, p_limiters
+    ) with ordinality as g (
+      tenant, name, payload, priority, delay, run_at, metadata, headers,
+      max_attempts, retry_delay, timeout, ordering_key, concurrency_key, concurrency_limit, limiter, place);
+  end if;
+  if p_may_be_bulky
+    and exists (select from unnest(p_payloads, p_metadata) as g (payload, metadata) where is_bulky(g.payload, g.metadata))
   then
     perform note_bulky(queue_number);
   end if;
-  -- Those that are alike in all that counts need not be looked at again.
-  if cardinality(p_tenants) = 1 and cardinality(p_priorities) = 1
-    and coalesce(p_delays, p_run_at) is null and coalesce(p_ordering_keys, p_concurrency_keys, p_limiters) is null
-  then
+  if are_alike then
     insert into mail (queue, tenant, kind, priority, first, last, due)
     select queue_number, p_tenants[1], 1, p_priorities[1],
       b.block, b.block + least(4096, total - 4096 * (b.place - 1)) - 1, enqueue_plain.created_at

@@ -329,15 +329,6 @@ begin
   order by s.level, s.tenant, s.limiter, s.key limit p_limit;
 end $$;
 
--- Whether jobs without a tenant live in a queue; where there never was one they are not looked for among all.
-create function has_untenanted(p_queue int) returns boolean language plpgsql stable as $$
-begin
-  return (
-      exists (select from lane l where l.queue = p_queue and l.tenant = '')
-      or exists (select from mail m where m.queue = p_queue and m.tenant = ''))
-    and exists (select from job j where j.queue = p_queue and j.tenant = '');
-end $$;
-
 -- One page of the tenants that have a job which waits or is leased; p_tenant is null for all, p_after for the first.
 create function list_tenants(p_queue text, p_tenant text, p_limit int, p_after text)
 returns table (tenant text, leased bigint, waiting bigint, oldest_due_at bigint, paused boolean)
@@ -352,7 +343,7 @@ begin
   with recursive seen (tenant, place) as (
     (select first.tenant, 1 from (
       (select '' collate "C" as tenant where p_after is null and (p_tenant is null or p_tenant = '')
-        and has_untenanted(queue_number))
+        and exists (select from job j where j.queue = queue_number and j.tenant = ''))
       union all
       (select j.tenant from job j
       where j.queue = queue_number and j.tenant <> '' and j.tenant > coalesce(p_after, '')

@@ -140,6 +140,35 @@ describe('jobs that come in', () => {
     expect(refusals.every((error: unknown) => isJobsError(error, 'JOBS_BACKLOG_FULL'))).toBe(true)
   })
 
+  test('a job that is replaced before anybody has read of it is governed by what it is now', async () => {
+    const unique = { key: 'key', ifTaken: 'replace' } as const
+    await enqueue(context, [newJob({ unique, limiter: 'mails' }), newJob({ unique })])
+    await context.db.query(
+      `select ${SCHEMA}.get_limits('[{"queue": "orders", "level": 0, "tenant": "", "limiter": "", "key": ""}]')`,
+    )
+    expect(await context.db.query(`select from ${SCHEMA}.governed`)).toEqual([])
+    const [lane] = await context.db.query(
+      `select waiting from ${SCHEMA}.lane where tenant = 'acme' order by ver desc limit 1`,
+    )
+    expect(lane).toEqual({ waiting: 1n })
+  })
+
+  test.each([
+    [4_096, 'x', 0],
+    [4_097, 'x', 1],
+    [1_365, '€', 0],
+    [1_366, '€', 1],
+    [1_025, '😀', 1],
+  ])('a queue of jobs of %d times %s is weighed: %d', async (times, letter, weighed) => {
+    await context.db.query(`truncate ${SCHEMA}.bulky`)
+    const payload = letter.repeat(times)
+    await enqueue(context, [newJob({ payload })])
+    expect(await context.db.query(`select from ${SCHEMA}.bulky`)).toHaveLength(weighed)
+    await context.db.query(`truncate ${SCHEMA}.bulky`)
+    await enqueue(context, [newJob(), newJob({ payload })])
+    expect(await context.db.query(`select from ${SCHEMA}.bulky`)).toHaveLength(weighed)
+  })
+
   test('an id or a unique key of a job that is nowhere is free', async () => {
     const unique = { key: 'key', ifTaken: 'keep' } as const
     const given = [

@@ -182,6 +182,13 @@ function enqueuedResult(
   }
 }
 
+/** Fewer UTF-16 units than these are no more than the 4,096 bytes of `is_bulky`. */
+const UNITS_OF_BULKY = 4_096 / 3
+
+function mayBeBulky({ payload, metadata = '' }: NewJob): boolean {
+  return payload.length + metadata.length > UNITS_OF_BULKY
+}
+
 /** Ids of one block: see `enqueue_plain`. */
 const BLOCK = 4096
 
@@ -221,7 +228,7 @@ async function enqueuePlain(
   const jobs = places === null ? given : places.map((place) => given[place]!)
   const [answer] = await db.query<PlainAnswer>(
     `select ${answerOf('blocks, created_at, refused', context)}
-     from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins})`,
+     from ${schema}.enqueue_plain($1, ${PLAIN_ARGUMENTS}, ${joins}, ${jobs.some(mayBeBulky)})`,
     [
       jobs[0]!.queue,
       column(jobs, ({ tenantId }) => tenantId ?? ''),
