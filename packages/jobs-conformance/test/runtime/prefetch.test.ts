@@ -116,6 +116,25 @@ describe('quick jobs', () => {
     expect(Math.max(...claims().map(({ prefetch }) => prefetch))).toBeLessThanOrEqual(1_000)
   })
 
+  test('that take no time at all are claimed by as many as the store says', async () => {
+    const requests: ClaimRequest[] = []
+    const inner = createMemoryStore({ clock: time.clock })
+    const store = storeWith(inner, {
+      mostPrefetched: 150,
+      claim(request) {
+        requests.push(request)
+        return inner.claim(request)
+      },
+    })
+    const other = new SimulatedProcess(time, store)
+    queue = other.queue()
+    await enqueue(2_000, () => 0)
+    other.start({ queue, handlers: new Map([['job', () => ({ success: true })]]) })
+    await time.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 2_000 })
+    expect(Math.max(...requests.map(({ prefetch }) => prefetch))).toBe(150)
+  })
+
   test('begin when the claim for more has left, for drivers write at the end of a turn', async () => {
     const inner = createMemoryStore({ clock: time.clock })
     let begun = 0

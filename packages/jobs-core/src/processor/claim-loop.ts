@@ -45,7 +45,7 @@ export interface ClaimLoopConfig {
  */
 export class ClaimLoop {
   readonly #config: ClaimLoopConfig
-  readonly #prefetch = new Prefetch()
+  readonly #prefetch: Prefetch
   readonly #pause: RetryPause
   readonly #held = new Bag<'loopPlace', Attempt>('loopPlace')
   /** Claimed and not begun, in order. */
@@ -80,6 +80,7 @@ export class ClaimLoop {
 
   constructor(config: ClaimLoopConfig) {
     this.#config = config
+    this.#prefetch = new Prefetch(config.session.store.mostPrefetched)
     this.#pause = new RetryPause(config.runtime.ports.timers)
     config.slots.onRoom(() => {
       this.#pump()

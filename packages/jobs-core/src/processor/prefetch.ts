@@ -5,7 +5,7 @@
  */
 const PREFETCH_MS = 40
 
-/** However quick the handlers: a claim has a size to keep to. */
+/** However quick the handlers, where the store says nothing else. */
 const MOST_PREFETCHED = 1_000
 
 /** Characters of payloads: what waits is held in memory. */
@@ -23,8 +23,14 @@ const DECAY = 0.1
  * holds jobs that another worker could have run.
  */
 export class Prefetch {
+  readonly #most: number
   #meanMs = Number.POSITIVE_INFINITY
   #meanCharacters = 1
+
+  /** @param most - however quick the handlers: see `JobStore.mostPrefetched`. */
+  constructor(most = MOST_PREFETCHED) {
+    this.#most = most
+  }
 
   /** An attempt took so long. */
   observe(ms: number): void {
@@ -43,7 +49,7 @@ export class Prefetch {
   targetFor(slots: number): number {
     if (this.#meanMs > PREFETCH_MS) return 0
     return Math.min(
-      MOST_PREFETCHED,
+      this.#most,
       Math.floor(MOST_CHARACTERS / this.#meanCharacters),
       Math.floor((slots * PREFETCH_MS) / this.#meanMs),
     )

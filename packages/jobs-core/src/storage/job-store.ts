@@ -217,6 +217,12 @@ export interface JobStore
   readonly name: string
   readonly capabilities: StoreCapabilities
   /**
+   * How many jobs one worker may have claimed ahead of its slots, however quick its handlers. More, where to answer a
+   * claim takes long and keeps nobody else waiting.
+   * @defaultValue 1,000
+   */
+  readonly mostPrefetched?: number
+  /**
    * Opens what every call needs, as the first call does by itself, and resolves when a call can be answered.
    * Only for a store where that may take longer than a call may, as making an embedded database does: core
    * then lets a call's deadline begin after it.
