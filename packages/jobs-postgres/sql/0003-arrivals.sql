@@ -161,7 +161,10 @@ begin
   then
     perform note_bulky(queue_number);
   end if;
-  if are_alike then
+  -- Those that are alike in all that counts need not be looked at again.
+  if cardinality(p_tenants) = 1 and cardinality(p_priorities) = 1
+    and coalesce(p_delays, p_run_at) is null and coalesce(p_ordering_keys, p_concurrency_keys, p_limiters) is null
+  then
     insert into mail (queue, tenant, kind, priority, first, last, due)
     select queue_number, p_tenants[1], 1, p_priorities[1],
       b.block, b.block + least(4096, total - 4096 * (b.place - 1)) - 1, enqueue_plain.created_at
