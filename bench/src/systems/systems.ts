@@ -7,6 +7,7 @@ import { cgkRedis } from './cgk-redis.ts'
 import { fastq } from './fastq.ts'
 import { graphileWorkerDefault, graphileWorkerTuned } from './graphile-worker.ts'
 import { pQueue } from './p-queue.ts'
+import { pgInsert } from './pg-insert.ts'
 import { pgBossDefault, pgBossTuned } from './pg-boss.ts'
 import type { System } from './system.ts'
 
@@ -26,6 +27,7 @@ const peers: readonly System[] = [
   graphileWorkerTuned,
   pgBossDefault,
   pgBossTuned,
+  pgInsert,
   bullmqPg,
   bullmq,
   bullmqAof,

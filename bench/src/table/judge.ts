@@ -6,6 +6,7 @@ import type { GroupFigures } from './figures.ts'
 import {
   type Entry,
   entriesOf,
+  entriesOfRow,
   keyOf,
   type Row,
   type RowGroup,
@@ -48,9 +49,7 @@ export function judge(group: RowGroup, figures: GroupFigures): readonly JudgedRo
 function judgeRow(row: Row, group: RowGroup, figures: GroupFigures): JudgedRow {
   const values = valuesOfRow(row, figures)
   const floors = floorsOf(row, figures)
-  const shown = new Set(
-    [row.entry, ...row.against, ...(row.floor ? [row.floor.against] : [])].map(keyOf),
-  )
+  const shown = new Set(entriesOfRow(row).map(keyOf))
   const judged = {
     row,
     ...(values.length > 0 && { value: spread(values) }),

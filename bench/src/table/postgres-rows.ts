@@ -25,6 +25,8 @@ const ENQUEUERS = [
   'bullmq-pg',
 ]
 const JOINERS = ENQUEUERS.filter((name) => name !== 'bullmq-pg')
+/** What no queue that enqueues for itself alone, or in a transaction of its caller, can be below. */
+const FLOOR = 'pg-insert'
 const DRAINERS = ENQUEUERS.filter((name) => name !== 'pg-boss:default')
 
 /** A ratio to itself shows nothing where the whole is slow. */
@@ -58,6 +60,7 @@ export const postgresRows: readonly RowGroup[] = [
       {
         title: 'enqueue one by one, serial / best peer',
         ...ratio(enqueue, SERIAL, ENQUEUERS),
+        beside: [peer(FLOOR, enqueue, SERIAL)],
         bar: 1.5,
         aim: 2,
       },
@@ -70,6 +73,7 @@ export const postgresRows: readonly RowGroup[] = [
       {
         title: "enqueue one by one, 100 callers' own transactions / best peer",
         ...ratio(enqueue, CALLERS, JOINERS),
+        beside: [peer(FLOOR, enqueue, CALLERS)],
         bar: 4,
         aim: 6,
       },

@@ -19,6 +19,8 @@ export interface Row {
   readonly measure: Measure
   /** The value is the ratio to the best of these; without any it is what was measured. */
   readonly against: readonly Entry[]
+  /** What is measured and shown with them, and judges nothing. */
+  readonly beside?: readonly Entry[]
   readonly unit: Unit
   readonly better: 'higher' | 'lower'
   /** What must be reached, and what should be. */
@@ -45,12 +47,12 @@ export interface RowGroup {
 
 /** What is measured for some rows, each thing once. */
 export function entriesOf({ rows }: RowGroup): readonly Entry[] {
-  const entries = rows.flatMap(({ entry, against, floor: least }) => [
-    entry,
-    ...against,
-    ...(least === undefined ? [] : [least.against]),
-  ])
-  return [...new Map(entries.map((entry) => [keyOf(entry), entry])).values()]
+  return [...new Map(rows.flatMap(entriesOfRow).map((entry) => [keyOf(entry), entry])).values()]
+}
+
+/** What is measured for one row. */
+export function entriesOfRow({ entry, against, beside = [], floor }: Row): readonly Entry[] {
+  return [entry, ...against, ...beside, ...(floor === undefined ? [] : [floor.against])]
 }
 
 /** The same for the same entry. */
