@@ -92,6 +92,32 @@ begin
     greatest(due, created_at));
 end $$;
 
+-- The way of most jobs that come alone: of those that enqueue_one would give no option, and that are not bulky. Answers
+-- '<id> <created_at>', or why it was refused, in JSON. It costs seven eighths of enqueue_one: an answer of several columns
+-- is a table, and each column of an insert that is not a constant an expression.
+create function enqueue_bare(
+  p_queue text, p_tenant text, p_name text, p_payload text, p_priority int, p_joins boolean default false
+) returns text language plpgsql volatile
+set search_path from current as $$
+declare
+  queue_number int;
+  id bigint;
+  now bigint;
+begin
+  select q.id, new_block(), now_ms() into queue_number, id, now
+  from queue q where q.name = p_queue and not q.has_quotas;
+  if queue_number is null then
+    return (
+      select coalesce(e.refused::text, e.id || ' ' || e.created_at)
+      from enqueue_one(p_queue, p_tenant, p_name, p_payload, p_priority, p_joins => p_joins) e);
+  end if;
+  insert into job (id, queue, tenant, name, payload, priority, created_at, updated_at, run_at)
+  values (id, queue_number, p_tenant, p_name, p_payload, p_priority, now, now, now);
+  insert into mail (queue, tenant, kind, priority, first, last, due)
+  values (queue_number, p_tenant, 1, p_priority, id, id, now);
+  return id || ' ' || now;
+end $$;
+
 -- The way of most others: of one queue, none with an id of its own or a unique key. An array has one element for
 -- each job, or one for all, or is null; p_payloads says how many jobs there are. Job n of the call, from 0, has the
 -- id blocks[1 + n / 4096] + n % 4096. p_may_be_bulky is false where the caller knows that none is (see is_bulky).

@@ -135,14 +135,38 @@ async function enqueueOne(
   const { db, schema, joins } = context
   const params: Parameter[] = [job.queue, job.tenantId ?? '', job.name, job.payload, job.priority]
   // Each parameter costs, and most jobs have none of these.
-  const isBare = OPTIONS.every((option) => job[option] === undefined)
-  if (!isBare) for (const option of OPTIONS) params.push(job[option] ?? null)
+  if (!mayBeBulky(job) && OPTIONS.every((option) => job[option] === undefined)) {
+    return enqueueBare(context, job, params, options)
+  }
+  for (const option of OPTIONS) params.push(job[option] ?? null)
   const [answer] = await db.query<OneAnswer>(
-    `select ${answerOf('id, created_at, refused', context)} from ${schema}.enqueue_one(${isBare ? BARE_ARGUMENTS : ALL_ARGUMENTS}${joins ? ', p_joins => true' : ''})`,
+    `select ${answerOf('id, created_at, refused', context)} from ${schema}.enqueue_one(${ALL_ARGUMENTS}${joins ? JOINS : ''})`,
     params,
     options,
   )
   return storedAs([readOne(job, answer!)], answer!)
+}
+
+interface BareAnswer extends Answer {
+  readonly answer: string
+}
+
+async function enqueueBare(
+  context: EnqueueContext,
+  job: NewJob,
+  params: readonly Parameter[],
+  options?: QueryOptions,
+): Promise<Stored> {
+  const { db, schema, joins } = context
+  const [row] = await db.query<BareAnswer>(
+    `select ${answerOf(`${schema}.enqueue_bare(${BARE_ARGUMENTS}${joins ? JOINS : ''}) as answer`, context)}`,
+    params,
+    options,
+  )
+  const { answer } = row!
+  if (answer.startsWith('{')) throw fullError(job.queue, JSON.parse(answer) as Full)
+  const [id, createdAt] = answer.split(' ')
+  return storedAs([enqueuedResult(job, BigInt(id!), Number(createdAt))], row!)
 }
 
 function readOne(job: NewJob, { id, created_at, refused }: EnqueuedRow): EnqueueResult {
@@ -165,6 +189,7 @@ const OPTIONS = [
   'limiter',
 ] as const
 const BARE_ARGUMENTS = '$1, $2, $3, $4, $5'
+const JOINS = ', p_joins => true'
 const ALL_ARGUMENTS: string = [BARE_ARGUMENTS, ...OPTIONS.map((_, index) => `$${index + 6}`)].join(
   ', ',
 )
