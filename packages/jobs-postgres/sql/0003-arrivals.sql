@@ -92,9 +92,9 @@ begin
     greatest(due, created_at));
 end $$;
 
--- The way of most jobs that come alone: of those that enqueue_one would give no option, and that are not bulky. Answers
--- '<id> <created_at>', or why it was refused, in JSON. It costs seven eighths of enqueue_one: an answer of several columns
--- is a table, and each column of an insert that is not a constant an expression.
+-- The way of most jobs that come alone: of those that enqueue_one would give no option. Answers '<id> <created_at>', or why
+-- it was refused, in JSON. It costs seven eighths of enqueue_one: an answer of several columns is a table, and each column
+-- of an insert that is not a constant an expression.
 create function enqueue_bare(
   p_queue text, p_tenant text, p_name text, p_payload text, p_priority int, p_joins boolean default false
 ) returns text language plpgsql volatile
@@ -113,6 +113,9 @@ begin
   end if;
   insert into job (id, queue, tenant, name, payload, priority, created_at, updated_at, run_at)
   values (id, queue_number, p_tenant, p_name, p_payload, p_priority, now, now, now);
+  if is_bulky(p_payload, null) then
+    perform note_bulky(queue_number);
+  end if;
   insert into mail (queue, tenant, kind, priority, first, last, due)
   values (queue_number, p_tenant, 1, p_priority, id, id, now);
   return id || ' ' || now;

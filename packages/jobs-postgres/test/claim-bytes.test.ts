@@ -104,6 +104,9 @@ describe('a claim of large payloads', () => {
     {
       way: 'alone',
       bring: async (store, queue) => {
+        // The first of a queue comes another way.
+        await enqueue(store, queue, 1, () => ({}))
+        await claim(store, queue, 1)
         for (const _ of numbers(10)) await enqueue(store, queue, 1, () => ({ payload: LARGE }))
       },
     },

@@ -135,7 +135,7 @@ async function enqueueOne(
   const { db, schema, joins } = context
   const params: Parameter[] = [job.queue, job.tenantId ?? '', job.name, job.payload, job.priority]
   // Each parameter costs, and most jobs have none of these.
-  if (!mayBeBulky(job) && OPTIONS.every((option) => job[option] === undefined)) {
+  if (OPTIONS.every((option) => job[option] === undefined)) {
     return enqueueBare(context, job, params, options)
   }
   for (const option of OPTIONS) params.push(job[option] ?? null)
