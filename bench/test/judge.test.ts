@@ -113,6 +113,17 @@ describe('a row of the table', () => {
     expect(verdictOf(floored, reached).verdict).toBe(verdict)
   })
 
+  it('shows what stands beside, and is not compared with it', () => {
+    const reached = new Map([
+      [ours, [200]],
+      [slow, [100]],
+      [fast, [1000]],
+    ])
+    const judged = verdictOf({ ...row, against: [slow], beside: [fast] }, reached)
+    expect(judged).toMatchObject({ verdict: 'reaches the aim', value: { median: 2 } })
+    expect(judged.lines.map(({ system }) => system)).toEqual(['cgk', 'slow', 'fast'])
+  })
+
   it('without anything to compare with is what was measured, in its unit', () => {
     const wal: Row = {
       ...row,

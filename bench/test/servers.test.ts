@@ -48,6 +48,7 @@ describe('bench with servers', { timeout: TIMEOUT_MS }, () => {
   it.each([
     ['graphile-worker:tuned', 'all'],
     ['pg-boss:default', 'enqueue'],
+    ['pg-insert', 'all'],
     ['bullmq-pg', 'mixed'],
     ['bullmq', 'mixed'],
   ])('%s goes through %s that suits it', async (name, asked) => {

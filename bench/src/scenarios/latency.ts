@@ -14,6 +14,7 @@ const MOST_UNCOUNTED_JOBS = 25
 export const latency: Scenario = {
   name: 'latency',
   summary: 'a job every 20 ms on an idle worker: from the enqueue call to the start of the handler',
+  suits: ({ enqueuesOnly }) => enqueuesOnly !== true,
   cases: (sizes) => casesByJobs(sizes, DEFAULT_JOBS, { everyMilliseconds: EVERY_MS }),
   async run(system, settings, stopwatch) {
     await warmUp(system, given(settings, 'jobs'))

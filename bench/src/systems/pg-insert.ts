@@ -22,6 +22,7 @@ export const pgInsert: System = {
   server: 'postgres',
   warmUpJobs: 10_000,
   drains: false,
+  enqueuesOnly: true,
   joinsTransactions: true,
   async open({ address } = {}) {
     const { default: pg } = await import('pg')

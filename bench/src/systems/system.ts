@@ -19,6 +19,8 @@ export interface System {
   readonly warmUpJobs: number
   /** Whether it takes a backlog away at all, in the time that somebody would wait for a figure. */
   readonly drains: boolean
+  /** Whether it has no worker, and can be asked for nothing but to enqueue. */
+  readonly enqueuesOnly?: boolean
   /** Whether it can enqueue in a transaction that the caller began: {@link OpenQueue.enqueueInTransaction}. */
   readonly joinsTransactions?: boolean
   /** Opens an empty queue of its own, or with an address another process's. */

@@ -7,8 +7,8 @@ import { cgkRedis } from './cgk-redis.ts'
 import { fastq } from './fastq.ts'
 import { graphileWorkerDefault, graphileWorkerTuned } from './graphile-worker.ts'
 import { pQueue } from './p-queue.ts'
-import { pgInsert } from './pg-insert.ts'
 import { pgBossDefault, pgBossTuned } from './pg-boss.ts'
+import { pgInsert } from './pg-insert.ts'
 import type { System } from './system.ts'
 
 /** What `--systems` chooses from. Those that are ours take another checkout: `name=PATH`. */
