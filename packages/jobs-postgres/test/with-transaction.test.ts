@@ -5,6 +5,7 @@ import {
   createTenantStores,
   type ClaimedJob,
   defineJob,
+  type JobOptions,
   type JobQueue,
   type JobRequest,
   type JobStore,
@@ -361,6 +362,22 @@ describe.each<PlaceKind>(['local', 'embedded', 'pglite'])('withTransaction on %s
       // The one behind the ordering key waits for the end of the one before it.
       expect(await claimed(queue, elsewhere)).toEqual(['held', 'held'])
     })
+
+    test.each<JobOptions>([{}, { metadata: { by: 'hand' } }])(
+      'nobody waits for the job of a tenant with a quota that it adds alone, with %o',
+      async (options) => {
+        const { db, queue, store } = await open()
+        const acme = { tenantId: 'acme', ...options }
+        const scope = { queue: queue.name, tenantId: 'acme' }
+        await store.setLimits([{ scope, source: 'operator', limits: { backlog: 10 } }])
+        const { tx, end } = await begin(db)
+        await withTransaction(queue, tx).enqueue('held', {}, acme)
+        await queue.enqueue('free', {}, acme)
+        expect(await claimed(queue, store)).toEqual(['free'])
+        await end(true)
+        expect(await claimed(queue, store)).toEqual(['held'])
+      },
+    )
 
     test.each([true, false])(
       'another use of its keys waits for its end (commits: %s)',
